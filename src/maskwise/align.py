@@ -1,0 +1,88 @@
+"""Landmarks -> Chip: put a face where an encoder wants it, by a similarity transform."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from maskwise.errors import InputError
+from maskwise.types import F64, Chip, ChipSpec, Image, Landmarks
+
+MIN_POINTS = 2
+
+
+def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> F64:
+    """The similarity transform (2, 3) float64 that takes ``source`` nearest to ``target``.
+
+    Least squares without reflection; both (K, 2) float, K >= 2, in px of their own frames.
+    Source: Umeyama, "Least-squares estimation of transformation parameters between two point
+    patterns", PAMI 13(4), 1991, equations 40-43; in two dimensions the rotation and the scale
+    follow in closed form from one complex number.
+    Raises InputError when the points are fewer than two or all in one place.
+    """
+    src = np.asarray(source, np.float64)
+    dst = np.asarray(target, np.float64)
+    if src.shape != dst.shape or src.ndim != 2 or src.shape[1] != 2 or len(src) < MIN_POINTS:
+        raise InputError(
+            f"similarity: expected two (K, 2) arrays with K >= 2, got {src.shape} and {dst.shape}"
+        )
+    mu_s, mu_d = src.mean(0), dst.mean(0)
+    zs = (src - mu_s) @ np.array([1, 1j])
+    zd = (dst - mu_d) @ np.array([1, 1j])
+    spread = float(np.vdot(zs, zs).real)
+    if spread < 1e-12:
+        raise InputError("similarity: all source points are in one place")
+    a = np.vdot(zs, zd) / spread
+    linear = np.array([[a.real, -a.imag], [a.imag, a.real]])
+    return np.hstack([linear, (mu_d - linear @ mu_s)[:, None]])
+
+
+def align(image: Image, landmarks: Landmarks, spec: ChipSpec) -> Chip:
+    """Cut the chip that ``spec`` wants out of ``image``.
+
+    Uses the visible points of ``landmarks`` (px of ``image``), at least two. Outside the
+    picture the chip is black, as dlib's chips are. Large faces are averaged down first, so
+    that the bilinear warp does not alias.
+    Raises InputError when the schemes differ or fewer than two points are visible.
+    """
+    if landmarks.scheme != spec.scheme:
+        raise InputError(
+            f"align: the chip {spec.name} wants {spec.scheme} landmarks, got {landmarks.scheme}"
+        )
+    keep = landmarks.visible
+    transform = similarity(landmarks.points[keep], spec.reference[keep])
+    return Chip(warp(image, transform, spec.size), transform, spec, landmarks.mapped(transform))
+
+
+def warp(image: Image, transform: F64, size: int) -> npt.NDArray[np.uint8]:
+    """The (size, size, 3) uint8 square that ``transform`` (2, 3), image px -> chip px, cuts out."""
+    scale = float(np.hypot(transform[0, 0], transform[1, 0]))
+    pixels, offset, factor = image.pixels, np.zeros(2), 1
+    if scale < 0.5:
+        factor = int(1 / scale)
+        pixels, offset = _shrunk_part(image, transform, size, factor)
+    # A pixel of the shrunk part has its centre at offset + factor * p + (factor - 1) / 2.
+    matrix = transform.copy()
+    matrix[:, 2] += transform[:, :2] @ (offset + (factor - 1) / 2)
+    matrix[:, :2] *= factor
+    out = cv2.warpAffine(pixels, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    return np.asarray(out, np.uint8)
+
+
+def _shrunk_part(
+    image: Image, transform: F64, size: int, factor: int
+) -> tuple[npt.NDArray[np.uint8], F64]:
+    """The part of ``image`` under the chip, shrunk ``factor`` times, and its origin in px."""
+    inverse = np.asarray(cv2.invertAffineTransform(transform), np.float64)
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64)
+    corners = corners @ inverse[:, :2].T + inverse[:, 2]
+    low = np.clip(np.floor(corners.min(0)) - factor, 0, [image.width, image.height]).astype(int)
+    high = np.clip(np.ceil(corners.max(0)) + factor, 0, [image.width, image.height]).astype(int)
+    count = np.maximum((high - low) // factor, 1)
+    high = np.minimum(low + count * factor, [image.width, image.height])
+    part = image.pixels[low[1] : high[1], low[0] : high[0]]
+    if part.size == 0:
+        return np.zeros((1, 1, 3), np.uint8), low.astype(np.float64)
+    small = cv2.resize(part, (int(count[0]), int(count[1])), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), low.astype(np.float64)

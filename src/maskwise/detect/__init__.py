@@ -1,0 +1,1 @@
+"""Find faces: the protocol, and one file a detector."""

@@ -1,0 +1,1 @@
+"""Turn aligned chips into templates: the protocol, and one file an encoder."""

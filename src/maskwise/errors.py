@@ -1,0 +1,67 @@
+"""Every error that maskwise raises on purpose; the message names the thing and the remedy.
+
+::
+
+    MaskwiseError
+    ├── InputError (ValueError)      what the caller handed in
+    │   ├── ImageError               a picture that cannot be read, or is refused
+    │   ├── NoFaceError              a picture without a face where one is needed
+    │   └── AmbiguousFaceError       several faces where one is needed
+    ├── ConfigurationError (ValueError)  an option, a name or a setting that cannot be
+    ├── ModelError                   a weights file that is missing, damaged or unfit
+    └── GalleryError                 the store of enrolled people
+        ├── GalleryFormatError       the file is no gallery, is damaged or too new
+        ├── EncoderMismatchError     templates of another encoder
+        ├── SubjectError (LookupError)   no such person, or a name taken already
+        └── StorageError (OSError)   locked, full or not writable
+"""
+
+from __future__ import annotations
+
+
+class MaskwiseError(Exception):
+    """Root of the tree: catch this to catch everything maskwise raises on purpose."""
+
+
+class InputError(MaskwiseError, ValueError):
+    """An argument of the wrong shape, type or content; says what was expected and got."""
+
+
+class ImageError(InputError):
+    """A picture that is missing, unreadable, damaged, too large, or no picture at all."""
+
+
+class NoFaceError(InputError):
+    """No face was found where one is needed."""
+
+
+class AmbiguousFaceError(InputError):
+    """Several faces compete where one person is meant."""
+
+
+class ConfigurationError(MaskwiseError, ValueError):
+    """An option, backend name or setting that does not exist or cannot hold."""
+
+
+class ModelError(MaskwiseError):
+    """A weights file is missing, damaged (its sha256 differs) or unfit for its use."""
+
+
+class GalleryError(MaskwiseError):
+    """Something about the store of enrolled people."""
+
+
+class GalleryFormatError(GalleryError):
+    """The file is no gallery, is damaged, or was written by a newer version."""
+
+
+class EncoderMismatchError(GalleryError):
+    """The gallery holds templates of another encoder; they cannot be compared."""
+
+
+class SubjectError(GalleryError, LookupError):
+    """No person of that name, or the name is taken already."""
+
+
+class StorageError(GalleryError, OSError):
+    """The gallery cannot be written or read: locked, disk full, or no permission."""

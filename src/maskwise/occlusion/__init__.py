@@ -1,0 +1,1 @@
+"""See whether a face wears a mask."""

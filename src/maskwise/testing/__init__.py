@@ -1,0 +1,1 @@
+"""What a backend's own tests need: contract classes, fakes, strategies."""

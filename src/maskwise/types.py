@@ -1,0 +1,348 @@
+"""Every value that crosses from one stage to the next: NumPy and the standard library only.
+
+All are frozen; arrays are copied when needed, checked, and made read-only.
+
+Frame: a point (x, y) is in pixels, x to the right, y down, and (0, 0) is the CENTRE of the
+top-left pixel (as in OpenCV and dlib). Box corners are points of the same frame.
+See docs/adr/0001-pixel-coordinates.md.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from maskwise.errors import InputError
+
+U8: TypeAlias = npt.NDArray[np.uint8]
+F32: TypeAlias = npt.NDArray[np.float32]
+F64: TypeAlias = npt.NDArray[np.float64]
+Bool: TypeAlias = npt.NDArray[np.bool_]
+
+Scheme = Literal["five", "dlib5", "ibug68"]
+"""Landmark schemes. They are never mixed; left and right are the subject's.
+
+- ``five``: right eye centre, left eye centre, nose tip, right mouth corner, left mouth corner.
+- ``dlib5``: left eye outer corner, left eye inner corner, right eye outer corner,
+  right eye inner corner, nose base (the order of dlib's 5-point predictor: the subject's
+  left eye stands at the right of the picture).
+- ``ibug68``: the 68 points of iBUG 300-W.
+"""
+
+SCHEME_POINTS: Final[dict[str, int]] = {"five": 5, "dlib5": 5, "ibug68": 68}
+
+WearKind = Literal["none", "virtual", "real", "unknown"]
+WearPair = Literal["bare-bare", "bare-masked", "masked-masked"]
+"""What the reference and the probe wear, in this order. ``masked-masked`` compares a masked
+probe with a person's virtually masked templates (the best of them counts)."""
+
+Outcome = Literal["match", "no_match", "insufficient"]
+
+
+def _frozen(array: npt.ArrayLike, dtype: type, shape: tuple[int | None, ...], name: str) -> Any:
+    """Copy ``array`` to ``dtype``, check it against ``shape`` (None: any) and make it read-only."""
+    out: npt.NDArray[Any] = np.array(array, dtype=dtype, order="C")
+    if out.ndim != len(shape) or any(
+        want is not None and have != want for have, want in zip(out.shape, shape, strict=True)
+    ):
+        want_text = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ")"
+        raise InputError(f"{name}: expected shape {want_text}, got {out.shape}")
+    if out.dtype.kind == "f" and not np.isfinite(out).all():
+        raise InputError(f"{name}: holds NaN or infinite values")
+    out.flags.writeable = False
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A decoded picture.
+
+    pixels: (H, W, 3) uint8 RGB, C-contiguous, read-only, upright (EXIF applied).
+    source: where it came from, as it was given; for messages.
+    """
+
+    pixels: U8
+    source: str = "<array>"
+
+    def __post_init__(self) -> None:
+        # Pictures are large: adopt a read-only contiguous array, copy anything else.
+        pixels = self.pixels
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise InputError(
+                f"Image.pixels: expected (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}"
+            )
+        if pixels.flags.writeable or not pixels.flags.c_contiguous:
+            pixels = np.array(pixels, order="C")
+            pixels.flags.writeable = False
+            object.__setattr__(self, "pixels", pixels)
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """Named points of one face in pixels of the frame they were found in.
+
+    scheme: which points; see ``Scheme``. points: (K, 2) float32 (x, y).
+    visible: (K,) bool; default all True.
+    """
+
+    scheme: Scheme
+    points: F32
+    visible: Bool = field(default_factory=lambda: np.zeros(0, bool))
+
+    def __post_init__(self) -> None:
+        if self.scheme not in get_args(Scheme):
+            raise InputError(f"Landmarks.scheme: {self.scheme!r} is none of {get_args(Scheme)}")
+        k = SCHEME_POINTS[self.scheme]
+        object.__setattr__(self, "points", _frozen(self.points, np.float32, (k, 2), "points"))
+        visible = self.visible if self.visible.size else np.ones(k, bool)
+        object.__setattr__(self, "visible", _frozen(visible, np.bool_, (k,), "visible"))
+
+    @property
+    def eyes(self) -> F64:
+        """(2, 2) float64: the subject's right eye centre, then the left, in px.
+
+        Midpoint of the two corners where the scheme has corners, and of the six lid points
+        in ``ibug68``.
+        """
+        p = self.points.astype(np.float64)
+        if self.scheme == "five":
+            return p[:2]
+        if self.scheme == "dlib5":
+            return np.stack([p[2:4].mean(0), p[0:2].mean(0)])
+        return np.stack([p[36:42].mean(0), p[42:48].mean(0)])
+
+    @property
+    def ipd_px(self) -> float:
+        """Distance between the two eye centres in px."""
+        right, left = self.eyes
+        return float(np.hypot(*(left - right)))
+
+    def mapped(self, transform: npt.ArrayLike) -> Landmarks:
+        """The same landmarks after a (2, 3) affine ``transform`` (new = A @ (x, y, 1))."""
+        m = np.asarray(transform, np.float64)
+        points = self.points.astype(np.float64) @ m[:, :2].T + m[:, 2]
+        return Landmarks(self.scheme, points.astype(np.float32), self.visible)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """One face that was found.
+
+    box: (4,) float32 x1, y1, x2, y2 in px of the source picture (may reach outside it).
+    score: the detector's own confidence, higher is surer; no probability.
+    landmarks: where the detector gives some.
+    """
+
+    box: F32
+    score: float
+    landmarks: Landmarks | None = None
+
+    def __post_init__(self) -> None:
+        box = _frozen(self.box, np.float32, (4,), "Detection.box")
+        if box[2] <= box[0] or box[3] <= box[1]:
+            raise InputError(f"Detection.box: expected x1 < x2 and y1 < y2, got {box.tolist()}")
+        object.__setattr__(self, "box", box)
+
+    @property
+    def area(self) -> float:
+        """Area of the box in px²."""
+        x1, y1, x2, y2 = (float(v) for v in self.box)
+        return (x2 - x1) * (y2 - y1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChipSpec:
+    """Where an encoder wants the face: a square of ``size`` px and reference points in it.
+
+    name: short and stable; part of the encoder_id. scheme: of the points.
+    reference: (K, 2) float64 px in the chip.
+    """
+
+    name: str
+    size: int
+    scheme: Scheme
+    reference: F64
+
+    def __post_init__(self) -> None:
+        k = SCHEME_POINTS[self.scheme]
+        object.__setattr__(
+            self, "reference", _frozen(self.reference, np.float64, (k, 2), "ChipSpec.reference")
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chip:
+    """An aligned face.
+
+    pixels: (S, S, 3) uint8 RGB. transform: (2, 3) float64, source px -> chip px.
+    landmarks: of this face, in chip px.
+    """
+
+    pixels: U8
+    transform: F64
+    spec: ChipSpec
+    landmarks: Landmarks
+
+    def __post_init__(self) -> None:
+        s = self.spec.size
+        object.__setattr__(self, "pixels", _frozen(self.pixels, np.uint8, (s, s, 3), "Chip.pixels"))
+        object.__setattr__(
+            self, "transform", _frozen(self.transform, np.float64, (2, 3), "Chip.transform")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSpec:
+    """Enough to draw the same virtual mask again.
+
+    type: a name of the catalogue. color: "#rrggbb". pattern: "plain" or a pattern's name.
+    wear_style: "proper" (others follow). coverage: 0..1, how far up the nose, 0.5 usual.
+    seed: of the small random variations. version: of the drawing code; another version may
+    draw other pixels.
+    """
+
+    type: str
+    color: str
+    pattern: str = "plain"
+    wear_style: str = "proper"
+    coverage: float = 0.5
+    seed: int = 0
+    version: int = 1
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys; ``from_json`` reads it back to an equal value."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> MaskSpec:
+        """Read what ``to_json`` wrote; InputError on anything else."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"not a mask spec: {text!r} ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Wear:
+    """What the face of a template wears; ``virtual`` comes with the spec it was drawn from."""
+
+    kind: WearKind
+    spec: MaskSpec | None = None
+    type: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(WearKind) or (self.kind == "virtual") != (
+            self.spec is not None
+        ):
+            raise InputError(f"Wear: kind {self.kind!r} with spec {self.spec!r} cannot be")
+
+    @property
+    def label(self) -> str:
+        """``none``, ``virtual:surgical``, ``real``, ``real:cloth`` or ``unknown``: for people."""
+        detail = self.spec.type if self.spec is not None else self.type
+        return self.kind if detail is None else f"{self.kind}:{detail}"
+
+
+NO_MASK: Final = Wear("none")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskState:
+    """Whether a face wears a mask.
+
+    probability: 0..1 that something covers mouth and chin. type: kind of mask, None where
+    nothing tells. coverage: 0..1 of the chip's pixels that are covered, None where nothing tells.
+    """
+
+    probability: float
+    type: str | None = None
+    coverage: float | None = None
+
+    @property
+    def worn(self) -> bool:
+        """True from a probability of one half up."""
+        return self.probability >= 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """What an encoder says of one face.
+
+    vector: (D,) float32 of unit length. encoder_id: weights' hash, chip spec and
+    pre-processing; only templates of one encoder_id compare. wear: what the face wore.
+    quality: 0..1 or None where nothing measured it.
+    """
+
+    vector: F32
+    encoder_id: str
+    wear: Wear
+    quality: float | None = None
+
+    def __post_init__(self) -> None:
+        vector = _frozen(self.vector, np.float32, (None,), "Template.vector")
+        length = float(np.linalg.norm(vector))
+        if abs(length - 1.0) > 1e-3:
+            raise InputError(f"Template.vector: expected unit length, got {length:.4f}")
+        object.__setattr__(self, "vector", vector)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One person of the gallery, as near as the best of their templates is to the probe.
+
+    rank: from 1, by falling score. subject: the person's name. reference: the enrolled
+    photo's source. wear: of the template that won. score: higher is more alike.
+    """
+
+    rank: int
+    subject_id: str
+    subject: str
+    reference_id: str
+    reference: str
+    score: float
+    wear: Wear
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A threshold and what it means. Accept when score >= threshold.
+
+    target_fmr: share of non-mated comparisons that pass, at most. calibrated_on: in words.
+    """
+
+    threshold: float
+    target_fmr: float
+    encoder_id: str
+    wear_pair: WearPair
+    calibrated_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from the best score.
+
+    outcome: match | no_match | insufficient. score: of the best candidate, None without one.
+    target_fpir and gallery_size: set when identifying, None when verifying.
+    reasons: sentences for people, empty when there is nothing to add.
+    """
+
+    outcome: Outcome
+    score: float | None
+    operating_point: OperatingPoint | None
+    target_fpir: float | None = None
+    gallery_size: int | None = None
+    reasons: tuple[str, ...] = ()
