@@ -6,7 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from maskwise.types import ChipSpec
+from maskwise import models
+from maskwise.errors import InputError
+from maskwise.types import F32, U8, ChipSpec
 
 # Mean positions of the five points in a unit face box, and 0.25 of padding on each side:
 # dlib/image_transforms/interpolation.h, get_face_chip_details().
@@ -24,3 +26,75 @@ _PADDING = 0.25
 DLIB_CHIP: Final = ChipSpec(
     "dlib5-150-p25", 150, "dlib5", 150 * (_PADDING + _MEAN5) / (1 + 2 * _PADDING)
 )
+
+_MODEL: Final = "dlib-resnet-v1"
+_DIM: Final = 128
+# Past 16 chips the time a chip no longer falls, and memory stays bounded.
+_BATCH: Final = 32
+
+
+class DlibResnet:
+    """The Encoder of dlib's ResNet v1. The model is opened at the first use.
+
+    threads: of one run; see ``maskwise.models.open_session``.
+    """
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self._threads = threads
+
+    @property
+    def id(self) -> str:
+        """``dlib-resnet-v1/<12 hex digits of the file's sha256>/<chip>/l2-1``.
+
+        The last part names what is done with the file's output: scaled to unit length, version 1.
+        """
+        return f"{_MODEL}/{models.entry(_MODEL).sha256[:12]}/{DLIB_CHIP.name}/l2-1"
+
+    @property
+    def chip_spec(self) -> ChipSpec:
+        """``DLIB_CHIP``: 150 px, a quarter of padding, five points."""
+        return DLIB_CHIP
+
+    @property
+    def dim(self) -> int:
+        """128."""
+        return _DIM
+
+    def encode_batch(self, chips: U8) -> F32:
+        """(N, 150, 150, 3) uint8 RGB chips -> (N, 128) float32 rows of unit length; N may be 0.
+
+        Raises InputError on another shape or dtype, ModelError when the weights are missing or
+        damaged.
+        """
+        vectors = self.describe_batch(chips)
+        # No chip comes near a vector of zeros; the floor only keeps the division defined.
+        lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return np.asarray(vectors / lengths, np.float32)
+
+    def describe_batch(self, chips: U8) -> F32:
+        """The numbers as dlib gives them: (N, 150, 150, 3) uint8 RGB -> (N, 128) float32.
+
+        Not of unit length; dlib compares them by Euclidean distance. Raises as ``encode_batch``.
+        """
+        size = DLIB_CHIP.size
+        if (
+            not isinstance(chips, np.ndarray)
+            or chips.dtype != np.uint8
+            or chips.shape[1:] != (size, size, 3)
+        ):
+            got = (
+                f"{chips.shape} {chips.dtype}"
+                if isinstance(chips, np.ndarray)
+                else type(chips).__name__
+            )
+            raise InputError(
+                f"chips: expected an (N, {size}, {size}, 3) uint8 RGB array, got {got}"
+            )
+        if not len(chips):
+            return np.zeros((0, _DIM), np.float32)
+        session = models.open_session(_MODEL, threads=self._threads)
+        parts = [
+            session.run(None, {"chips": np.ascontiguousarray(chips[start : start + _BATCH])})[0]
+            for start in range(0, len(chips), _BATCH)
+        ]
+        return np.concatenate(parts)

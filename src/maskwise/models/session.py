@@ -1,0 +1,81 @@
+"""Open a model on ONNX Runtime, once a process."""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from maskwise.errors import ConfigurationError, ModelError
+from maskwise.models.store import locate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import onnxruntime
+
+THREADS_VARIABLE: Final = "MASKWISE_THREADS"
+"""Environment: how many threads one run of a model may use."""
+
+_MOST_THREADS: Final = 8  # the networks are small: more cores only wait for one another
+_WARNINGS_OFF: Final = 3  # ONNX Runtime's severity: errors and worse
+
+_sessions: dict[tuple[Path, int, int], onnxruntime.InferenceSession] = {}
+_lock = Lock()
+
+
+def open_session(name: str, *, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """The session of model ``name`` of the manifest, on the CPU.
+
+    threads: of one run; by default MASKWISE_THREADS, else as many as there are cores for this
+    process, at most 8. The same session comes back for the same file and number of threads; it
+    may be used from several threads at once. A forked child opens its own.
+    Raises ModelError when the file is missing, damaged or unfit, ConfigurationError for a name
+    or a number of threads that cannot be.
+    """
+    count = _thread_count(threads)
+    path = locate(name)
+    key = (path, count, os.getpid())
+    with _lock:
+        if key not in _sessions:
+            _sessions[key] = _open(path, count)
+        return _sessions[key]
+
+
+def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _WARNINGS_OFF
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    # ONNX Runtime's exceptions share no base class of their own.
+    except Exception as error:
+        raise ModelError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot open {path}: {error}"
+        ) from error
+
+
+def _thread_count(given: int | None) -> int:
+    if given is not None:
+        if given < 1:
+            raise ConfigurationError(f"threads: expected 1 or more, got {given}")
+        return given
+    text = os.environ.get(THREADS_VARIABLE)
+    if text:
+        if not text.isdecimal() or int(text) < 1:
+            raise ConfigurationError(
+                f"{THREADS_VARIABLE}: expected a whole number from 1 up, got {text!r}"
+            )
+        return int(text)
+    return min(_available_cores(), _MOST_THREADS)
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
