@@ -19,4 +19,5 @@ def compare(probes: F32, references: F32) -> F32:
             "compare: expected (P, D) and (R, D) with one D, got "
             f"{probes.shape} and {references.shape}"
         )
-    return np.clip(probes @ references.T, -1.0, 1.0).astype(np.float32, copy=False)
+    scores: F32 = np.clip(probes @ references.T, -1.0, 1.0).astype(np.float32, copy=False)
+    return scores
