@@ -1,0 +1,373 @@
+"""The Recognizer: the stages in a row, and nothing else.
+
+::
+
+    picture -> Image -> Detection -> Landmarks -> Chip -> MaskState + Template
+    enrol:     Chip -> the same chip wearing each virtual mask -> Templates -> Gallery
+    identify:  Template -> Candidates that fit what the probe wears -> Decision
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from maskwise import detect, encode, image, landmarks, masks, occlusion
+from maskwise.align import align
+from maskwise.compare import compare
+from maskwise.decide import DEFAULT_FMR, DEFAULT_FPIR, OperatingPoints
+from maskwise.errors import AmbiguousFaceError, ImageError, InputError, NoFaceError
+from maskwise.types import (
+    NO_MASK,
+    Candidate,
+    Chip,
+    Decision,
+    Detection,
+    Image,
+    Landmarks,
+    MaskState,
+    Template,
+    Wear,
+    WearPair,
+)
+
+if TYPE_CHECKING:
+    from maskwise.gallery import Gallery, NewReference
+
+RUNNER_UP_SHARE: Final = 0.70
+"""A photo whose second face has this share of the first one's area names no dominant face."""
+
+PhotoStatus = Literal["enrolled", "already", "no_face", "several_faces", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face of a picture and all that the stages say of it."""
+
+    detection: Detection
+    landmarks: Landmarks
+    chip: Chip
+    mask: MaskState
+    template: Template
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identification:
+    """A face, the people it is nearest to (by falling score), and what follows."""
+
+    face: Face
+    candidates: tuple[Candidate, ...]
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verification:
+    """Two faces (None where there was none) and whether they are one person."""
+
+    a: Face | None
+    b: Face | None
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoReport:
+    """What became of one photo: its source, the outcome, and a sentence for people."""
+
+    source: str
+    status: PhotoStatus
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolReport:
+    """What became of one person's photos. templates: how many were stored in this call."""
+
+    subject: str
+    photos: tuple[PhotoReport, ...]
+    templates: int = 0
+
+    def count(self, status: PhotoStatus) -> int:
+        """How many photos ended so."""
+        return sum(photo.status == status for photo in self.photos)
+
+    @property
+    def skipped(self) -> int:
+        """Photos that gave no template."""
+        return len(self.photos) - self.count("enrolled") - self.count("already")
+
+
+class Recognizer:
+    """Enrol, identify and verify people, masked or not.
+
+    Works without arguments: the shipped models, and a gallery in memory that ends with it.
+    Models open at first use. One Recognizer may be used by one thread at a time.
+
+    gallery: a path or URL, or an open ``Gallery``; None: in memory.
+    masks: the virtual masks that enrolment draws: "all", "none", or type names.
+    target_fmr: the share of non-mated pairs that ``verify`` lets pass, at most.
+    target_fpir: the share of strangers that ``identify`` lets pass, at most.
+    """
+
+    def __init__(
+        self,
+        gallery: str | Path | Gallery | None = None,
+        *,
+        detector: str = "mmod",
+        predictor: str = "dlib5",
+        encoder: str = "dlib-resnet-v1",
+        masks: str | Sequence[str] = "all",
+        target_fmr: float = DEFAULT_FMR,
+        target_fpir: float = DEFAULT_FPIR,
+    ) -> None:
+        self._gallery_argument = gallery
+        self.detector = detect.create(detector)
+        self.predictor = landmarks.create(predictor)
+        self.encoder = encode.create(encoder)
+        self.mask_classifier = occlusion.create()
+        self.mask_types = _mask_types(masks)
+        self.target_fmr = target_fmr
+        self.target_fpir = target_fpir
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """The gallery, opened at first use (and made when there was none)."""
+        from maskwise.gallery import Gallery, open_gallery
+
+        given = self._gallery_argument
+        return given if isinstance(given, Gallery) else open_gallery(given)
+
+    @cached_property
+    def operating_points(self) -> OperatingPoints:
+        """The calibrated thresholds of the encoder."""
+        return OperatingPoints.shipped(self.encoder.id)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The ids of what produced a result: detector, landmarks, mask and encoder."""
+        return {
+            "detector": self.detector.id,
+            "landmarks": self.predictor.id,
+            "mask": self.mask_classifier.id,
+            "encoder": self.encoder.id,
+        }
+
+    # The stages, one by one.
+
+    def load(self, source: image.ImageInput) -> Image:
+        """Any picture -> Image; ImageError when it cannot be read."""
+        return image.load(source)
+
+    def detect(self, source: image.ImageInput) -> list[Detection]:
+        """All faces with their landmarks, by falling score."""
+        picture = self.load(source)
+        found = self.detector.detect(picture)
+        points = self.predictor.predict(picture, found)
+        return [replace(d, landmarks=p) for d, p in zip(found, points, strict=True)]
+
+    def align(self, source: image.ImageInput, points: Landmarks) -> Chip:
+        """The chip that the encoder wants of the face with these landmarks."""
+        return align(self.load(source), points, self.encoder.chip_spec)
+
+    def encode(self, source: image.ImageInput) -> list[Face]:
+        """All faces of a picture with chip, mask state and template; [] when there is none."""
+        picture = self.load(source)
+        return self._faces(picture, self.detect(picture))
+
+    def dominant(self, source: image.ImageInput, *, strict: bool = False) -> tuple[Face, str]:
+        """The one face that a photo is about (size x centrality), and a note for people.
+
+        Raises NoFaceError, and AmbiguousFaceError when the runner-up has 70 % of its area or
+        more, or with ``strict`` when there is any second face.
+        """
+        picture = self.load(source)
+        found = self.detect(picture)
+        if not found:
+            raise NoFaceError(
+                f"{picture.source}: no face found; use a photo that shows the face from the "
+                "front, larger and sharper"
+            )
+        found.sort(key=lambda d: _prominence(d, picture), reverse=True)
+        if len(found) > 1:
+            share = max(d.area for d in found[1:]) / found[0].area
+            if strict or share >= RUNNER_UP_SHARE:
+                raise AmbiguousFaceError(
+                    f"{picture.source}: {len(found)} faces, and the second is {share:.0%} of the "
+                    "size of the first; crop the photo to the person you mean"
+                )
+        note = "" if len(found) == 1 else f"the largest central one of {len(found)} faces"
+        return self._faces(picture, found[:1])[0], note
+
+    # The three jobs.
+
+    def enrol(
+        self,
+        subject: str,
+        photos: list[image.ImageInput] | tuple[image.ImageInput, ...] | image.ImageInput,
+        *,
+        masks: str | Sequence[str] | None = None,
+        strict: bool = False,
+    ) -> EnrolReport:
+        """Store the templates of one person's photos, bare and wearing each virtual mask.
+
+        All photos of the call are stored in one transaction. A photo that cannot be used is
+        reported, not raised; a photo that is enrolled already is left as it is.
+        Raises GalleryError when nothing can be stored.
+        """
+        types = self.mask_types if masks is None else _mask_types(masks)
+        self.gallery.check_encoder(self.encoder.id)
+        sources: list[image.ImageInput] = (
+            list(photos) if isinstance(photos, list | tuple) else [photos]
+        )
+        reports: list[PhotoReport] = []
+        references: list[NewReference] = []
+        for source in sources:
+            report, reference = self._reference(subject, source, types, strict)
+            reports.append(report)
+            references += [reference] if reference is not None else []
+        stored = self.gallery.enrol(subject, references).templates if references else 0
+        return EnrolReport(subject, tuple(reports), stored)
+
+    def identify(self, source: image.ImageInput, *, top: int = 5) -> list[Identification]:
+        """Who every face of a picture is: [] when the picture has no face.
+
+        A bare probe is compared with bare templates, a masked one with the virtually masked
+        ones, and each decision holds the operating point of its wear pair for
+        ``target_fpir`` and this gallery's size.
+        """
+        if top < 1:
+            raise InputError(f"identify: top must be 1 or more, got {top}")
+        faces = self.encode(source)
+        self.gallery.check_encoder(self.encoder.id)
+        size = self.gallery.size()
+        results: list[Identification] = []
+        for face in faces:
+            wear: Literal["bare", "masked"] = "masked" if face.mask.worn else "bare"
+            vectors = face.template.vector[None]
+            found = tuple(self.gallery.search(vectors, wear=wear, top=top)[0])
+            decision = self.operating_points.identify(
+                found, face.mask.worn, size.people, size.references, self.target_fpir
+            )
+            results.append(Identification(face, found, decision))
+        return results
+
+    def verify(self, a: image.ImageInput, b: image.ImageInput) -> Verification:
+        """Whether two photos show one person; the dominant face of each counts.
+
+        When one wears a mask and the other does not, virtual masks are drawn on the bare one
+        and the best of them counts. Without a face in either, the outcome is insufficient.
+        """
+        faces: list[Face | None] = []
+        reasons: list[str] = []
+        for source in (a, b):
+            try:
+                faces.append(self.dominant(source)[0])
+            except (NoFaceError, AmbiguousFaceError) as error:
+                faces.append(None)
+                reasons.append(str(error))
+        face_a, face_b = faces
+        if face_a is None or face_b is None:
+            decision = Decision("insufficient", None, None, reasons=tuple(reasons))
+            return Verification(face_a, face_b, decision)
+        score, pair = self._pair_score(face_a, face_b)
+        return Verification(
+            face_a, face_b, self.operating_points.verify(score, pair, self.target_fmr)
+        )
+
+    # What the jobs are made of.
+
+    def _faces(self, picture: Image, found: Sequence[Detection]) -> list[Face]:
+        if not found:
+            return []
+        spec = self.encoder.chip_spec
+        chips = [align(picture, _landmarks(d), spec) for d in found]
+        pixels = np.stack([chip.pixels for chip in chips])
+        states = self.mask_classifier.classify(pixels)
+        vectors = self.encoder.encode_batch(pixels)
+        return [
+            Face(d, _landmarks(d), chip, state, Template(vector, self.encoder.id, _wear(state)))
+            for d, chip, state, vector in zip(found, chips, states, vectors, strict=True)
+        ]
+
+    def _masked_templates(self, face: Face, types: Sequence[str]) -> list[Template]:
+        """Templates of ``face`` wearing each virtual mask of ``types``; [] for none."""
+        if not types:
+            return []
+        specs = [masks.spec_for(name) for name in types]
+        pixels, _ = masks.wear_on_chips([face.chip], specs)
+        vectors = self.encoder.encode_batch(pixels[0])
+        return [
+            Template(vector, self.encoder.id, Wear("virtual", spec))
+            for vector, spec in zip(vectors, specs, strict=True)
+        ]
+
+    def _reference(
+        self, subject: str, source: image.ImageInput, types: Sequence[str], strict: bool
+    ) -> tuple[PhotoReport, NewReference | None]:
+        from maskwise.gallery import NewReference
+
+        name = str(source) if isinstance(source, str | Path) else "<memory>"
+        try:
+            picture, digest = image.load_with_sha256(source)
+            name = picture.source
+            if self.gallery.holds(subject, digest, types):
+                return PhotoReport(name, "already"), None
+            face, note = self.dominant(picture, strict=strict)
+        except ImageError as error:
+            return PhotoReport(name, "unreadable", str(error)), None
+        except NoFaceError as error:
+            return PhotoReport(name, "no_face", str(error)), None
+        except AmbiguousFaceError as error:
+            return PhotoReport(name, "several_faces", str(error)), None
+        templates = [face.template]
+        if face.mask.worn:
+            note = "; ".join(filter(None, [note, "wears a mask: enrolled as it is"]))
+        else:
+            templates += self._masked_templates(face, types)
+        reference = NewReference(
+            name,
+            templates,
+            photo_sha256=digest,
+            box=tuple(float(v) for v in face.detection.box),
+            ipd_px=face.landmarks.ipd_px,
+            detector_id=self.detector.id,
+            masks=tuple(types),
+        )
+        return PhotoReport(name, "enrolled", note), reference
+
+    def _pair_score(self, a: Face, b: Face) -> tuple[float, WearPair]:
+        """The score of two faces, like with like, and the wear pair that it belongs to."""
+        reference, probe = (b, a) if a.mask.worn else (a, b)
+        templates = [reference.template]
+        pair: WearPair = "masked-masked" if reference.mask.worn else "bare-bare"
+        if probe.mask.worn and not reference.mask.worn:
+            worn = self._masked_templates(reference, self.mask_types)
+            templates, pair = (worn, "masked-masked") if worn else (templates, "bare-masked")
+        references = np.stack([template.vector for template in templates])
+        return float(compare(probe.template.vector[None], references).max()), pair
+
+
+def _mask_types(wanted: str | Sequence[str]) -> tuple[str, ...]:
+    return masks.parse_types(wanted if isinstance(wanted, str) else ",".join(wanted) or "none")
+
+
+def _landmarks(detection: Detection) -> Landmarks:
+    if detection.landmarks is None:
+        raise InputError("a detection without landmarks cannot be aligned")
+    return detection.landmarks
+
+
+def _wear(state: MaskState) -> Wear:
+    return Wear("real", type=state.type) if state.worn else NO_MASK
+
+
+def _prominence(detection: Detection, picture: Image) -> float:
+    """Size x centrality: the area, falling to a quarter of it for a face in a corner."""
+    x1, y1, x2, y2 = (float(v) for v in detection.box)
+    dx = ((x1 + x2) / 2 - (picture.width - 1) / 2) / (picture.width / 2)
+    dy = ((y1 + y2) / 2 - (picture.height - 1) / 2) / (picture.height / 2)
+    return detection.area * (1 - 0.75 * min(1.0, np.hypot(dx, dy) / np.sqrt(2)))
