@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,25 @@ import numpy.typing as npt
 from maskwise.errors import InputError
 from maskwise.types import F64, Chip, ChipSpec, Image, Landmarks
 
-MIN_POINTS = 2
+MIN_POINTS: Final = 2
+
+# Mean positions of the five points in a unit face box, and 0.25 of padding on each side:
+# dlib/image_transforms/interpolation.h, get_face_chip_details().
+_MEAN5 = np.array(
+    [
+        [0.8595674595992, 0.2134981538014],
+        [0.6460604764104, 0.2289674387677],
+        [0.1205750620789, 0.2137274526848],
+        [0.3340850613712, 0.2290642403242],
+        [0.4901123135679, 0.6277975316475],
+    ]
+)
+_PADDING = 0.25
+
+DLIB_CHIP: Final = ChipSpec(
+    "dlib5-150-p25", 150, "dlib5", 150 * (_PADDING + _MEAN5) / (1 + 2 * _PADDING)
+)
+"""dlib's chip: 150 px, a quarter of padding, the five points of ``dlib5``."""
 
 
 def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> F64:
