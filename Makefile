@@ -1,0 +1,66 @@
+# make demo    set up, then enrol and identify the sample people (PEOPLE=DIR PROBES=DIR: your own)
+# make test    set up, then run the tests: the fast tier, then the one that runs the models
+# make lint    format, style, types, layers
+# make lock    resolve the dependencies anew into requirements/
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint lock wheel clean
+
+# The first Python on the PATH that is new enough; PYTHON=... names another.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python3.10,\
+  $(if $(shell $(p) -c 'import sys; print(sys.version_info >= (3, 10) or "")' 2>/dev/null),$(p))))
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= demo-output
+
+# pip, quiet but for errors; every package is checked against its hash in the lock file.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "maskwise needs Python 3.10 or newer: install it, or name it with make PYTHON=/path/to/python3" >&2; exit 2; fi
+	$(PYTHON) -m venv $(VENV)
+
+# Two stamps: what the demo needs, and what the tests need on top of it.
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --require-hashes -r requirements/run.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.run
+	@$(BIN)/maskwise demo --out "$(OUT)" $(if $(PEOPLE),--people "$(PEOPLE)") $(if $(PROBES),--probes "$(PROBES)")
+
+test: test-fast
+	$(BIN)/pytest -m models --cov --cov-append --cov-report=term
+
+test-fast: $(VENV)/.dev
+	$(BIN)/pytest -m "not models" --cov --cov-report=
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel: $(VENV)/.run
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# --universal: one file for every Python, system and processor that we support.
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" pyproject.toml --group dev -o requirements/dev.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" pyproject.toml --group build \
+	  -c requirements/dev.txt -o requirements/run.txt
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf $(VENV) dist build demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
