@@ -1,0 +1,189 @@
+"""Train the mask state that ships: mask or not, from the first blocks of dlib's CC0 encoder.
+
+    MASKWISE_DATA=... python training/occlusion/train.py            writes the model
+    MASKWISE_DATA=... python training/occlusion/train.py --compare  tries several depths
+
+A logistic regression on averaged features of the encoder's trunk (`build_trunk` of
+../convert_dlib/resnet.py). Trained on the train people of lfw-dev (see ../photos.py), each photo
+bare and wearing random virtual masks; its penalty is chosen on the calibrate people, its
+errors are counted on the report people, and, where mfr2-dev is there, on real masks. Needs
+scikit-learn beside what the tests need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from onnx import TensorProto, compose, helper, numpy_helper
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+_HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(_HERE.parent), str(_HERE.parent / "convert_dlib")]
+import resnet
+from photos import Chips, chips, data_folder
+from rich.console import Console
+from rich.progress import track
+
+from maskwise import detect, image, landmarks, masks
+from maskwise.align import DLIB_CHIP, align
+
+F32 = npt.NDArray[np.float32]
+Bool = npt.NDArray[np.bool_]
+MODELS = _HERE.parents[1] / "src" / "maskwise" / "models"
+NAME, FILE = "mask-state", "mask-state.onnx"
+LOG = _HERE / "log.txt"
+SEED = 9
+BLOCK, POOL = 8, 4
+TRAIN_PHOTOS, CHECK_PHOTOS, MASKS_EACH = 3000, 1000, 2
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+_CONSOLE = Console(stderr=True)
+
+
+def worn_and_bare(cut: Chips, count: int, seed: int) -> tuple[npt.NDArray[np.uint8], Bool]:
+    """Chips and truth of up to ``count`` photos, each bare and in MASKS_EACH random masks."""
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.permutation(len(cut.names))[:count])
+    pixels, truth = [], []
+    for index in track(chosen, "masks", console=_CONSOLE):
+        specs = [masks.random_spec(rng) for _ in range(MASKS_EACH)]
+        drawn, _ = masks.wear_on_chips([cut.chip(int(index))], specs)
+        pixels += [cut.pixels[index], *drawn[0]]
+        truth += [False] + [True] * MASKS_EACH
+    return np.stack(pixels), np.array(truth)
+
+
+def real_masks() -> tuple[npt.NDArray[np.uint8], Bool, int]:
+    """mfr2-dev's chips, whether they wear a mask, and how many faces were not found.
+
+    Looked at to report, never trained on.
+    """
+    folder = data_folder()
+    with (folder / "mfr2-dev-labels.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    detector, predictor = detect.create(), landmarks.create()
+    pixels, truth, missed = [], [], 0
+    for row in track(rows, "real masks", console=_CONSOLE):
+        name = row["name"]
+        found = sorted((folder / "mfr2-dev").glob(f"{name}/{name}_{int(row['index']):04d}.*"))
+        picture = image.load(found[0])
+        faces = detector.detect(picture)
+        if not faces:
+            missed += 1
+            continue
+        points = predictor.predict(picture, faces[:1])[0]
+        pixels.append(align(picture, points, DLIB_CHIP).pixels)
+        truth.append(row["mask"] != "no-mask")
+    return np.stack(pixels), np.array(truth), missed
+
+
+def features(model: onnx.ModelProto, pixels: npt.NDArray[np.uint8]) -> F32:
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    starts = track(range(0, len(pixels), 32), "features", console=_CONSOLE)
+    return np.concatenate([session.run(None, {"chips": pixels[i : i + 32]})[0] for i in starts])
+
+
+def fit(train: F32, truth: Bool, check: F32, check_truth: Bool) -> tuple[F32, float, float]:
+    """Weights (D,) and bias on raw features, and the penalty with the least check loss."""
+    scale = StandardScaler().fit(train)
+    best = None
+    for penalty in PENALTIES:
+        model = LogisticRegression(C=penalty, max_iter=500, class_weight="balanced")
+        model.fit(scale.transform(train), truth)
+        probability = np.clip(model.predict_proba(scale.transform(check))[:, 1], 1e-7, 1 - 1e-7)
+        loss = -np.mean(np.log(np.where(check_truth, probability, 1 - probability)))
+        if best is None or loss < best[0]:
+            best = loss, penalty, model
+    _, penalty, model = best
+    weight = model.coef_[0] / scale.scale_
+    bias = float(model.intercept_[0] - weight @ scale.mean_)
+    return weight.astype(np.float32), bias, penalty
+
+
+def errors(logits: F32, truth: Bool) -> str:
+    """Counts at a probability of one half."""
+    worn = logits >= 0
+    return (
+        f"{np.sum(~worn & truth)} of {truth.sum()} masked called bare, "
+        f"{np.sum(worn & ~truth)} of {np.sum(~truth)} bare called masked"
+    )
+
+
+def with_head(trunk: onnx.ModelProto, weight: F32, bias: float) -> onnx.ModelProto:
+    """chips (n, 150, 150, 3) uint8 RGB -> probability (n,) float32."""
+    head = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "head.weight"], ["product"], name="head"),
+            helper.make_node("Add", ["product", "head.bias"], ["logit"], name="biased"),
+            helper.make_node("Sigmoid", ["logit"], ["probability"], name="sigmoid"),
+        ],
+        "mask_state",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", len(weight)])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n"])],
+        [
+            numpy_helper.from_array(weight, "head.weight"),
+            numpy_helper.from_array(np.float32(bias), "head.bias"),
+        ],
+    )
+    tail = helper.make_model(head, opset_imports=trunk.opset_import, ir_version=trunk.ir_version)
+    joined = compose.merge_models(
+        trunk, tail, io_map=[(trunk.graph.output[0].name, "x")], producer_name="maskwise training"
+    )
+    onnx.checker.check_model(joined, full_check=True)
+    return joined
+
+
+def record(data: bytes) -> None:
+    """Write the file, and its sha256 and size into manifest.toml."""
+    (MODELS / "files" / FILE).write_bytes(data)
+    manifest = (MODELS / "manifest.toml").read_text("utf-8")
+    head, table = manifest.split(f"[{NAME}]\n", 1)
+    table = re.sub(
+        r"(?m)^sha256 = .*$", f'sha256 = "{hashlib.sha256(data).hexdigest()}"', table, count=1
+    )
+    table = re.sub(r"(?m)^size = .*$", f"size = {len(data)}", table, count=1)
+    (MODELS / "manifest.toml").write_text(f"{head}[{NAME}]\n{table}", "utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the mask state.")
+    parser.add_argument("--compare", action="store_true", help="try several depths, write nothing")
+    arguments = parser.parse_args()
+    sets = {
+        "train": worn_and_bare(chips("train"), TRAIN_PHOTOS, SEED),
+        "calibrate": worn_and_bare(chips("calibrate"), CHECK_PHOTOS, SEED + 1),
+        "report": worn_and_bare(chips("report"), CHECK_PHOTOS, SEED + 2),
+    }
+    real, real_truth, missed = real_masks()
+    choices = [(3, 7), (4, 4), (7, 4), (8, 4), (8, 8)] if arguments.compare else [(BLOCK, POOL)]
+    for block, pool in choices:
+        trunk = resnet.build_trunk(block, pool)
+        made = {name: features(trunk, pixels) for name, (pixels, _) in sets.items()}
+        weight, bias, penalty = fit(
+            made["train"], sets["train"][1], made["calibrate"], sets["calibrate"][1]
+        )
+        lines = [f"trunk of {block} blocks, {pool}x{pool} cells, penalty {penalty:g}, seed {SEED}"]
+        for name, (_, truth) in sets.items():
+            lines.append(f"  {name}: {errors(made[name] @ weight + bias, truth)}")
+        found = errors(features(trunk, real) @ weight + bias, real_truth)
+        lines.append(f"  real masks (mfr2-dev): {found}; {missed} faces not found")
+        print("\n".join(lines))
+    if not arguments.compare:
+        data = with_head(trunk, weight, bias).SerializeToString(deterministic=True)
+        record(data)
+        LOG.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
