@@ -57,6 +57,17 @@ def _frozen(array: npt.ArrayLike, dtype: type, shape: tuple[int | None, ...], na
     return out
 
 
+def check_chips(chips: U8, size: int) -> None:
+    """InputError unless ``chips`` is an (N, size, size, 3) uint8 array."""
+    if not isinstance(chips, np.ndarray):
+        got = type(chips).__name__
+    elif chips.dtype != np.uint8 or chips.ndim != 4 or chips.shape[1:] != (size, size, 3):
+        got = f"{chips.shape} {chips.dtype}"
+    else:
+        return
+    raise InputError(f"chips: expected an (N, {size}, {size}, 3) uint8 RGB array, got {got}")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
     """A decoded picture.

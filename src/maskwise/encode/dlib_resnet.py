@@ -8,13 +8,10 @@ import numpy as np
 
 from maskwise import models
 from maskwise.align import DLIB_CHIP
-from maskwise.errors import InputError
-from maskwise.types import F32, U8, ChipSpec
+from maskwise.types import F32, U8, ChipSpec, check_chips
 
 _MODEL: Final = "dlib-resnet-v1"
 _DIM: Final = 128
-# Past 16 chips the time a chip no longer falls, and memory stays bounded.
-_BATCH: Final = 32
 
 
 class DlibResnet:
@@ -60,25 +57,7 @@ class DlibResnet:
 
         Not of unit length; dlib compares them by Euclidean distance. Raises as ``encode_batch``.
         """
-        size = DLIB_CHIP.size
-        if (
-            not isinstance(chips, np.ndarray)
-            or chips.dtype != np.uint8
-            or chips.shape[1:] != (size, size, 3)
-        ):
-            got = (
-                f"{chips.shape} {chips.dtype}"
-                if isinstance(chips, np.ndarray)
-                else type(chips).__name__
-            )
-            raise InputError(
-                f"chips: expected an (N, {size}, {size}, 3) uint8 RGB array, got {got}"
-            )
+        check_chips(chips, DLIB_CHIP.size)
         if not len(chips):
             return np.zeros((0, _DIM), np.float32)
-        session = models.open_session(_MODEL, threads=self._threads)
-        parts = [
-            session.run(None, {"chips": np.ascontiguousarray(chips[start : start + _BATCH])})[0]
-            for start in range(0, len(chips), _BATCH)
-        ]
-        return np.concatenate(parts)
+        return models.run_batches(_MODEL, chips, threads=self._threads)

@@ -6,8 +6,11 @@ import os
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from maskwise.errors import ConfigurationError, ModelError
 from maskwise.models.store import locate
+from maskwise.types import F32, U8
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +22,9 @@ THREADS_VARIABLE: Final = "MASKWISE_THREADS"
 
 _MOST_THREADS: Final = 8  # the networks are small: more cores only wait for one another
 _WARNINGS_OFF: Final = 3  # ONNX Runtime's severity: errors and worse
+
+# Past 16 chips the time a chip no longer falls, and memory stays bounded.
+_BATCH: Final = 32
 
 _sessions: dict[tuple[Path, int, int], onnxruntime.InferenceSession] = {}
 _lock = Lock()
@@ -40,6 +46,20 @@ def open_session(name: str, *, threads: int | None = None) -> onnxruntime.Infere
         if key not in _sessions:
             _sessions[key] = _open(path, count)
         return _sessions[key]
+
+
+def run_batches(name: str, chips: U8, threads: int | None = None) -> F32:
+    """The first output of model ``name`` for ``chips`` (N, S, S, 3) uint8, N >= 1: (N, ...) float32.
+
+    In batches, so that memory stays bounded. Raises as ``open_session``.
+    """
+    session = open_session(name, threads=threads)
+    parts = [
+        session.run(None, {"chips": np.ascontiguousarray(chips[start : start + _BATCH])})[0]
+        for start in range(0, len(chips), _BATCH)
+    ]
+    joined: F32 = np.concatenate(parts)
+    return joined
 
 
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
