@@ -13,8 +13,12 @@ from maskwise.types import F64, Chip, ChipSpec, Image, Landmarks
 
 MIN_POINTS: Final = 2
 
+# The share of the points' spread that the fit must explain; a face, even a poor one, has > 0.5.
+_LEAST_RESEMBLANCE: Final = 1e-4
+
 # Mean positions of the five points in a unit face box, and 0.25 of padding on each side:
-# dlib/image_transforms/interpolation.h, get_face_chip_details().
+# dlib/image_transforms/interpolation.h, get_face_chip_details(). There the chip runs from 0 to
+# 150, edge to edge; here (0, 0) is the centre of a pixel, hence the half pixel below.
 _MEAN5 = np.array(
     [
         [0.8595674595992, 0.2134981538014],
@@ -27,7 +31,7 @@ _MEAN5 = np.array(
 _PADDING = 0.25
 
 DLIB_CHIP: Final = ChipSpec(
-    "dlib5-150-p25", 150, "dlib5", 150 * (_PADDING + _MEAN5) / (1 + 2 * _PADDING)
+    "dlib5-150-p25", 150, "dlib5", 150 * (_PADDING + _MEAN5) / (1 + 2 * _PADDING) - 0.5
 )
 """dlib's chip: 150 px, a quarter of padding, the five points of ``dlib5``."""
 
@@ -58,30 +62,54 @@ def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> F64:
     return np.hstack([linear, (mu_d - linear @ mu_s)[:, None]])
 
 
+def chip_transform(points: npt.ArrayLike, reference: npt.ArrayLike) -> F64:
+    """The transform (2, 3) float64, picture px -> chip px, that lays ``points`` on ``reference``.
+
+    Both (K, 2) float, K >= 2. The squares are least in the PICTURE, as dlib fits its chips
+    (image_transforms/interpolation.h, chip_details): fitted in the chip, a face that resembles
+    the reference badly, such as a profile, would come out smaller than the encoder learned.
+    Raises InputError when the points are all in one place or resemble no turned reference.
+    """
+    src, dst = np.asarray(reference, np.float64), np.asarray(points, np.float64)
+    inverse = similarity(src, dst)
+    explained = float(np.hypot(*inverse[:, 0])) ** 2 * float(((src - src.mean(0)) ** 2).sum())
+    spread = float(((dst - dst.mean(0)) ** 2).sum())
+    if spread < 1e-12 or explained < _LEAST_RESEMBLANCE * spread:
+        raise InputError(
+            "align: the landmarks are all in one place, or nothing like a face: "
+            f"{np.round(dst, 2).tolist()}"
+        )
+    return np.asarray(cv2.invertAffineTransform(inverse), np.float64)
+
+
 def align(image: Image, landmarks: Landmarks, spec: ChipSpec) -> Chip:
     """Cut the chip that ``spec`` wants out of ``image``.
 
     Uses the visible points of ``landmarks`` (px of ``image``), at least two. Outside the
     picture the chip is black, as dlib's chips are. Large faces are averaged down first, so
     that the bilinear warp does not alias.
-    Raises InputError when the schemes differ or fewer than two points are visible.
+    Raises InputError when the schemes differ, when fewer than two points are visible, or when
+    the points cannot be a face (see ``chip_transform``).
     """
     if landmarks.scheme != spec.scheme:
         raise InputError(
             f"align: the chip {spec.name} wants {spec.scheme} landmarks, got {landmarks.scheme}"
         )
     keep = landmarks.visible
-    transform = similarity(landmarks.points[keep], spec.reference[keep])
+    transform = chip_transform(landmarks.points[keep], spec.reference[keep])
     return Chip(warp(image, transform, spec.size), transform, spec, landmarks.mapped(transform))
 
 
 def warp(image: Image, transform: F64, size: int) -> npt.NDArray[np.uint8]:
-    """The (size, size, 3) uint8 square that ``transform`` (2, 3), image px -> chip px, cuts out."""
+    """The (size, size, 3) uint8 square that ``transform`` (2, 3), image px -> chip px, cuts out.
+
+    Raises InputError when the transform cannot be turned round.
+    """
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))
-    pixels, offset, factor = image.pixels, np.zeros(2), 1
-    if scale < 0.5:
-        factor = int(1 / scale)
-        pixels, offset = _shrunk_part(image, transform, size, factor)
+    if not (np.isfinite(transform).all() and scale > 0):
+        raise InputError(f"warp: no transform to a chip: {transform.tolist()}")
+    factor = max(1, min(int(1 / scale), max(image.width, image.height)))
+    pixels, offset = _shrunk_part(image, transform, size, factor)
     # A pixel of the shrunk part has its centre at offset + factor * p + (factor - 1) / 2.
     matrix = transform.copy()
     matrix[:, 2] += transform[:, :2] @ (offset + (factor - 1) / 2)
@@ -93,7 +121,10 @@ def warp(image: Image, transform: F64, size: int) -> npt.NDArray[np.uint8]:
 def _shrunk_part(
     image: Image, transform: F64, size: int, factor: int
 ) -> tuple[npt.NDArray[np.uint8], F64]:
-    """The part of ``image`` under the chip, shrunk ``factor`` times, and its origin in px."""
+    """The part of ``image`` under the chip, shrunk ``factor`` times, and its origin in px.
+
+    Only this part is warped: OpenCV takes no picture of more than 32,767 px a side.
+    """
     inverse = np.asarray(cv2.invertAffineTransform(transform), np.float64)
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64)
     corners = corners @ inverse[:, :2].T + inverse[:, 2]
@@ -104,5 +135,7 @@ def _shrunk_part(
     part = image.pixels[low[1] : high[1], low[0] : high[0]]
     if part.size == 0:
         return np.zeros((1, 1, 3), np.uint8), low.astype(np.float64)
+    if factor == 1:
+        return part, low.astype(np.float64)
     small = cv2.resize(part, (int(count[0]), int(count[1])), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8), low.astype(np.float64)
