@@ -24,6 +24,7 @@ from maskwise.decide import DEFAULT_FMR, DEFAULT_FPIR, OperatingPoints
 from maskwise.errors import AmbiguousFaceError, ImageError, InputError, NoFaceError
 from maskwise.types import (
     NO_MASK,
+    U8,
     Candidate,
     Chip,
     Decision,
@@ -261,18 +262,12 @@ class Recognizer:
         When one wears a mask and the other does not, virtual masks are drawn on the bare one
         and the best of them counts. Without a face in either, the outcome is insufficient.
         """
-        faces: list[Face | None] = []
-        reasons: list[str] = []
-        for source in (a, b):
-            try:
-                faces.append(self.dominant(source)[0])
-            except (NoFaceError, AmbiguousFaceError) as error:
-                faces.append(None)
-                reasons.append(str(error))
-        face_a, face_b = faces
+        (face_a, missing_a), (face_b, missing_b) = map(self._dominant_or_reason, (a, b))
         if face_a is None or face_b is None:
-            decision = Decision("insufficient", None, None, reasons=tuple(reasons))
-            return Verification(face_a, face_b, decision)
+            reasons = tuple(reason for reason in (missing_a, missing_b) if reason)
+            return Verification(
+                face_a, face_b, Decision("insufficient", None, None, reasons=reasons)
+            )
         score, pair = self._pair_score(face_a, face_b)
         return Verification(
             face_a, face_b, self.operating_points.verify(score, pair, self.target_fmr)
@@ -280,18 +275,30 @@ class Recognizer:
 
     # What the jobs are made of.
 
+    def _dominant_or_reason(self, source: image.ImageInput) -> tuple[Face | None, str]:
+        try:
+            return self.dominant(source)[0], ""
+        except (NoFaceError, AmbiguousFaceError) as error:
+            return None, str(error)
+
     def _faces(self, picture: Image, found: Sequence[Detection]) -> list[Face]:
         if not found:
             return []
-        spec = self.encoder.chip_spec
-        chips = [align(picture, _landmarks(d), spec) for d in found]
+        chips = [align(picture, _landmarks(d), self.encoder.chip_spec) for d in found]
         pixels = np.stack([chip.pixels for chip in chips])
-        states = self.mask_classifier.classify(pixels)
+        states = self.mask_classifier.classify(self._mask_chips(picture, found, pixels))
         vectors = self.encoder.encode_batch(pixels)
         return [
             Face(d, _landmarks(d), chip, state, Template(vector, self.encoder.id, _wear(state)))
             for d, chip, state, vector in zip(found, chips, states, vectors, strict=True)
         ]
+
+    def _mask_chips(self, picture: Image, found: Sequence[Detection], encoder_chips: U8) -> U8:
+        """What the mask classifier wants: mostly the encoder's chips, which are cut already."""
+        spec = self.mask_classifier.chip_spec
+        if spec.name == self.encoder.chip_spec.name:
+            return encoder_chips
+        return np.stack([align(picture, _landmarks(d), spec).pixels for d in found])
 
     def _masked_templates(self, face: Face, types: Sequence[str]) -> list[Template]:
         """Templates of ``face`` wearing each virtual mask of ``types``; [] for none."""

@@ -57,7 +57,7 @@ def _frozen(array: npt.ArrayLike, dtype: type, shape: tuple[int | None, ...], na
     return out
 
 
-def check_chips(chips: U8, size: int) -> None:
+def check_chips(chips: object, size: int) -> None:
     """InputError unless ``chips`` is an (N, size, size, 3) uint8 array."""
     if not isinstance(chips, np.ndarray):
         got = type(chips).__name__

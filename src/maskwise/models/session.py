@@ -49,7 +49,7 @@ def open_session(name: str, *, threads: int | None = None) -> onnxruntime.Infere
 
 
 def run_batches(name: str, chips: U8, threads: int | None = None) -> F32:
-    """The first output of model ``name`` for ``chips`` (N, S, S, 3) uint8, N >= 1: (N, ...) float32.
+    """(N, S, S, 3) uint8 chips, N >= 1 -> the first output of model ``name``, (N, ...) float32.
 
     In batches, so that memory stays bounded. Raises as ``open_session``.
     """
