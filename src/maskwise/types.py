@@ -37,15 +37,24 @@ SCHEME_POINTS: Final[dict[str, int]] = {"five": 5, "dlib5": 5, "ibug68": 68}
 
 WearKind = Literal["none", "virtual", "real", "unknown"]
 WearPair = Literal["bare-bare", "bare-masked", "masked-masked"]
-"""What the reference and the probe wear, in this order. ``masked-masked`` compares a masked
-probe with a person's virtually masked templates (the best of them counts)."""
+"""What the two faces wear; which of them is the probe makes no difference. ``masked-masked``
+compares a masked probe with a person's virtually masked templates (the best of them counts)."""
 
 Outcome = Literal["match", "no_match", "insufficient"]
 
 
 def _frozen(array: npt.ArrayLike, dtype: type, shape: tuple[int | None, ...], name: str) -> Any:
-    """Copy ``array`` to ``dtype``, check it against ``shape`` (None: any) and make it read-only."""
-    out: npt.NDArray[Any] = np.array(array, dtype=dtype, order="C")
+    """Copy ``array`` to ``dtype``, check it against ``shape`` (None: any) and make it read-only.
+
+    Bytes are not made from wider numbers: that would cut them off without a word.
+    """
+    try:
+        given = np.asarray(array)
+        if dtype is np.uint8 and given.dtype != np.uint8:
+            raise TypeError(f"got {given.dtype}")
+        out: npt.NDArray[Any] = np.array(given, dtype=dtype, order="C")
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: expected an array of {dtype.__name__} ({error})") from error
     if out.ndim != len(shape) or any(
         want is not None and have != want for have, want in zip(out.shape, shape, strict=True)
     ):
@@ -81,10 +90,11 @@ class Image:
 
     def __post_init__(self) -> None:
         # Pictures are large: adopt a read-only contiguous array, copy anything else.
-        pixels = self.pixels
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        pixels = np.asarray(self.pixels)
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise InputError(
-                f"Image.pixels: expected (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}"
+                "Image.pixels: expected (H, W, 3) uint8 with a pixel or more, "
+                f"got {pixels.shape} {pixels.dtype}"
             )
         if pixels.flags.writeable or not pixels.flags.c_contiguous:
             pixels = np.array(pixels, order="C")
@@ -119,7 +129,7 @@ class Landmarks:
             raise InputError(f"Landmarks.scheme: {self.scheme!r} is none of {get_args(Scheme)}")
         k = SCHEME_POINTS[self.scheme]
         object.__setattr__(self, "points", _frozen(self.points, np.float32, (k, 2), "points"))
-        visible = self.visible if self.visible.size else np.ones(k, bool)
+        visible = self.visible if np.size(self.visible) else np.ones(k, bool)
         object.__setattr__(self, "visible", _frozen(visible, np.bool_, (k,), "visible"))
 
     @property
@@ -189,6 +199,10 @@ class ChipSpec:
     reference: F64
 
     def __post_init__(self) -> None:
+        if self.scheme not in get_args(Scheme):
+            raise InputError(f"ChipSpec.scheme: {self.scheme!r} is none of {get_args(Scheme)}")
+        if self.size < 1:
+            raise InputError(f"ChipSpec.size: expected 1 px or more, got {self.size}")
         k = SCHEME_POINTS[self.scheme]
         object.__setattr__(
             self, "reference", _frozen(self.reference, np.float64, (k, 2), "ChipSpec.reference")
@@ -242,9 +256,24 @@ class MaskSpec:
     def from_json(cls, text: str) -> MaskSpec:
         """Read what ``to_json`` wrote; InputError on anything else."""
         try:
-            return cls(**json.loads(text))
+            spec = cls(**json.loads(text))
         except (TypeError, ValueError) as error:
             raise InputError(f"not a mask spec: {text!r} ({error})") from error
+        for name, kinds in _MASK_SPEC_KINDS.items():
+            if type(getattr(spec, name)) not in kinds:
+                raise InputError(f"not a mask spec: {text!r} ({name} is of the wrong type)")
+        return spec
+
+
+_MASK_SPEC_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "type": (str,),
+    "color": (str,),
+    "pattern": (str,),
+    "wear_style": (str,),
+    "coverage": (float, int),
+    "seed": (int,),
+    "version": (int,),
+}
 
 
 @dataclass(frozen=True, slots=True)
