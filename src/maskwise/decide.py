@@ -31,12 +31,29 @@ DEFAULT_FPIR: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class OperatingCurve:
-    """Thresholds of one wear pair. fmr falls, thresholds rise; non_mated: trials behind it."""
+    """Thresholds of one wear pair. fmr falls, thresholds rise; non_mated: trials behind it.
+
+    Raises ConfigurationError for a table that is none.
+    """
 
     fmr: tuple[float, ...]
     thresholds: tuple[float, ...]
     non_mated: int
     calibrated_on: str
+
+    def __post_init__(self) -> None:
+        fmr, thresholds = np.array(self.fmr), np.array(self.thresholds)
+        if not (
+            0 < len(fmr) == len(thresholds)
+            and ((fmr > 0) & (fmr <= 1)).all()
+            and (np.diff(fmr) < 0).all()
+            and np.isfinite(thresholds).all()
+            and (np.diff(thresholds) >= 0).all()
+        ):
+            raise ConfigurationError(
+                "operating points: expected FMRs in (0, 1] that fall and as many thresholds that "
+                f"do not, got {self.fmr} and {self.thresholds}"
+            )
 
     def threshold(self, target_fmr: float) -> tuple[float, float]:
         """The threshold for ``target_fmr``, and the FMR that it really stands for.
@@ -72,10 +89,16 @@ class OperatingPoints:
 
         Where the calibration does not reach so far, ``target_fmr`` of the result is the
         nearest FMR that it supports.
+        Raises ConfigurationError for another FMR, and where ``pair`` was not calibrated.
         """
         if not 0 < target_fmr < 1:
             raise ConfigurationError(f"the target FMR is a share above 0 and below 1: {target_fmr}")
-        curve = self._curves[pair]
+        curve = self._curves.get(pair)
+        if curve is None:
+            raise ConfigurationError(
+                f"the encoder {self.encoder_id} has no calibrated thresholds for {pair} pairs; "
+                f"there are: {', '.join(sorted(self._curves)) or 'none'}"
+            )
         threshold, reached = curve.threshold(target_fmr)
         return OperatingPoint(threshold, reached, self.encoder_id, pair, curve.calibrated_on)
 
