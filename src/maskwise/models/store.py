@@ -64,12 +64,18 @@ def locate(name: str) -> Path:
     Taken from the folder in MASKWISE_MODELS where that holds it, else from the package. The
     sha256 is computed once a process for each file.
     Raises ModelError naming the file when it is missing or differs from the manifest,
-    ConfigurationError when there is no such model.
+    ConfigurationError when there is no such model, or no such folder.
     """
     model = entry(name)
     override = os.environ.get(FOLDER_VARIABLE)
-    if override and (path := Path(override) / model.file).is_file():
-        return _checked(path, model, f"put the right file there or unset {FOLDER_VARIABLE}")
+    if override:
+        folder = Path(override).absolute()
+        if not folder.is_dir():
+            raise ConfigurationError(
+                f"{FOLDER_VARIABLE}: {override!r} is no folder; correct it or unset it"
+            )
+        if (path := folder / model.file).is_file():
+            return _checked(path, model, f"put the right file there or unset {FOLDER_VARIABLE}")
     return _checked(_shipped_folder() / model.file, model, _REMEDY)
 
 
