@@ -123,7 +123,7 @@ def _shrunk_part(
 ) -> tuple[npt.NDArray[np.uint8], F64]:
     """The part of ``image`` under the chip, shrunk ``factor`` times, and its origin in px.
 
-    Only this part is warped: OpenCV takes no picture of more than 32,767 px a side.
+    Only this part is warped: OpenCV 4 takes no picture of more than 32,767 px a side.
     """
     inverse = np.asarray(cv2.invertAffineTransform(transform), np.float64)
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64)
