@@ -1,1 +1,38 @@
-"""The store of enrolled people."""
+"""The store of enrolled people.
+
+``open_gallery`` opens one by path or URL; ``Gallery`` is what every engine does. What is kept,
+byte by byte, stands in docs/gallery-format.md.
+"""
+
+from maskwise.gallery.gallery import (
+    DeleteResult,
+    EnrolResult,
+    Gallery,
+    GallerySize,
+    GalleryStats,
+    NewReference,
+    ProbeWear,
+    ReferenceDetails,
+    SubjectDetails,
+    SubjectSummary,
+    TemplateDetails,
+    clean_name,
+)
+from maskwise.gallery.where import default_path, open_gallery
+
+__all__ = [
+    "DeleteResult",
+    "EnrolResult",
+    "Gallery",
+    "GallerySize",
+    "GalleryStats",
+    "NewReference",
+    "ProbeWear",
+    "ReferenceDetails",
+    "SubjectDetails",
+    "SubjectSummary",
+    "TemplateDetails",
+    "clean_name",
+    "default_path",
+    "open_gallery",
+]

@@ -1,0 +1,144 @@
+"""Exact search in memory: one matrix product, then the best row of each owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from maskwise.gallery.index.protocol import I64, Hits
+from maskwise.types import F32
+
+_Item = TypeVar("_Item", bound=np.generic)
+
+_BLOCK: Final = 1 << 24
+"""Scores held at a time (64 MB of float32): more probes than that go in several blocks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Groups:
+    """The rows by owner. owners: (O,) rising. starts: (O,) where each one's rows begin in
+    ``rows``, which lists row numbers (None: the rows stand in that order already)."""
+
+    owners: I64
+    starts: I64
+    rows: I64 | None
+
+
+class ExactIndex:
+    """A NearestIndex over a contiguous (N, D) float32 matrix that grows by doubling."""
+
+    def __init__(self, dim: int) -> None:
+        self._vectors: F32 = np.empty((0, dim), np.float32)
+        self._keys: I64 = np.empty(0, np.int64)
+        self._owners: I64 = np.empty(0, np.int64)
+        self._count = 0
+        self._groups: _Groups | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def owners(self) -> I64:
+        """(O,) int64: everyone who has a vector here, rising, each once."""
+        return self._grouped().owners
+
+    def add(self, keys: I64, owners: I64, vectors: F32) -> None:
+        """Add vectors (N, D) float32; keys and owners (N,) int64. Keys are new ones."""
+        end = self._count + len(keys)
+        if end > len(self._keys):
+            room = max(end, 2 * self._count)
+            self._vectors = _grown(self._vectors, self._count, room)
+            self._keys = _grown(self._keys, self._count, room)
+            self._owners = _grown(self._owners, self._count, room)
+        self._vectors[self._count : end] = vectors
+        self._keys[self._count : end] = keys
+        self._owners[self._count : end] = owners
+        self._count = end
+        self._groups = None
+
+    def remove(self, keys: I64) -> None:
+        """Take vectors out; keys that are not there are ignored."""
+        keep = ~np.isin(self._keys[: self._count], keys)
+        self._vectors = self._vectors[: self._count][keep]
+        self._keys = self._keys[: self._count][keep]
+        self._owners = self._owners[: self._count][keep]
+        self._count = len(self._keys)
+        self._groups = None
+
+    def search(self, probes: F32, top: int, only: I64 | None = None) -> list[Hits]:
+        """The ``top`` nearest owners of each probe (P, D) float32, among ``only`` if given."""
+        groups, vectors = self._grouped(), self._vectors[: self._count]
+        chosen = None if only is None else np.isin(groups.owners, only)
+        gather = chosen is not None and not chosen.all()
+        if chosen is not None and gather:
+            groups = _subset(groups, chosen, self._count)
+            vectors = vectors[groups.rows]
+        hits: list[Hits] = []
+        step = max(1, _BLOCK // max(1, len(vectors)))
+        for first in range(0, len(probes), step):
+            block = probes[first : first + step]
+            # One probe goes as a vector: BLAS then reads the matrix once, as it lies.
+            scores = (vectors @ block[0])[None] if len(block) == 1 else block @ vectors.T
+            np.clip(scores, -1, 1, out=scores)
+            if groups.rows is not None and not gather:
+                scores = scores[:, groups.rows]
+            hits += self._best(scores, groups, top)
+        return hits
+
+    def _best(self, scores: F32, groups: _Groups, top: int) -> list[Hits]:
+        """scores: (P, R) float32, columns in the order of ``groups``."""
+        if not len(groups.owners):
+            none = np.empty(0, np.int64)
+            return [Hits(none, none, np.empty(0, np.float32)) for _ in scores]
+        best = np.maximum.reduceat(scores, groups.starts, axis=1)
+        ends = np.append(groups.starts[1:], scores.shape[1])
+        hits: list[Hits] = []
+        for row, of_row in zip(scores, best, strict=True):
+            near = _nearest(of_row, top)
+            columns = np.array(
+                [groups.starts[o] + row[groups.starts[o] : ends[o]].argmax() for o in near],
+                np.int64,
+            )
+            rows = columns if groups.rows is None else groups.rows[columns]
+            hits.append(Hits(groups.owners[near], self._keys[rows], of_row[near]))
+        return hits
+
+    def _grouped(self) -> _Groups:
+        if self._groups is None:
+            owners = self._owners[: self._count]
+            rows = None
+            if (np.diff(owners) < 0).any():
+                rows = np.argsort(owners, kind="stable").astype(np.int64)
+                owners = owners[rows]
+            starts = np.flatnonzero(np.diff(owners, prepend=-1)).astype(np.int64)
+            self._groups = _Groups(owners[starts], starts, rows)
+        return self._groups
+
+
+def _nearest(best: F32, top: int) -> I64:
+    """Indices of the ``top`` highest values, falling; equal ones by rising index."""
+    near = np.arange(len(best))
+    if top < len(best):
+        # Everything level with the last place stays in, so that ties fall the same way always.
+        last = np.partition(best, len(best) - top)[len(best) - top]
+        near = np.flatnonzero(best >= last)
+    chosen: I64 = near[np.argsort(-best[near], kind="stable")[:top]]
+    return chosen
+
+
+def _subset(groups: _Groups, chosen: npt.NDArray[np.bool_], count: int) -> _Groups:
+    """The ``chosen`` (O,) owners of ``groups`` over ``count`` rows."""
+    lengths = np.diff(groups.starts, append=count)
+    kept = np.repeat(chosen, lengths)
+    rows = np.flatnonzero(kept) if groups.rows is None else groups.rows[kept]
+    ends = np.cumsum(lengths[chosen])
+    return _Groups(groups.owners[chosen], ends - lengths[chosen], rows)
+
+
+def _grown(array: npt.NDArray[_Item], used: int, room: int) -> npt.NDArray[_Item]:
+    out = np.empty((room, *array.shape[1:]), array.dtype)
+    out[:used] = array[:used]
+    return out

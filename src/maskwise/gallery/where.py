@@ -1,0 +1,61 @@
+"""Path or URL -> Gallery, and where the user's own gallery lies."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from maskwise.errors import ConfigurationError
+from maskwise.gallery.gallery import Gallery
+
+PATH_VARIABLE: Final = "MASKWISE_GALLERY"
+"""The environment variable that names the default gallery's file."""
+
+_FILE: Final = "gallery.sqlite3"
+_MEMORY: Final = ":memory:"
+# Two letters at least: C:\\ is a drive.
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def default_path() -> Path:
+    """The file of the user's own gallery: $MASKWISE_GALLERY, else in the user's data folder."""
+    named = os.environ.get(PATH_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("maskwise", appauthor=False)) / _FILE
+
+
+def open_gallery(where: str | os.PathLike[str] | None, *, create: bool = True) -> Gallery:
+    """Open a gallery, made first when there is none and ``create`` is set.
+
+    where: a file's path; ``sqlite:///relative/path`` or ``sqlite:////absolute/path``; None or
+    ``":memory:"`` for one that ends with the process.
+    Raises ConfigurationError for a URL of another engine; StorageError when the file is
+    missing (``create=False``), locked, or may not be read or written; GalleryFormatError when
+    it is no gallery, is damaged, or was written by a newer version.
+    """
+    from maskwise.gallery.sqlite import SqliteGallery
+
+    path = _MEMORY if where is None else os.fspath(where)
+    scheme = _SCHEME.match(path)
+    if scheme is not None:
+        # The URL itself may hold a password: messages name the scheme only.
+        if scheme[1].lower() != "sqlite":
+            raise ConfigurationError(
+                f"no gallery engine {scheme[1]!r}; there are: a file's path, sqlite:///PATH"
+            )
+        rest = path[scheme.end() :]
+        if rest and not rest.startswith("/"):
+            raise ConfigurationError(
+                f"{path}: write sqlite:///relative/path or sqlite:////absolute/path"
+            )
+        path = rest[1:] or _MEMORY
+    if path == _MEMORY:
+        return SqliteGallery.in_memory()
+    if not path:
+        raise ConfigurationError("the gallery's path is empty; name a file")
+    return SqliteGallery.open(Path(path).expanduser(), create=create)
