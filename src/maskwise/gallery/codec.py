@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -65,14 +65,18 @@ def decode_text(stored: bytes) -> str:
 
 
 def encode_wear(wear: Wear) -> tuple[WearKind, str | None, str | None]:
-    """Wear -> its kind, its type, and the JSON of its mask spec."""
-    return wear.kind, wear.type, None if wear.spec is None else wear.spec.to_json()
+    """Wear -> its kind, its mask's type, and the JSON of the spec of a virtual mask."""
+    if wear.spec is not None:
+        return wear.kind, wear.spec.type, wear.spec.to_json()
+    return wear.kind, wear.type, None
 
 
 def decode_wear(kind: WearKind, mask_type: str | None, spec: str | None) -> Wear:
     """What ``encode_wear`` wrote; GalleryFormatError on anything else."""
     try:
-        return Wear(kind, None if spec is None else MaskSpec.from_json(spec), mask_type)
+        if spec is not None:
+            return Wear(kind, MaskSpec.from_json(spec))
+        return Wear(kind, None, mask_type)
     except InputError as error:
         raise GalleryFormatError(f"not a stored wear: {error}; restore a backup") from error
 
@@ -97,7 +101,7 @@ def decode_numbers(text: str | None) -> tuple[float, ...] | None:
         raise GalleryFormatError(f"not a stored list of numbers: {text!r}") from error
 
 
-def _array(text: str) -> list[object]:
+def _array(text: str) -> list[Any]:
     try:
         items = json.loads(text)
     except (TypeError, ValueError) as error:

@@ -1,0 +1,64 @@
+"""Looking for damage in a gallery's file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from maskwise.errors import GalleryFormatError
+from maskwise.gallery import codec
+
+
+def faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """A sentence for everything that is wrong; raises sqlite3.Error when reading fails."""
+    for (text,) in connection.execute("PRAGMA integrity_check"):
+        if text != "ok":
+            yield f"the file is damaged: {text}"
+    for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield f"{table} {row} belongs to a {parent} that is not there"
+    yield from _templates(connection)
+    yield from _texts(connection)
+    for (name,) in connection.execute(
+        "SELECT name FROM encoder ORDER BY id LIMIT -1 OFFSET 1"
+    ).fetchall():
+        yield f"templates of a second encoder, {name}, which cannot be compared with the first's"
+
+
+def _templates(connection: sqlite3.Connection) -> Iterator[str]:
+    for key, dim, vector, *wear in connection.execute(
+        "SELECT t.id, e.dim, t.vector, t.wear, t.mask_type, t.mask_spec"
+        " FROM template t JOIN encoder e ON e.id = t.encoder_id ORDER BY t.id"
+    ):
+        fault = codec.vector_fault(vector, dim)
+        if fault is not None:
+            yield f"template {key} has {fault}"
+        try:
+            codec.decode_wear(*wear)
+        except GalleryFormatError as error:
+            yield f"template {key}: {error}"
+
+
+def _texts(connection: sqlite3.Connection) -> Iterator[str]:
+    for key, name, references in connection.execute(
+        "SELECT s.id, s.name, (SELECT count(*) FROM reference r WHERE r.subject_id = s.id)"
+        " FROM subject s ORDER BY s.id"
+    ):
+        try:
+            codec.decode_text(name)
+        except GalleryFormatError as error:
+            yield f"subject {key}: {error}"
+        if not references:
+            yield f"subject {key} has no reference"
+    for key, source, box, masks, templates in connection.execute(
+        "SELECT r.id, r.source, r.box, r.masks,"
+        " (SELECT count(*) FROM template t WHERE t.reference_id = r.id)"
+        " FROM reference r ORDER BY r.id"
+    ):
+        try:
+            codec.decode_text(source)
+            codec.decode_numbers(box)
+            codec.decode_strings(masks)
+        except GalleryFormatError as error:
+            yield f"reference {key}: {error}"
+        if not templates:
+            yield f"reference {key} has no template"

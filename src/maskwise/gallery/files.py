@@ -1,0 +1,206 @@
+"""Opening a gallery's SQLite file, and SQLite's errors in words that name file and remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from maskwise.errors import GalleryError, GalleryFormatError, StorageError
+from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of, migrate
+
+BUSY_TIMEOUT_S: Final = 30.0
+"""How long a call waits for another process that is writing."""
+
+_MAGIC: Final = b"SQLite format 3\x00"
+_DAMAGED: Final = ("malformed", "not a database", "constraint failed", "corrupt")
+
+
+def connect_memory() -> sqlite3.Connection:
+    """A new gallery that ends with its connection."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    _configure(connection)
+    migrate(connection)
+    return connection
+
+
+def connect_file(
+    path: Path, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> sqlite3.Connection:
+    """Open the gallery at ``path``, brought to the newest format; the errors of open_gallery."""
+    with translated(str(path)):
+        if not _is_there(path):
+            if not create:
+                raise StorageError(
+                    f"{path}: there is no gallery yet; enrol someone first: "
+                    "maskwise enrol PEOPLE_DIR"
+                )
+            _create(path)
+        _check_header(path)
+        connection = _connect(path, busy_timeout_s)
+        try:
+            _check_ours(connection, path)
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+@contextlib.contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise sqlite3 and OS errors as StorageError or GalleryFormatError that name ``where``."""
+    try:
+        yield
+    except GalleryError:
+        raise
+    except sqlite3.Error as error:
+        raise _in_words(where, error) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"{where}: {reason}; check the path, its permissions and the free space"
+        ) from error
+
+
+def _in_words(where: str, error: sqlite3.Error) -> GalleryError:
+    # The text, not sqlite_errorcode: Python 3.10 has none.
+    text = str(error)
+    if any(word in text for word in _DAMAGED):
+        return GalleryFormatError(
+            f"{where}: the gallery is damaged ({text}); restore a backup, or move the file away "
+            "and enrol again"
+        )
+    if "locked" in text or "busy" in text:
+        remedy = "another process has been writing to it for long; wait for it or end it"
+    elif "full" in text:
+        remedy = "free some disk space and run it again; nothing of this call was stored"
+    elif "readonly" in text or "read-only" in text:
+        remedy = "make the file and its folder writable for you, or name another gallery"
+    elif "unable to open" in text:
+        remedy = "check that its folder exists and that you may write there"
+    elif "closed" in text:
+        remedy = "open the gallery again"
+    else:
+        remedy = "check the disk and its free space; nothing of this call was stored"
+    return StorageError(f"{where}: {text}; {remedy}")
+
+
+def _is_there(path: Path) -> bool:
+    # Unlike Path.exists, this does not take "may not look" for "is not there".
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _check_header(path: Path) -> None:
+    """Raise GalleryFormatError for what SQLite would take over or fail at later."""
+    if path.is_dir():
+        raise GalleryFormatError(f"{path} is a folder; name a file for the gallery")
+    if not path.is_file():
+        raise GalleryFormatError(f"{path} is not a regular file; name a file for the gallery")
+    with path.open("rb") as file:
+        head = file.read(len(_MAGIC))
+    if not head:
+        raise GalleryFormatError(
+            f"{path} is empty (0 bytes), so it is no gallery; delete it or name another file, "
+            "then enrol: maskwise enrol PEOPLE_DIR"
+        )
+    if head != _MAGIC:
+        raise GalleryFormatError(f"{path} is no gallery; name another file for it")
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise GalleryFormatError(
+            f"{path} is an SQLite database but no gallery; name another file for it"
+        )
+    found, known = format_of(connection), len(MIGRATIONS)
+    if found > known:
+        raise GalleryFormatError(
+            f"{path} has gallery format {found} and this version of maskwise knows up to "
+            f"{known}; upgrade maskwise: pip install --upgrade maskwise"
+        )
+
+
+def _connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    # mode=rw: never makes a file. The URI keeps any byte of the name, "?" and "#" included.
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=busy_timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        _configure(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    # FULL: in WAL mode, NORMAL may lose the last enrolments when the power fails.
+    # secure_delete: what is deleted is overwritten with zeros.
+    # temp_store: no copy of a template goes to a temporary file.
+    for pragma in (
+        "journal_mode = WAL",
+        "foreign_keys = ON",
+        "synchronous = FULL",
+        "secure_delete = ON",
+        "temp_store = MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _create(path: Path) -> None:
+    """Make an empty gallery at ``path`` that appears whole: half of one is never to be seen.
+
+    Only its owner may read it (mode 0600). When another process is faster, its file stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".maskwise-{secrets.token_hex(8)}.new")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        connection = _connect(draft, BUSY_TIMEOUT_S)
+        try:
+            migrate(connection)
+        finally:
+            connection.close()
+        _publish(draft, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+
+
+def _publish(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    except (OSError, AttributeError):
+        # A file system without hard links. Renaming replaces on POSIX, but then only a file
+        # that another process made since we looked.
+        if _is_there(path):
+            return
+        draft.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name in ``folder`` last through a power failure, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""What a gallery's tables say of people: the reading half of the SQLite gallery.
+
+The functions expect to run in one read transaction and raise sqlite3.Error.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from maskwise.gallery import codec
+from maskwise.gallery.gallery import (
+    GallerySize,
+    ReferenceDetails,
+    SubjectDetails,
+    SubjectSummary,
+    TemplateDetails,
+)
+from maskwise.types import Wear
+
+Row = tuple[Any, ...]
+
+
+def size(connection: sqlite3.Connection) -> GallerySize:
+    """How many people, references and templates there are."""
+    counts = connection.execute(
+        "SELECT (SELECT count(*) FROM subject), (SELECT count(*) FROM reference),"
+        " (SELECT count(*) FROM template)"
+    ).fetchone()
+    return GallerySize(*counts)
+
+
+def people(connection: sqlite3.Connection) -> list[SubjectSummary]:
+    """Everybody, by name."""
+    rows = connection.execute(
+        "SELECT s.uid, s.name, count(DISTINCT r.id), count(t.id), s.created_at"
+        " FROM subject s LEFT JOIN reference r ON r.subject_id = s.id"
+        " LEFT JOIN template t ON t.reference_id = r.id GROUP BY s.id ORDER BY s.name"
+    )
+    return [
+        SubjectSummary(uid, codec.decode_text(name), references, templates, created_at)
+        for uid, name, references, templates, created_at in rows
+    ]
+
+
+def show(connection: sqlite3.Connection, subject_id: int) -> SubjectDetails:
+    """The person of that row."""
+    uid, name, created_at = connection.execute(
+        "SELECT uid, name, created_at FROM subject WHERE id = ?", (subject_id,)
+    ).fetchone()
+    rows = connection.execute(
+        "SELECT id, uid, source, photo_sha256, box, ipd_px, detector, masks, created_at"
+        " FROM reference WHERE subject_id = ? ORDER BY id",
+        (subject_id,),
+    ).fetchall()
+    references = tuple(_reference(connection, row) for row in rows)
+    return SubjectDetails(uid, codec.decode_text(name), created_at, references)
+
+
+def _reference(connection: sqlite3.Connection, row: Row) -> ReferenceDetails:
+    key, uid, source, sha256, box, ipd_px, detector, masks, created_at = row
+    templates = connection.execute(
+        "SELECT t.wear, t.mask_type, t.mask_spec, e.name, t.quality, t.created_at"
+        " FROM template t JOIN encoder e ON e.id = t.encoder_id"
+        " WHERE t.reference_id = ? ORDER BY t.id",
+        (key,),
+    )
+    return ReferenceDetails(
+        reference_id=uid,
+        source=codec.decode_text(source),
+        photo_sha256=sha256,
+        box=codec.decode_numbers(box),
+        ipd_px=ipd_px,
+        detector_id=detector,
+        masks=codec.decode_strings(masks),
+        created_at=created_at,
+        templates=tuple(
+            TemplateDetails(codec.decode_wear(*wear), encoder, quality, at)
+            for *wear, encoder, quality, at in templates
+        ),
+    )
+
+
+def by_wear(connection: sqlite3.Connection) -> dict[str, int]:
+    """Templates by ``Wear.label``."""
+    rows = connection.execute(
+        "SELECT wear, mask_type, count(*) FROM template GROUP BY wear, mask_type ORDER BY 1, 2"
+    )
+    return {
+        kind if mask_type is None else f"{kind}:{mask_type}": count
+        for kind, mask_type, count in rows
+    }
+
+
+def winners(connection: sqlite3.Connection, keys: Iterable[int]) -> Mapping[int, Row]:
+    """Template row -> its person's uid and name, its reference's uid and source, its wear."""
+    wanted = sorted(set(keys))
+    found: dict[int, tuple[str, str, str, str, Wear]] = {}
+    for first in range(0, len(wanted), 500):  # SQLite before 3.32 takes 999 parameters.
+        some = wanted[first : first + 500]
+        marks = ",".join("?" * len(some))
+        for key, uid, name, reference, source, *wear in connection.execute(
+            "SELECT t.id, s.uid, s.name, r.uid, r.source, t.wear, t.mask_type, t.mask_spec"
+            " FROM template t JOIN reference r ON r.id = t.reference_id"
+            f" JOIN subject s ON s.id = r.subject_id WHERE t.id IN ({marks})",
+            some,
+        ):
+            found[key] = (
+                uid,
+                codec.decode_text(name),
+                reference,
+                codec.decode_text(source),
+                codec.decode_wear(*wear),
+            )
+    return found

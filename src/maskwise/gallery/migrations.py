@@ -1,0 +1,100 @@
+"""The schema, step by step. Append only: a step that was released is never edited.
+
+Step n takes a file from format n - 1 to n (``PRAGMA user_version``). What the tables and
+columns mean stands in docs/gallery-format.md.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+APPLICATION_ID: Final = 0x4D535747
+"""``PRAGMA application_id`` of a gallery: the letters MSWG."""
+
+Step = Callable[[sqlite3.Connection], None]
+
+
+def _v1_people_and_templates(connection: sqlite3.Connection) -> None:
+    for statement in (
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        """CREATE TABLE setting (
+            key TEXT PRIMARY KEY NOT NULL,
+            value NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE encoder (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            dim INTEGER NOT NULL CHECK (dim > 0),
+            created_at TEXT NOT NULL
+        )""",
+        """CREATE TABLE subject (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            uid TEXT NOT NULL UNIQUE CHECK (length(uid) = 32),
+            name BLOB NOT NULL UNIQUE CHECK (typeof(name) = 'blob'),
+            created_at TEXT NOT NULL
+        )""",
+        """CREATE TABLE reference (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            uid TEXT NOT NULL UNIQUE CHECK (length(uid) = 32),
+            subject_id INTEGER NOT NULL REFERENCES subject (id) ON DELETE CASCADE,
+            source BLOB NOT NULL CHECK (typeof(source) = 'blob'),
+            photo_sha256 TEXT NOT NULL CHECK (length(photo_sha256) = 64),
+            box TEXT,
+            ipd_px REAL,
+            detector TEXT NOT NULL,
+            masks TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            UNIQUE (subject_id, photo_sha256)
+        )""",
+        """CREATE TABLE template (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            reference_id INTEGER NOT NULL REFERENCES reference (id) ON DELETE CASCADE,
+            encoder_id INTEGER NOT NULL REFERENCES encoder (id),
+            wear TEXT NOT NULL CHECK (wear IN ('none', 'virtual', 'real', 'unknown')),
+            mask_type TEXT,
+            mask_spec TEXT CHECK ((mask_spec IS NOT NULL) = (wear = 'virtual')),
+            quality REAL,
+            vector BLOB NOT NULL CHECK (typeof(vector) = 'blob'),
+            created_at TEXT NOT NULL
+        )""",
+        "CREATE INDEX template_reference ON template (reference_id)",
+        # Indexes in memory append while this stands still, and start anew when it moves.
+        "INSERT INTO setting VALUES ('removals', 0)",
+        """CREATE TRIGGER template_removed AFTER DELETE ON template BEGIN
+            UPDATE setting SET value = value + 1 WHERE key = 'removals';
+        END""",
+        """CREATE TRIGGER template_changed AFTER UPDATE ON template BEGIN
+            UPDATE setting SET value = value + 1 WHERE key = 'removals';
+        END""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (_v1_people_and_templates,)
+
+
+def migrate(connection: sqlite3.Connection, steps: tuple[Step, ...] = MIGRATIONS) -> None:
+    """Bring a gallery (or an empty database) to the newest format, each step whole or not at all.
+
+    ``connection`` is in autocommit mode. Two processes may do this at once: each step looks
+    again, once it has the write lock, whether it is still due. Raises sqlite3.Error.
+    """
+    while format_of(connection) < len(steps):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            due = format_of(connection)
+            if due < len(steps):
+                steps[due](connection)
+                connection.execute(f"PRAGMA user_version = {due + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def format_of(connection: sqlite3.Connection) -> int:
+    """The number of steps that the file has taken."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

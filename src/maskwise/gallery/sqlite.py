@@ -1,0 +1,313 @@
+"""The embedded gallery: one SQLite file is the truth, an index in memory answers searches."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from maskwise.errors import EncoderMismatchError, GalleryFormatError, InputError, SubjectError
+from maskwise.gallery import check, codec, enrolling, listing
+from maskwise.gallery.files import BUSY_TIMEOUT_S, connect_file, connect_memory, translated
+from maskwise.gallery.gallery import (
+    DeleteResult,
+    EnrolResult,
+    Gallery,
+    GallerySize,
+    GalleryStats,
+    NewReference,
+    ProbeWear,
+    SubjectDetails,
+    SubjectSummary,
+    check_probes,
+    clean_name,
+)
+from maskwise.gallery.index import WearIndex
+from maskwise.gallery.migrations import format_of
+from maskwise.types import F32, Candidate
+
+_LOAD_AT_ONCE = 10_000
+
+
+class SqliteGallery(Gallery):
+    """A Gallery in one SQLite file, or in memory.
+
+    Processes may share a file: readers do not wait, writers take turns. Threads may share an
+    object. A connection does not survive a fork: open the gallery in the child.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock = threading.RLock()
+        self._index: WearIndex | None = None
+        self._seen = (0, 0)
+        # Also closes when the object is dropped and when Python ends.
+        self._close = weakref.finalize(self, connection.close)
+
+    @classmethod
+    def open(
+        cls, path: Path, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
+    ) -> SqliteGallery:
+        """The gallery in the file ``path``; see ``open_gallery`` for the errors."""
+        return cls(connect_file(path, create=create, busy_timeout_s=busy_timeout_s), path)
+
+    @classmethod
+    def in_memory(cls) -> SqliteGallery:
+        """An empty gallery that ends with the object."""
+        return cls(connect_memory(), None)
+
+    @property
+    def where(self) -> str:
+        """The file's path, or ``:memory:``."""
+        return ":memory:" if self._path is None else str(self._path)
+
+    @property
+    def encoder_id(self) -> str | None:
+        """The encoder whose templates this gallery holds; None while it is empty."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT name FROM encoder ORDER BY id").fetchone()
+        return None if row is None else str(row[0])
+
+    def check_encoder(self, encoder_id: str) -> None:
+        """Raise EncoderMismatchError when the gallery holds templates of another encoder."""
+        pinned = self.encoder_id
+        if pinned is not None and pinned != encoder_id:
+            raise self._mismatch(pinned, encoder_id)
+
+    # Writing.
+
+    def enrol(self, subject: str, references: Sequence[NewReference]) -> EnrolResult:
+        """Store photos of one person, all or none, in one transaction."""
+        name = clean_name(subject)
+        encoders = {(t.encoder_id, len(t.vector)) for r in references for t in r.templates}
+        if len(encoders) != 1:
+            raise InputError(
+                f"enrol {name}: expected references with templates of one encoder, got "
+                f"{len(references)} references of {len(encoders)} encoders"
+            )
+        with self._writing() as connection:
+            encoder = self._pin(connection, *encoders.pop())
+            person, uid = enrolling.person(connection, name)
+            stored = [
+                enrolling.store(connection, person, encoder, reference) for reference in references
+            ]
+        photos = {reference.photo_sha256 for reference in references}
+        return EnrolResult(uid, len(photos), sum(stored))
+
+    def rename(self, old: str, new: str) -> None:
+        """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
+        name = clean_name(new)
+        with self._writing() as connection:
+            key = self._find(connection, old)
+            taken = enrolling.find(connection, name)
+            if taken is not None and taken != key:
+                raise SubjectError(f"the name {name!r} is taken; choose another one")
+            connection.execute(
+                "UPDATE subject SET name = ? WHERE id = ?", (codec.encode_text(name), key)
+            )
+        self._empty_log()
+
+    def delete(self, subject: str) -> DeleteResult:
+        """Delete a person with all references and templates, bytes and all."""
+        with self._writing() as connection:
+            key = self._find(connection, subject)
+            references, templates = connection.execute(
+                "SELECT count(DISTINCT r.id), count(t.id) FROM reference r"
+                " LEFT JOIN template t ON t.reference_id = r.id WHERE r.subject_id = ?",
+                (key,),
+            ).fetchone()
+            connection.execute("DELETE FROM subject WHERE id = ?", (key,))
+            connection.execute("DELETE FROM encoder WHERE NOT EXISTS (SELECT 1 FROM template)")
+        return DeleteResult(clean_name(subject), references, templates, self._empty_log())
+
+    # Reading.
+
+    def holds(self, subject: str, photo_sha256: str, masks: Sequence[str]) -> bool:
+        """Whether that photo is enrolled for that person with at least these mask types."""
+        name = codec.encode_text(clean_name(subject))
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT r.masks FROM reference r JOIN subject s ON s.id = r.subject_id"
+                " WHERE s.name = ? AND r.photo_sha256 = ?",
+                (name, photo_sha256),
+            ).fetchone()
+        return row is not None and set(masks) <= set(codec.decode_strings(row[0]))
+
+    def size(self) -> GallerySize:
+        """Counts, as of now."""
+        with self._reading() as connection:
+            return listing.size(connection)
+
+    def people(self) -> list[SubjectSummary]:
+        """Everybody, by name."""
+        with self._reading() as connection:
+            return listing.people(connection)
+
+    def show(self, subject: str) -> SubjectDetails:
+        """One person in detail; SubjectError when there is none of that name."""
+        with self._reading() as connection:
+            return listing.show(connection, self._find(connection, subject))
+
+    def stats(self) -> GalleryStats:
+        """The gallery in figures."""
+        with self._reading() as connection:
+            encoder = connection.execute("SELECT name, dim FROM encoder ORDER BY id").fetchone()
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+            return GalleryStats(
+                where=self.where,
+                engine="sqlite",
+                format=format_of(connection),
+                encoder_id=None if encoder is None else encoder[0],
+                dim=None if encoder is None else encoder[1],
+                size=listing.size(connection),
+                by_wear=listing.by_wear(connection),
+                size_bytes=pages * page_bytes,
+            )
+
+    def integrity_check(self) -> list[str]:
+        """One sentence for everything that is wrong; [] for a sound gallery."""
+        found: list[str] = []
+        try:
+            with self._reading() as connection:
+                for fault in check.faults(connection):
+                    found.append(fault)  # noqa: PERF402 - keeps what was found before an error
+        except GalleryFormatError as error:
+            found.append(str(error))
+        return found
+
+    def search(self, vectors: F32, *, wear: ProbeWear, top: int) -> list[list[Candidate]]:
+        """The people nearest to each probe; see ``Gallery.search``."""
+        with self._reading() as connection:
+            index = self._refreshed(connection)
+            check_probes(vectors, top, wear, None if index is None else index.dim)
+            if index is None:
+                return [[] for _ in vectors]
+            hits = index.search(vectors, top, masked=wear == "masked")
+            rows = listing.winners(connection, (int(k) for h in hits for k in h.keys))
+        return [
+            [
+                Candidate(rank, uid, name, reference, source, float(score), worn)
+                for rank, (key, score) in enumerate(zip(h.keys, h.scores, strict=True), 1)
+                for uid, name, reference, source, worn in [rows[int(key)]]
+            ]
+            for h in hits
+        ]
+
+    def close(self) -> None:
+        """Let go of the file; closing twice is fine."""
+        with self._lock:
+            self._index = None
+            self._close()
+
+    # What the above are made of.
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One state of the gallery, whatever others write meanwhile."""
+        with self._lock, translated(self.where), _transaction(self._connection, "DEFERRED"):
+            yield self._connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Everything done inside is stored at the end, or nothing."""
+        with self._lock, translated(self.where), _transaction(self._connection, "IMMEDIATE"):
+            yield self._connection
+
+    def _refreshed(self, connection: sqlite3.Connection) -> WearIndex | None:
+        """The index as the file stands now, whoever changed it; None for an empty gallery."""
+        encoder = connection.execute("SELECT id, dim FROM encoder ORDER BY id").fetchone()
+        if encoder is None:
+            self._index = None
+            return None
+        removals, last = connection.execute(
+            "SELECT value, (SELECT coalesce(max(id), 0) FROM template)"
+            " FROM setting WHERE key = 'removals'"
+        ).fetchone()
+        index = self._index
+        if index is None or removals != self._seen[0]:
+            self._index, self._seen = None, (removals, 0)
+            index = WearIndex(encoder[1])
+        if last > self._seen[1]:
+            self._load(connection, index, encoder[0])
+        self._index, self._seen = index, (removals, last)
+        return index
+
+    def _load(self, connection: sqlite3.Connection, index: WearIndex, encoder: int) -> None:
+        """Add the templates that came since the last look."""
+        rows = connection.execute(
+            "SELECT t.id, r.subject_id, t.wear IN ('virtual', 'real'), t.vector"
+            " FROM template t CROSS JOIN reference r ON r.id = t.reference_id"
+            " WHERE t.id > ? AND t.encoder_id = ? ORDER BY t.id",
+            (self._seen[1], encoder),
+        )
+        while some := rows.fetchmany(_LOAD_AT_ONCE):
+            keys, owners, masked, blobs = zip(*some, strict=True)
+            index.add(
+                np.array(keys, np.int64),
+                np.array(owners, np.int64),
+                np.array(masked, np.bool_),
+                codec.decode_vectors(blobs, index.dim),
+            )
+
+    def _pin(self, connection: sqlite3.Connection, encoder_id: str, dim: int) -> int:
+        """The row of the encoder, which a gallery takes with its first template."""
+        row = connection.execute("SELECT id, name, dim FROM encoder ORDER BY id").fetchone()
+        if row is None:
+            cursor = connection.execute(
+                "INSERT INTO encoder (name, dim, created_at) VALUES (?, ?, ?)",
+                (encoder_id, dim, enrolling.now()),
+            )
+            return int(cursor.lastrowid or 0)
+        key, name, known_dim = row
+        if name != encoder_id:
+            raise self._mismatch(name, encoder_id)
+        if known_dim != dim:
+            raise InputError(
+                f"{self.where}: the templates of {name} have {known_dim} numbers, got {dim}"
+            )
+        return int(key)
+
+    def _mismatch(self, pinned: str, wanted: str) -> EncoderMismatchError:
+        return EncoderMismatchError(
+            f"{self.where} holds templates of the encoder {pinned}, which cannot be compared with "
+            f"those of {wanted}; use that encoder, or enrol everybody into another gallery"
+        )
+
+    def _find(self, connection: sqlite3.Connection, subject: str) -> int:
+        name = clean_name(subject)
+        key = enrolling.find(connection, name)
+        if key is None:
+            raise SubjectError(
+                f"nobody in {self.where} is called {name!r}; `maskwise gallery list` shows who is"
+            )
+        return key
+
+    def _empty_log(self) -> bool:
+        """Empty the write-ahead log, which holds what was there before; False if that failed."""
+        with self._lock:
+            try:
+                row = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error:
+                # What was asked for is done and stored: no reason to raise.
+                return False
+        return bool(row[0] == 0)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may have ended the transaction already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
