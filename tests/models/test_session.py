@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maskwise import models
+from maskwise.errors import ConfigurationError, ModelError
+from maskwise.models import session, store
+from maskwise.testing.pictures import plain_chips
+
+NAME = "dlib-resnet-v1"
+
+
+@pytest.mark.models
+class TestOpenSession:
+    def test_one_session_for_one_file_and_number_of_threads(self) -> None:
+        first = models.open_session(NAME, threads=1)
+        assert models.open_session(NAME, threads=1) is first
+        assert models.open_session(NAME, threads=2) is not first
+
+    def test_threads_that_ask_at_once_get_the_same(self) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            opened = list(pool.map(lambda _: models.open_session(NAME, threads=1), range(16)))
+        assert len(set(map(id, opened))) == 1
+
+    def test_the_number_of_threads_reaches_onnx_runtime(self) -> None:
+        for count in (1, 2):
+            options = models.open_session(NAME, threads=count).get_session_options()
+            assert options.intra_op_num_threads == count
+
+    def test_batches_are_joined_in_order(self) -> None:
+        chips = np.concatenate([plain_chips(150)] * 4)
+        whole = models.run_batches(NAME, chips, threads=1)
+        assert whole.shape == (40, 128)
+        np.testing.assert_allclose(whole[30:], whole[:10], atol=1e-4)
+        single = models.run_batches(NAME, chips[35:36], threads=1)
+        np.testing.assert_allclose(whole[35:36], single, atol=1e-4)
+
+    def test_a_forked_process_opens_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = models.open_session(NAME, threads=1)
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        assert models.open_session(NAME, threads=1) is not first
+        session._sessions.pop((models.locate(NAME), 1, -1))
+
+
+def test_a_file_that_onnx_runtime_refuses_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "odd.onnx"
+    path.write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"ONNX Runtime [0-9.]+ cannot open .*odd\.onnx"):
+        session._open(path, 1)
+
+
+class TestThreads:
+    @pytest.fixture(autouse=True)
+    def unset(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv(session.THREADS_VARIABLE, raising=False)
+        monkeypatch.delenv(store.FOLDER_VARIABLE, raising=False)
+
+    @pytest.mark.parametrize(("text", "count"), [("1", 1), ("3", 3), ("08", 8)])
+    def test_the_variable_is_taken(
+        self, text: str, count: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(session.THREADS_VARIABLE, text)
+        assert session._thread_count(None) == count
+
+    @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", " 2", "²", "1e3"])
+    def test_what_is_no_number_of_threads_is_refused_and_quoted(
+        self, text: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(session.THREADS_VARIABLE, text)
+        with pytest.raises(ConfigurationError) as caught:
+            models.open_session(NAME)
+        assert str(caught.value).startswith(session.THREADS_VARIABLE)
+        assert repr(text) in str(caught.value)
+
+    def test_an_argument_goes_before_the_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(session.THREADS_VARIABLE, "7")
+        assert session._thread_count(2) == 2
+
+    @pytest.mark.parametrize("count", [0, -4])
+    def test_an_argument_must_be_one_or_more(self, count: int) -> None:
+        with pytest.raises(ConfigurationError, match=f"threads: .* got {count}"):
+            models.open_session(NAME, threads=count)
+
+    @pytest.mark.parametrize(("cores", "count"), [(1, 1), (6, 6), (64, 8)])
+    def test_by_default_all_cores_up_to_eight(
+        self, cores: int, count: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(session, "_available_cores", lambda: cores)
+        assert session._thread_count(None) == count
+
+    def test_an_empty_variable_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(session.THREADS_VARIABLE, "")
+        monkeypatch.setattr(session, "_available_cores", lambda: 3)
+        assert session._thread_count(None) == 3
+
+    def test_cores_of_this_process_are_counted(self) -> None:
+        assert 1 <= session._available_cores() <= (os.cpu_count() or 1)

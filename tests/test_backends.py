@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import pytest
+
+from maskwise import encode, landmarks
+from maskwise.backends import create_backend
+from maskwise.errors import ConfigurationError
+
+GROUP = "maskwise.test_backends"
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that announces backends, as pip would leave it."""
+    (tmp_path / "elsewhere_backends.py").write_text(
+        "class Good:\n    name = 'good'\ndef lazy():\n    import a_package_that_is_not_there\n"
+    )
+    info = tmp_path / "elsewhere-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        f"[{GROUP}]\n"
+        "good = elsewhere_backends:Good\n"
+        "own = elsewhere_backends:Good\n"
+        "lazy = elsewhere_backends:lazy\n"
+        "gone = not_a_module_at_all:Good\n"
+        "typo = elsewhere_backends:Goood\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield  # type: ignore[misc]
+    sys.modules.pop("elsewhere_backends", None)
+
+
+def test_a_built_in_one_is_made_when_asked_for() -> None:
+    made = []
+    factories = {"own": lambda: made.append("own") or "made", "other": lambda: made.append("x")}
+    assert create_backend("thing", "own", factories, GROUP) == "made"
+    assert made == ["own"]
+
+
+@pytest.mark.usefixtures("installed")
+class TestEntryPoints:
+    def test_another_packages_is_found_by_its_name(self) -> None:
+        assert create_backend("thing", "good", {}, GROUP).name == "good"  # type: ignore[attr-defined]
+
+    def test_it_cannot_take_the_name_of_a_built_in_one(self) -> None:
+        assert create_backend("thing", "own", {"own": lambda: "ours"}, GROUP) == "ours"
+
+    def test_an_unknown_name_lists_all_there_are(self) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            create_backend("thing", "goof", {"own": lambda: 1, "zebra": lambda: 2}, GROUP)
+        expected = "no thing 'goof'; there are: gone, good, lazy, own, typo, zebra"
+        assert str(caught.value) == expected
+
+    @pytest.mark.parametrize("name", ["gone", "typo", "lazy"])
+    def test_what_cannot_be_loaded_is_a_configuration_error(self, name: str) -> None:
+        with pytest.raises(ConfigurationError, match=rf"the thing '{name}' of .* cannot be loaded"):
+            create_backend("thing", name, {}, GROUP)
+
+
+@pytest.mark.parametrize(
+    ("create", "table"),
+    [(encode.create, encode.ENCODERS), (landmarks.create, landmarks.PREDICTORS)],
+)
+def test_the_stages_list_their_own(create: object, table: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        create("nothing-of-the-kind")  # type: ignore[operator]
+    assert all(name in str(caught.value) for name in table)
+
+
+def test_entry_points_are_asked_for_by_group_only() -> None:
+    assert all(isinstance(p, EntryPoint) for p in entry_points(group=encode.ENTRY_POINTS))

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskwise import decide
+from maskwise.decide import OperatingCurve, OperatingPoints, comparison_fmr, wear_pair
+from maskwise.errors import ConfigurationError
+from maskwise.types import NO_MASK, Candidate, MaskSpec, Wear, WearPair
+
+CURVE = OperatingCurve((1e-1, 1e-2, 1e-3, 1e-4), (0.2, 0.4, 0.5, 0.6), 10_000, "made up")
+HIGHER = OperatingCurve((1e-1, 1e-4), (0.5, 0.8), 10_000, "made up too")
+POINTS = OperatingPoints("e/1", {"bare-bare": CURVE, "masked-masked": HIGHER})
+VIRTUAL = Wear("virtual", MaskSpec("surgical", "#aaccee"))
+
+
+def candidate(score: float, wear: Wear = NO_MASK) -> Candidate:
+    return Candidate(1, "s1", "Ada", "r1", "ada.jpg", score, wear)
+
+
+class TestOperatingCurve:
+    @pytest.mark.parametrize(
+        ("fmr", "threshold"), list(zip(CURVE.fmr, CURVE.thresholds, strict=True))
+    )
+    def test_the_rows_of_the_table_are_hit(self, fmr: float, threshold: float) -> None:
+        assert CURVE.threshold(fmr) == (pytest.approx(threshold), pytest.approx(fmr))
+
+    def test_between_rows_it_is_linear_in_the_logarithm(self) -> None:
+        assert CURVE.threshold(math.sqrt(1e-2 * 1e-3))[0] == pytest.approx(0.45)
+        assert CURVE.threshold(10**-3.25)[0] == pytest.approx(0.525)
+
+    @given(st.floats(1e-9, 0.999), st.floats(1e-9, 0.999))
+    def test_a_smaller_fmr_never_has_a_lower_threshold(self, a: float, b: float) -> None:
+        low, high = sorted((a, b))
+        assert CURVE.threshold(low)[0] >= CURVE.threshold(high)[0]
+
+    def test_past_the_ends_it_gives_the_end_and_says_which(self) -> None:
+        assert CURVE.threshold(1e-6) == (pytest.approx(0.6), 1e-4)
+        assert CURVE.threshold(0.5) == (pytest.approx(0.2), 1e-1)
+
+    def test_one_row_is_a_table(self) -> None:
+        assert OperatingCurve((1e-3,), (0.5,), 9, "x").threshold(1e-2) == (0.5, 1e-3)
+
+    @pytest.mark.parametrize(
+        ("fmr", "thresholds"),
+        [
+            ((), ()),
+            ((1e-2,), (0.4, 0.5)),
+            ((1e-3, 1e-2), (0.4, 0.5)),
+            ((1e-2, 1e-2), (0.4, 0.5)),
+            ((1e-2, 1e-3), (0.5, 0.4)),
+            ((1e-2, 0.0), (0.4, 0.5)),
+            ((2.0, 1e-2), (0.4, 0.5)),
+            ((1e-2, math.nan), (0.4, 0.5)),
+            ((1e-2, 1e-3), (0.4, math.nan)),
+            ((1e-2, 1e-3), (0.4, math.inf)),
+        ],
+    )
+    def test_a_table_out_of_order_is_refused(self, fmr: Any, thresholds: Any) -> None:
+        with pytest.raises(ConfigurationError, match="operating points"):
+            OperatingCurve(fmr, thresholds, 9, "x")
+
+
+class TestComparisonFmr:
+    @given(st.floats(1e-6, 0.5), st.integers(1, 10**7))
+    def test_so_many_comparisons_reach_the_fpir_together(self, fpir: float, count: int) -> None:
+        fmr = comparison_fmr(fpir, count)
+        assert 0 < fmr <= fpir * (1 + 1e-12)
+        assert -math.expm1(count * math.log1p(-fmr)) == pytest.approx(fpir, rel=1e-9)
+
+    def test_examples_by_hand(self) -> None:
+        assert comparison_fmr(0.01, 1) == pytest.approx(0.01)
+        assert comparison_fmr(0.19, 2) == pytest.approx(0.1)
+        assert comparison_fmr(0.271, 3) == pytest.approx(0.1)
+
+    def test_an_empty_gallery_counts_as_one(self) -> None:
+        assert comparison_fmr(0.01, 0) == comparison_fmr(0.01, 1)
+
+
+class TestAtFmr:
+    def test_a_point_names_what_it_is_for(self) -> None:
+        point = POINTS.at_fmr("bare-bare", 1e-2)
+        assert point.threshold == pytest.approx(0.4)
+        assert (point.encoder_id, point.wear_pair) == ("e/1", "bare-bare")
+        assert point.calibrated_on == "made up"
+        assert point.target_fmr == 1e-2
+
+    @pytest.mark.parametrize("fmr", [0, 1, -0.1, 1.5, math.nan])
+    def test_a_share_is_above_0_and_below_1(self, fmr: float) -> None:
+        with pytest.raises(ConfigurationError, match="target FMR"):
+            POINTS.at_fmr("bare-bare", fmr)
+
+    def test_a_pair_that_was_not_calibrated_names_those_that_were(self) -> None:
+        with pytest.raises(ConfigurationError, match="bare-masked pairs; there are: bare-bare, m"):
+            POINTS.at_fmr("bare-masked", 1e-3)
+
+
+class TestVerify:
+    @pytest.mark.parametrize(
+        ("score", "outcome"), [(0.49999, "no_match"), (0.5, "match"), (0.7, "match")]
+    )
+    def test_reaching_the_threshold_is_enough(self, score: float, outcome: str) -> None:
+        decision = POINTS.verify(score, "bare-bare", 1e-3)
+        assert decision.outcome == outcome
+        assert decision.score == score
+        assert decision.operating_point == POINTS.at_fmr("bare-bare", 1e-3)
+        assert (decision.target_fpir, decision.gallery_size, decision.reasons) == (None, None, ())
+
+    def test_the_default_is_one_in_a_thousand(self) -> None:
+        assert POINTS.verify(0.5, "bare-bare") == POINTS.verify(0.5, "bare-bare", 1e-3)
+
+    def test_each_pair_has_its_own_threshold(self) -> None:
+        assert POINTS.verify(0.6, "bare-bare").outcome == "match"
+        assert POINTS.verify(0.6, "masked-masked").outcome == "no_match"
+
+    def test_what_the_calibration_does_not_reach_is_said(self) -> None:
+        decision = POINTS.verify(0.7, "bare-bare", 1e-6)
+        assert decision.outcome == "match"
+        (reason,) = decision.reasons
+        assert "1.0e-06" in reason
+        assert "down to 1.0e-04 only" in reason
+        assert POINTS.verify(0.7, "bare-bare", 1e-4).reasons == ()
+
+    def test_a_laxer_target_than_the_table_needs_no_excuse(self) -> None:
+        decision = POINTS.verify(0.3, "bare-bare", 0.5)
+        assert decision.reasons == ()
+        assert decision.operating_point is not None
+        assert decision.operating_point.target_fmr == 1e-1
+
+    def test_no_number_is_no_match(self) -> None:
+        assert POINTS.verify(math.nan, "bare-bare").outcome == "no_match"
+
+
+class TestIdentify:
+    def test_the_threshold_rises_with_the_gallery(self) -> None:
+        thresholds = []
+        for references in (1, 10, 100):
+            decision = POINTS.identify((candidate(0.55),), False, 7, references, 0.01)
+            assert decision.operating_point is not None
+            thresholds.append(decision.operating_point.threshold)
+            assert (decision.target_fpir, decision.gallery_size) == (0.01, 7)
+            wanted = comparison_fmr(0.01, references)
+            assert decision.operating_point.target_fmr == pytest.approx(wanted)
+        assert thresholds == sorted(set(thresholds))
+        assert thresholds[:2] == pytest.approx([0.4, 0.5], abs=1e-3)
+
+    def test_one_score_may_match_in_a_small_gallery_and_not_in_a_large_one(self) -> None:
+        few = POINTS.identify((candidate(0.45),), False, 1, 1)
+        many = POINTS.identify((candidate(0.45),), False, 50, 50)
+        assert (few.outcome, many.outcome) == ("match", "no_match")
+
+    def test_the_best_candidate_and_what_both_wear_decide(self) -> None:
+        found = (candidate(0.7, VIRTUAL), candidate(0.1))
+        decision = POINTS.identify(found, True, 2, 1)
+        assert decision.score == 0.7
+        assert decision.operating_point == POINTS.at_fmr("masked-masked", 0.01)
+
+    def test_a_gallery_too_large_for_the_calibration_is_said(self) -> None:
+        decision = POINTS.identify((candidate(0.9),), False, 500, 1000)
+        (reason,) = decision.reasons
+        assert "FPIR of 0.01 over 1000 enrolled photos" in reason
+        assert "1.0e-04 only" in reason
+
+    def test_an_empty_gallery_matches_nobody_and_says_so(self) -> None:
+        decision = POINTS.identify((), True, 0, 0)
+        assert (decision.outcome, decision.score, decision.operating_point) == (
+            "no_match",
+            None,
+            None,
+        )
+        assert decision.reasons == ("nobody is enrolled in this gallery",)
+
+    @pytest.mark.parametrize("fpir", [0, 1, -1, math.nan])
+    def test_a_share_is_above_0_and_below_1(self, fpir: float) -> None:
+        with pytest.raises(ConfigurationError, match="target FPIR"):
+            POINTS.identify((candidate(0.5),), False, 1, 1, fpir)
+
+
+@pytest.mark.parametrize(
+    ("reference", "probe_masked", "pair"),
+    [
+        (NO_MASK, False, "bare-bare"),
+        (NO_MASK, True, "bare-masked"),
+        (VIRTUAL, True, "masked-masked"),
+        (VIRTUAL, False, "bare-masked"),
+        (Wear("real"), True, "masked-masked"),
+        (Wear("real", type="cloth"), False, "bare-masked"),
+        (Wear("unknown"), False, "bare-bare"),
+        (Wear("unknown"), True, "bare-masked"),
+    ],
+)
+def test_wear_pairs(reference: Wear, probe_masked: bool, pair: WearPair) -> None:
+    assert wear_pair(candidate(0.5, reference), probe_masked) == pair
+
+
+class TestShipped:
+    @pytest.fixture(autouse=True)
+    def table(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        row = {"fmr": [0.1, 0.01], "threshold": [0.3, 0.4], "non_mated": 9, "calibrated_on": "t"}
+        table = {"encoders": {"e/1": {"bare-bare": row}}}
+        monkeypatch.setattr(decide, "_shipped_table", lambda: table)
+
+    def test_the_table_of_the_encoder_is_read(self) -> None:
+        points = OperatingPoints.shipped("e/1")
+        point = points.at_fmr("bare-bare", 0.01)
+        assert (point.threshold, point.calibrated_on) == (pytest.approx(0.4), "t")
+
+    def test_an_encoder_without_a_table_is_named(self) -> None:
+        with pytest.raises(ConfigurationError, match="encoder e/2 has no calibrated thresholds"):
+            OperatingPoints.shipped("e/2")
