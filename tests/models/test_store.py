@@ -90,7 +90,7 @@ class TestLocate:
 
     def test_an_unknown_name_lists_the_known_ones(self) -> None:
         for ask in (models.locate, models.entry, models.open_session):
-            with pytest.raises(ConfigurationError, match=r"no model 'dlib'; there are: .*dlib-five"):
+            with pytest.raises(ConfigurationError, match=r"no model 'dlib'; .* dlib-five"):
                 ask("dlib")
 
     def test_the_override_folder_comes_first(self, folder: Path) -> None:

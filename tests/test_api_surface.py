@@ -1,0 +1,86 @@
+"""The public names. Taking one away breaks a user: this list changes only with the changelog."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import maskwise
+
+PUBLIC = [
+    "AmbiguousFaceError",
+    "Candidate",
+    "Chip",
+    "ChipSpec",
+    "ConfigurationError",
+    "Decision",
+    "Detection",
+    "EncoderMismatchError",
+    "EnrolReport",
+    "Face",
+    "Gallery",
+    "GalleryError",
+    "GalleryFormatError",
+    "Identification",
+    "Image",
+    "ImageError",
+    "InputError",
+    "Landmarks",
+    "MaskSpec",
+    "MaskState",
+    "MaskwiseError",
+    "ModelError",
+    "NoFaceError",
+    "OperatingPoint",
+    "PhotoReport",
+    "Recognizer",
+    "StorageError",
+    "SubjectError",
+    "Template",
+    "Verification",
+    "Wear",
+    "__version__",
+    "load_image",
+    "open_gallery",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert maskwise.__all__ == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    assert name in dir(maskwise)
+    value = getattr(maskwise, name)
+    if not isinstance(value, str):
+        assert value.__doc__
+        assert value.__module__.startswith("maskwise.")
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Recogniser'"):
+        maskwise.Recogniser  # noqa: B018
+
+
+HEAVY = ["cv2", "onnxruntime", "PIL", "sqlite3", "dlib", "numpy", "rich", "click"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "heavy"),
+    [
+        ("import maskwise", HEAVY),
+        ("import maskwise; maskwise.__version__, dir(maskwise)", HEAVY),
+        ("from maskwise import InputError", HEAVY),
+        ("import maskwise.types, maskwise.decide, maskwise.compare", HEAVY[:5]),
+        ("import maskwise.models, maskwise.encode, maskwise.landmarks", HEAVY[:5]),
+        ("import maskwise.align", HEAVY[1:5]),
+        ("import maskwise.encode.dlib_resnet, maskwise.landmarks.dlib5", HEAVY[1:5]),
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_used(statement: str, heavy: list[str]) -> None:
+    code = f"import sys; {statement}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
