@@ -193,6 +193,8 @@ def build(options: Options, layers: list[Convolution]) -> onnx.ModelProto:
         "mean_rgb": " ".join(map(repr, options.mean)),
         "stride": str(stride),
         "offset": str(offset),
+        # How many scores away a score's pixels reach, past the first unpadded convolutions.
+        "halo": str(sum(layer.padding for layer in layers)),
     }
     for key, value in properties.items():
         model.metadata_props.add(key=key, value=value)
