@@ -9,6 +9,7 @@
     │   └── AmbiguousFaceError       several faces where one is needed
     ├── ConfigurationError (ValueError)  an option, a name or a setting that cannot be
     ├── ModelError                   a weights file that is missing, damaged or unfit
+    ├── OutputError (OSError)        a file or folder that cannot be written
     └── GalleryError                 the store of enrolled people
         ├── GalleryFormatError       the file is no gallery, is damaged or too new
         ├── EncoderMismatchError     templates of another encoder
@@ -45,6 +46,10 @@ class ConfigurationError(MaskwiseError, ValueError):
 
 class ModelError(MaskwiseError):
     """A weights file is missing, damaged (its sha256 differs) or unfit for its use."""
+
+
+class OutputError(MaskwiseError, OSError):
+    """A file or folder cannot be written: disk full, or no permission."""
 
 
 class GalleryError(MaskwiseError):

@@ -1,1 +1,111 @@
-"""The command line: one file a command."""
+"""The command line: one file a command.
+
+Importing this package, ``maskwise --help`` and ``maskwise --version`` load neither models nor
+OpenCV, ONNX Runtime or Pillow: a command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from maskwise import __version__
+from maskwise.cli.status import EXIT_CODES, INTERRUPTED, USAGE
+from maskwise.errors import MaskwiseError
+
+_COMMANDS: Final = {
+    "enrol": "enrol",
+    "identify": "identify",
+    "verify": "verify",
+    "mask": "mask",
+    "gallery": "gallery",
+    "demo": "demo",
+}
+_ALIASES: Final = {"enroll": "enrol"}
+
+
+class Application(click.Group):
+    """The ``maskwise`` command: finds its commands lazily and ends every error in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the work, not of the alphabet."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the file of ``cmd_name``; None when there is none."""
+        name = _ALIASES.get(cmd_name, cmd_name)
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"{__name__}.{_COMMANDS[name]}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn what it raises into one line and an exit code."""
+        _never_fail_to_print()
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("maskwise: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit):
+            sys.stdout.flush()
+            raise
+        except Exception as error:
+            if getattr(error, "errno", None) == errno.EPIPE or ctx.params.get("debug"):
+                raise
+            click.echo(f"maskwise: {_in_one_line(error)}", err=True)
+            ctx.exit(USAGE)
+
+
+def _in_one_line(error: Exception) -> str:
+    from maskwise.cli.output import printable
+
+    if isinstance(error, MaskwiseError):
+        return f"error: {printable(str(error))}"
+    return (
+        f"internal error: {type(error).__name__}: {printable(str(error))} "
+        "(a fault of maskwise: run it again as `maskwise --debug ...` and report what it prints)"
+    )
+
+
+def _never_fail_to_print() -> None:
+    """File names may hold what the terminal's encoding cannot show: print it escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(ValueError, OSError):
+                stream.reconfigure(errors="backslashreplace")
+
+
+@click.group(
+    cls=Application,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="maskwise", message="%(prog)s %(version)s")
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar="MASKWISE_DEBUG",
+    help="Show the traceback of an error.  [env var: MASKWISE_DEBUG]",
+)
+def main(debug: bool) -> None:
+    """Face recognition that keeps working when people put on a mask.
+
+    \b
+    Examples:
+      maskwise demo
+      maskwise enrol people/
+      maskwise identify party.jpg
+      maskwise verify passport.jpg selfie.jpg
+      maskwise mask portrait.jpg --type all --out masked/
+
+    `maskwise COMMAND --help` tells more of each command.
+    """

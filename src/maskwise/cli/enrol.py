@@ -1,0 +1,160 @@
+"""``maskwise enrol``: people into the gallery, bare and wearing each virtual mask."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maskwise.cli.inputs import Person, find_people, find_photos
+from maskwise.cli.options import Tools, gallery_option, json_option, open_gallery, pass_tools
+from maskwise.cli.output import Progress, print_json, printable, remark
+from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
+
+if TYPE_CHECKING:
+    from maskwise.pipeline import EnrolReport, Recognizer
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of everybody. problems: a sentence for everything that was left out."""
+
+    people: int = 0
+    without_template: int = 0
+    photos: Counter[str] = field(default_factory=Counter)
+    templates: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, report: EnrolReport) -> None:
+        """Count one person in."""
+        self.people += 1
+        self.photos.update(photo.status for photo in report.photos)
+        self.templates += report.templates
+        self.without_template += report.skipped == len(report.photos)
+
+    def as_json(self, gallery: str, interrupted: bool) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "gallery": gallery,
+            "people": {
+                "enrolled": self.people - self.without_template,
+                "skipped": self.without_template,
+            },
+            "photos": {
+                status: self.photos[status]
+                for status in ("enrolled", "already", "no_face", "several_faces", "unreadable")
+            },
+            "templates": self.templates,
+            "problems": self.problems,
+            "interrupted": interrupted,
+        }
+
+    def text(self, gallery: str) -> str:
+        """For people, in three lines."""
+        lost = f", {self.without_template} without a usable photo" if self.without_template else ""
+        counts = self.photos
+        return (
+            f"people     {self.people - self.without_template} in the gallery{lost}\n"
+            f"photos     {counts['enrolled']} enrolled, {counts['already']} already, "
+            f"{counts['no_face']} no face, {counts['several_faces']} several faces, "
+            f"{counts['unreadable']} unreadable\n"
+            f"templates  {self.templates} stored in {printable(gallery)}"
+        )
+
+
+@click.command(name="enrol")
+@click.argument("paths", nargs=-1, required=True, metavar="PEOPLE_DIR | PHOTO...")
+@click.option(
+    "--subject", metavar="NAME", help="Whose photos these are: every PHOTO is of this person."
+)
+@gallery_option
+@click.option(
+    "--masks",
+    default="all",
+    show_default=True,
+    metavar="all|none|TYPE,...",
+    help="The virtual masks that each bare face is enrolled with.",
+)
+@click.option("--strict", is_flag=True, help="Skip every photo that shows a second face.")
+@json_option("the summary as one JSON object")
+@pass_tools
+@click.pass_context
+def command(
+    ctx: click.Context,
+    tools: Tools,
+    paths: tuple[str, ...],
+    subject: str | None,
+    gallery: str | None,
+    masks: str,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Enrol people from photos, so that identify finds them. (Also spelled enroll.)
+
+    PEOPLE_DIR holds one folder a person, or photos named after the person (Ada_Lovelace.jpg,
+    Ada_Lovelace_2.jpg), or both. With --subject, all PHOTOs (or folders of photos) are of that
+    one person.
+
+    A photo with several faces enrols the dominant one (size x centrality); it is skipped when
+    the runner-up has 70 % of its area or more. A photo that is enrolled already is left as it
+    is, so running the command again is fast. Everything of one person is stored at once:
+    Ctrl-C keeps everybody who was finished.
+
+    \b
+    Examples:
+      maskwise enrol people/
+      maskwise enrol people/ --gallery staff.db --masks surgical,n95
+      maskwise enrol --subject "Ada Lovelace" ada-1.jpg ada-2.jpg
+
+    Exit codes: 0 all photos enrolled; 1 some input was skipped (each is named); 2 usage or
+    gallery error; 130 interrupted.
+    """
+    summary = Summary()
+
+    def skip(message: str) -> None:
+        summary.problems.append(printable(message))
+        remark(f"skipped {message}")
+
+    if subject is None:
+        people = find_people(paths, skip)
+    else:
+        photos = find_photos(paths, skip)
+        people = [Person(subject, photos)] if photos else []
+    interrupted = False
+    with open_gallery(gallery, create=True) as store:
+        recognizer = tools.recognizer(gallery=store, masks=masks)
+        try:
+            enrol_people(recognizer, people, summary, strict=strict)
+        except KeyboardInterrupt:
+            interrupted = True
+            remark(
+                f"interrupted: {summary.people} of {len(people)} people were finished and are "
+                f"kept in {store.where}; run the same command again to go on"
+            )
+        if as_json:
+            print_json(summary.as_json(store.where, interrupted))
+        else:
+            click.echo(summary.text(store.where))
+    ctx.exit(INTERRUPTED if interrupted else SKIPPED if summary.problems else OK)
+
+
+def enrol_people(
+    recognizer: Recognizer, people: list[Person], summary: Summary, *, strict: bool = False
+) -> None:
+    """Enrol one person after the other, with a bar, counting into ``summary``."""
+    total = sum(len(person.photos) for person in people)
+    with Progress("enrolling", total) as progress:
+        for person in people:
+            report = recognizer.enrol(
+                person.name, [photo.path for photo in person.photos], strict=strict
+            )
+            summary.add(report)
+            for photo in report.photos:
+                if photo.status not in ("enrolled", "already"):
+                    summary.problems.append(printable(photo.note or photo.source))
+                    progress.remark(f"skipped {photo.note or photo.source}")
+                elif photo.note:
+                    progress.remark(f"{photo.source}: {photo.note}")
+            progress.advance(len(person.photos))

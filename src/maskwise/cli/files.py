@@ -1,0 +1,127 @@
+"""Where a command writes its files, and how: whole or not at all, and never over yours."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from maskwise.errors import ConfigurationError, OutputError
+from maskwise.types import Image
+
+_MARK: Final = b"made by maskwise"
+"""The JPEG comment of what we write: only files that carry it are replaced."""
+
+_QUALITY: Final = 92
+
+
+class OutputFolder:
+    """A folder for the pictures of one run.
+
+    inputs: the files that the run reads; none of them is ever replaced, nor is any other file
+    that maskwise did not write. Names are taken in the order of asking, so the same inputs give
+    the same names.
+    Raises ConfigurationError when the folder is a file, and OutputError when it cannot be made.
+    """
+
+    def __init__(self, folder: Path, inputs: Iterable[Path] = ()) -> None:
+        self.folder = folder
+        self._taken = {_identity(path) for path in inputs}
+        if folder.exists() and not folder.is_dir():
+            raise ConfigurationError(f"{folder} is a file; name a folder to write to")
+        make_folder(folder)
+
+    def name(self, relative: Path) -> Path:
+        """A path in this folder for ``relative``: itself, or with -2, -3 ... where that is taken.
+
+        Taken are names given out before, the run's inputs, and files of others.
+        """
+        count = 1
+        while True:
+            ending = "" if count == 1 else f"-{count}"
+            path = self.folder / relative.with_name(f"{relative.stem}{ending}{relative.suffix}")
+            if _identity(path) not in self._taken and (not path.exists() or _is_ours(path)):
+                self._taken.add(_identity(path))
+                return path
+            count += 1
+
+
+def write_picture(path: Path, image: Image) -> None:
+    """Write ``image`` as JPEG; OutputError when it cannot be written."""
+    from PIL import Image as PillowImage
+
+    buffer = io.BytesIO()
+    PillowImage.fromarray(image.pixels).save(
+        buffer, "JPEG", quality=_QUALITY, subsampling=0, comment=_MARK
+    )
+    write_file(path, buffer.getvalue())
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; a file that holds ``data`` already is left alone.
+
+    Raises OutputError naming the file and the remedy.
+    """
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
+    make_folder(path.parent)
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".maskwise-", dir=path.parent)
+        with open(handle, "wb") as file:  # noqa: PTH123
+            file.write(data)
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+        temporary = None
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` and those above it; OutputError when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "the disk is full; free some space, or write to another one"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = "no permission to write there; choose another folder"
+    else:
+        remedy = f"{error.strerror or error}; choose another folder"
+    return OutputError(f"{path}: cannot be written: {remedy}")
+
+
+def _is_ours(path: Path) -> bool:
+    from PIL import Image as PillowImage
+    from PIL import UnidentifiedImageError
+
+    try:
+        with PillowImage.open(path) as picture:
+            return picture.info.get("comment") == _MARK
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
+        return False
+
+
+def _identity(path: Path) -> str:
+    """One text for one file, through links; letter case counts where the system says so."""
+    return os.path.normcase(path.resolve())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

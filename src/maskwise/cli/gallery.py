@@ -1,0 +1,274 @@
+"""``maskwise gallery``: look after the people in a gallery."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maskwise.cli.options import gallery_option, json_option, open_gallery
+from maskwise.cli.output import print_json, print_table, printable
+from maskwise.cli.status import OK, SKIPPED, USAGE
+
+if TYPE_CHECKING:
+    from maskwise.gallery import ReferenceDetails, SubjectDetails
+
+
+@click.group(name="gallery")
+def command() -> None:
+    """List, show, rename and delete the people of a gallery; count and check it.
+
+    \b
+    Examples:
+      maskwise gallery list
+      maskwise gallery show "Ada Lovelace"
+      maskwise gallery delete "Ada Lovelace" --yes
+      maskwise gallery check --gallery staff.db
+    """
+
+
+@command.command(name="list")
+@gallery_option
+@json_option("one JSON object a person a line")
+def list_people(gallery: str | None, as_json: bool) -> None:
+    """Everybody who is enrolled, by name.
+
+    \b
+    Examples:
+      maskwise gallery list
+      maskwise gallery list --json | wc -l
+    """
+    with open_gallery(gallery) as store:
+        people = store.people()
+    if as_json:
+        for person in people:
+            print_json(
+                {
+                    "subject": person.subject,
+                    "photos": person.references,
+                    "templates": person.templates,
+                    "enrolled_at": person.created_at,
+                }
+            )
+    elif people:
+        print_table(
+            ("person", "photos", "templates", "enrolled"),
+            [
+                (p.subject, str(p.references), str(p.templates), _when(p.created_at))
+                for p in people
+            ],
+            right=("photos", "templates"),
+        )
+    else:
+        click.echo("nobody is enrolled")
+
+
+@command.command()
+@click.argument("subject", metavar="NAME")
+@gallery_option
+@json_option("one JSON object")
+def show(subject: str, gallery: str | None, as_json: bool) -> None:
+    """One person's photos and templates.
+
+    \b
+    Example:
+      maskwise gallery show "Ada Lovelace"
+    """
+    with open_gallery(gallery) as store:
+        details = store.show(subject)
+    if as_json:
+        print_json(_details_json(details))
+        return
+    click.echo(f"{printable(details.subject)}, enrolled {_when(details.created_at)}")
+    print_table(
+        ("photo", "templates", "enrolled", "sha256"),
+        [
+            (r.source, _wear_words(r), _when(r.created_at), r.photo_sha256[:12])
+            for r in details.references
+        ],
+    )
+
+
+@command.command()
+@click.argument("old", metavar="NAME")
+@click.argument("new", metavar="NEW_NAME")
+@gallery_option
+@json_option("one JSON object")
+def rename(old: str, new: str, gallery: str | None, as_json: bool) -> None:
+    """Give a person another name; nothing else changes.
+
+    \b
+    Example:
+      maskwise gallery rename ada "Ada Lovelace"
+    """
+    with open_gallery(gallery) as store:
+        store.rename(old, new)
+    if as_json:
+        print_json({"renamed": old, "subject": new})
+    else:
+        click.echo(f"{printable(old)} is now {printable(new)}")
+
+
+@command.command()
+@click.argument("subject", metavar="NAME")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@gallery_option
+@json_option("one JSON object")
+@click.pass_context
+def delete(
+    ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_json: bool
+) -> None:
+    """Delete a person with all photos' templates, for good.
+
+    \b
+    Example:
+      maskwise gallery delete "Ada Lovelace" --yes
+
+    Exit codes: 0 deleted; 1 you said no; 2 no such person, or a gallery error.
+    """
+    with open_gallery(gallery) as store:
+        details = store.show(subject)
+        if not yes and not _agreed(details):
+            click.echo("nothing was deleted", err=True)
+            ctx.exit(SKIPPED)
+        result = store.delete(subject)
+    if as_json:
+        print_json(
+            {
+                "deleted": result.subject,
+                "photos": result.references,
+                "templates": result.templates,
+                "wiped": result.wiped,
+            }
+        )
+    else:
+        click.echo(
+            f"deleted {printable(result.subject)}: {_count(result.references, 'photo')}, "
+            f"{_count(result.templates, 'template')}"
+        )
+        if not result.wiped:
+            click.echo(
+                "another process is reading this gallery: the deleted bytes leave its log file "
+                "when that has ended and the gallery is opened again"
+            )
+    ctx.exit(OK)
+
+
+@command.command()
+@gallery_option
+@json_option("one JSON object")
+def stats(gallery: str | None, as_json: bool) -> None:
+    """The gallery in figures.
+
+    \b
+    Example:
+      maskwise gallery stats --json
+    """
+    with open_gallery(gallery) as store:
+        figures = store.stats()
+    if as_json:
+        print_json(
+            {
+                "gallery": figures.where,
+                "engine": figures.engine,
+                "format": figures.format,
+                "encoder": figures.encoder_id,
+                "dim": figures.dim,
+                "people": figures.size.people,
+                "photos": figures.size.references,
+                "templates": figures.size.templates,
+                "templates_by_wear": dict(figures.by_wear),
+                "size_bytes": figures.size_bytes,
+            }
+        )
+        return
+    lines = [
+        ("gallery", figures.where),
+        ("engine", f"{figures.engine}, format {figures.format}"),
+        ("size", f"{figures.size_bytes:,} bytes"),
+        ("people", f"{figures.size.people:,}"),
+        ("photos", f"{figures.size.references:,}"),
+        ("templates", f"{figures.size.templates:,}"),
+        *((f"  {label}", f"{count:,}") for label, count in sorted(figures.by_wear.items())),
+        ("encoder", figures.encoder_id or "none yet: nobody is enrolled"),
+    ]
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        click.echo(f"{name:<{width}}  {printable(value)}")
+
+
+@command.command()
+@gallery_option
+@json_option("one JSON object")
+@click.pass_context
+def check(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
+    """Check that the gallery is sound.
+
+    \b
+    Example:
+      maskwise gallery check --gallery staff.db
+
+    Exit codes: 0 sound; 2 damaged (what is wrong is named), or no gallery.
+    """
+    with open_gallery(gallery) as store:
+        where, problems = store.where, store.integrity_check()
+    if as_json:
+        print_json({"gallery": where, "sound": not problems, "problems": problems})
+    else:
+        for problem in problems:
+            click.echo(printable(problem))
+        click.echo(
+            f"{_count(len(problems), 'problem')}: restore the gallery from a copy, or enrol anew"
+            if problems
+            else "sound"
+        )
+    ctx.exit(USAGE if problems else OK)
+
+
+def _agreed(details: SubjectDetails) -> bool:
+    photos = _count(len(details.references), "photo")
+    try:
+        return click.confirm(
+            f"Delete {printable(details.subject)} ({photos}) for good?", err=True
+        )
+    except click.Abort:
+        raise click.UsageError("not confirmed, nothing was deleted; --yes does not ask") from None
+
+
+def _details_json(details: SubjectDetails) -> dict[str, Any]:
+    return {
+        "subject": details.subject,
+        "enrolled_at": details.created_at,
+        "photos": [
+            {
+                "reference": r.reference_id,
+                "source": r.source,
+                "sha256": r.photo_sha256,
+                "box": None if r.box is None else [round(v, 2) for v in r.box],
+                "ipd_px": r.ipd_px,
+                "detector": r.detector_id,
+                "masks": list(r.masks),
+                "enrolled_at": r.created_at,
+                "templates": [
+                    {"wear": t.wear.label, "encoder": t.encoder_id, "enrolled_at": t.created_at}
+                    for t in r.templates
+                ],
+            }
+            for r in details.references
+        ],
+    }
+
+
+def _wear_words(reference: ReferenceDetails) -> str:
+    counts = Counter(template.wear.label for template in reference.templates)
+    return ", ".join(label if n == 1 else f"{n} x {label}" for label, n in counts.items())
+
+
+def _when(created_at: str) -> str:
+    """A time for people: to the minute, UTC."""
+    return created_at[:16].replace("T", " ")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,207 @@
+"""``maskwise identify``: who every face of every picture is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from maskwise.cli.files import OutputFolder, write_picture
+from maskwise.cli.inputs import Photo, find_photos
+from maskwise.cli.options import (
+    Tools,
+    gallery_option,
+    json_option,
+    open_gallery,
+    pass_tools,
+    require_people,
+    share_option,
+)
+from maskwise.cli.output import Progress, print_json, print_table, printable, remark
+from maskwise.cli.results import identification_json, mask_words, no_face_json
+from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
+from maskwise.errors import ImageError, OutputError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from maskwise.pipeline import Identification, Recognizer
+    from maskwise.types import Image, OperatingPoint
+
+
+NO_FACE_REMEDY = "use a photo that shows the face larger and sharper"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One picture that was looked at. problem: why it has no results, None where it has."""
+
+    photo: Photo
+    picture: Image | None
+    results: Sequence[Identification]
+    problem: str | None
+
+
+@click.command(name="identify")
+@click.argument("paths", nargs=-1, required=True, metavar="PHOTO_OR_DIR...")
+@gallery_option
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    metavar="K",
+    help="How many candidates a face --json lists.",
+)
+@share_option(
+    "--fpir",
+    "The share of strangers' faces that may be taken for somebody enrolled.  [default: 0.01]",
+)
+@json_option("one JSON object a face a line")
+@click.option(
+    "--draw",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write annotated copies of the pictures here; your own files are never replaced.",
+)
+@pass_tools
+@click.pass_context
+def command(
+    ctx: click.Context,
+    tools: Tools,
+    paths: tuple[str, ...],
+    gallery: str | None,
+    top: int,
+    fpir: float | None,
+    as_json: bool,
+    draw: Path | None,
+) -> None:
+    """Say who every face of every picture is, or that it is nobody enrolled.
+
+    A face matches when its score reaches the threshold for --fpir; the threshold rises with the
+    number of photos enrolled. Candidates are listed whatever the outcome.
+
+    \b
+    Examples:
+      maskwise identify party.jpg
+      maskwise identify photos/ --draw annotated/
+      maskwise identify photos/ --json --top 3 > faces.jsonl
+
+    Exit codes: 0 every picture was looked at, whoever was found; 1 some input was skipped (not
+    readable, or no face in it; each is named); 2 usage or gallery error; 130 interrupted.
+    """
+    problems: list[str] = []
+
+    def skip(message: str) -> None:
+        problems.append(message)
+        remark(f"skipped {message}")
+
+    interrupted = False
+    with open_gallery(gallery) as store:
+        require_people(store, gallery)
+        photos = find_photos(paths, skip, leave_out=draw)
+        arguments = {} if fpir is None else {"target_fpir": fpir}
+        recognizer = tools.recognizer(gallery=store, **arguments)
+        output = None if draw is None else OutputFolder(draw, (photo.path for photo in photos))
+        size = store.size().people
+        rows: list[list[str | Text]] = []
+        points: dict[str, OperatingPoint] = {}
+        try:
+            with Progress("identifying", len(photos), streams=as_json) as progress:
+                for looked in look(recognizer, photos, top=top):
+                    shown = looked.photo.shown
+                    if looked.problem is not None:
+                        problems.append(looked.problem)
+                        progress.remark(f"skipped {looked.problem}")
+                        if as_json:
+                            fpir_used = recognizer.target_fpir
+                            models = recognizer.models
+                            print_json(
+                                no_face_json(shown, looked.problem, size, fpir_used, models)
+                            )
+                    for result in looked.results:
+                        if as_json:
+                            print_json(identification_json(shown, result, recognizer.models))
+                        else:
+                            rows.append(table_row(shown, result))
+                            point = result.decision.operating_point
+                            if point is not None:
+                                points[point.wear_pair] = point
+                    if output is not None and looked.picture is not None:
+                        try:
+                            draw_results(output, looked)
+                        except OutputError as error:
+                            problems.append(str(error))
+                            progress.remark(str(error))
+                    progress.advance()
+        except KeyboardInterrupt:
+            interrupted = True
+        if rows:
+            print_table(COLUMNS, rows, right=("score", "threshold"))
+            click.echo(meaning(points, recognizer.target_fpir, size))
+        if interrupted:
+            remark("interrupted: what is printed above is complete; the rest was not looked at")
+    ctx.exit(INTERRUPTED if interrupted else SKIPPED if problems else OK)
+
+
+def look(recognizer: Recognizer, photos: Sequence[Photo], *, top: int) -> Iterator[Looked]:
+    """Identify the faces of one picture after the other."""
+    for photo in photos:
+        try:
+            picture = recognizer.load(photo.path)
+        except ImageError as error:
+            yield Looked(photo, None, (), str(error))
+            continue
+        results = recognizer.identify(picture, top=top)
+        problem = None if results else f"{photo.shown}: no face found; {NO_FACE_REMEDY}"
+        yield Looked(photo, picture, results, problem)
+
+
+def draw_results(output: OutputFolder, looked: Looked) -> Path:
+    """Write the annotated copy of one picture; OutputError when that fails."""
+    from maskwise.annotate import annotate
+
+    assert looked.picture is not None
+    target = output.name(looked.photo.relative.with_suffix(".jpg"))
+    write_picture(target, annotate(looked.picture, looked.results))
+    return target
+
+
+COLUMNS = ("image", "who", "score", "threshold", "mask", "nearest")
+
+
+def table_row(shown: str, result: Identification) -> list[str | Text]:
+    """One face, for the table with ``COLUMNS``."""
+    from rich.text import Text
+
+    decision = result.decision
+    best = result.candidates[0] if result.candidates else None
+    who: str | Text
+    if decision.outcome == "match" and best is not None:
+        who = Text(printable(best.subject), style="bold blue")
+    elif decision.outcome == "no_match":
+        who = Text("nobody enrolled", style="yellow")
+    else:
+        who = Text("could not tell", style="magenta")
+    point = decision.operating_point
+    return [
+        shown,
+        who,
+        "" if decision.score is None else f"{decision.score:.3f}",
+        "" if point is None else f"{point.threshold:.3f}",
+        mask_words(result.face.mask),
+        "" if best is None else f"{best.subject} ({best.wear.label})",
+    ]
+
+
+def meaning(points: dict[str, OperatingPoint], fpir: float, people: int) -> str:
+    """What a match in the table means."""
+    lines = [
+        f"A face matches when its score reaches the threshold: of strangers, about {fpir:.2g} "
+        f"(FPIR) pass against these {people} people."
+    ]
+    lines += sorted({f"Thresholds calibrated on {p.calibrated_on}." for p in points.values()})
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""Options that several commands share, and how a command gets its Recognizer and gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from maskwise.cli.output import remark
+from maskwise.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from maskwise.gallery import Gallery
+    from maskwise.pipeline import Recognizer
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _make_recognizer(**arguments: Any) -> Recognizer:
+    from maskwise.pipeline import Recognizer
+
+    return Recognizer(**arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What commands work with; tests put fakes in its place (``obj=Tools(...)``)."""
+
+    recognizer: Callable[..., Recognizer] = _make_recognizer
+
+
+pass_tools = click.make_pass_decorator(Tools, ensure=True)
+
+
+def gallery_option(command: Command) -> Command:
+    """``--gallery``."""
+    return click.option(
+        "--gallery",
+        metavar="PATH_OR_URL",
+        envvar="MASKWISE_GALLERY",
+        help="The gallery of enrolled people.  [env var: MASKWISE_GALLERY; default: a file in "
+        "your user's data folder]",
+    )(command)
+
+
+def json_option(what: str) -> Callable[[Command], Command]:
+    """``--json``, which prints ``what``."""
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what} on stdout.")
+
+
+def share_option(name: str, help_text: str) -> Callable[[Command], Command]:
+    """An error rate: a share above 0 and below 1; None where it is not given."""
+    return click.option(
+        name,
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="SHARE",
+        help=help_text,
+    )
+
+
+def open_gallery(where: str | None, *, create: bool = False) -> Gallery:
+    """The gallery that was named, else the user's own; its place is said on stderr.
+
+    Without ``create``, ConfigurationError when there is none.
+    """
+    from maskwise.gallery import default_path
+    from maskwise.gallery import open_gallery as open_any
+
+    place = where or str(default_path())
+    if not create and "://" not in place and not Path(place).expanduser().exists():
+        raise ConfigurationError(
+            f"{place}: there is no gallery here yet; enrol somebody first "
+            f"(maskwise enrol PEOPLE_DIR{_option(where)}), or name another one with --gallery"
+        )
+    gallery = open_any(place, create=create)
+    remark(f"gallery {gallery.where}")
+    return gallery
+
+
+def require_people(gallery: Gallery, where: str | None) -> None:
+    """ConfigurationError when nobody is enrolled."""
+    if gallery.size().people == 0:
+        gallery.close()
+        raise ConfigurationError(
+            f"{gallery.where}: nobody is enrolled in this gallery; enrol somebody first "
+            f"(maskwise enrol PEOPLE_DIR{_option(where)})"
+        )
+
+
+def _option(where: str | None) -> str:
+    return f" --gallery {where}" if where else ""

@@ -1,0 +1,143 @@
+"""What the commands print: results on stdout, progress and remarks on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.text import Text
+
+
+def printable(text: str) -> str:
+    r"""``text`` on one line, fit for any terminal.
+
+    A byte of a file name that is no UTF-8 shows as ``\xff``, a control character (line breaks
+    and escape sequences among them) as ``\x1b``.
+    """
+    raw = text.encode("utf-8", "surrogateescape" if _has_raw_bytes(text) else "backslashreplace")
+    shown = raw.decode("utf-8", "backslashreplace")
+    return "".join(_escaped(c) if _breaks_lines(c) else c for c in shown)
+
+
+def _breaks_lines(character: str) -> bool:
+    """Control characters, line separators, and what turns the direction of the text."""
+    return (
+        unicodedata.category(character) in ("Cc", "Zl", "Zp")
+        or "\u202a" <= character <= "\u202e"
+        or "\u2066" <= character <= "\u2069"
+    )
+
+
+def _has_raw_bytes(text: str) -> bool:
+    surrogates = [c for c in text if "\ud800" <= c <= "\udfff"]
+    return bool(surrogates) and all("\udc80" <= c <= "\udcff" for c in surrogates)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def remark(message: str) -> None:
+    """One line for people, on stderr."""
+    click.echo(f"maskwise: {printable(message)}", err=True)
+
+
+def print_json(value: Any) -> None:
+    r"""One line of JSON on stdout, at once.
+
+    All ASCII: a byte of a file name that is no UTF-8 stands as its surrogate (``\udcff``), which
+    Python's ``os.fsencode`` turns back into the byte.
+    """
+    click.echo(json.dumps(value, ensure_ascii=True, allow_nan=False))
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[str] = ()
+) -> None:
+    """A table on stdout; columns named in ``right`` are aligned to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # Cut nothing short when the output goes to a file or a pipe.
+    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in row))
+    console.print(table)
+
+
+class Progress:
+    """A bar on stderr where that is a terminal, else nothing; remarks go above it.
+
+    streams: the command prints results to stdout as they come; on a terminal these show the
+    progress themselves, and a bar would be torn by them.
+    """
+
+    def __init__(self, what: str, total: int, *, streams: bool = False) -> None:
+        self._what = what
+        self._total = total
+        self._bar: Bar | None = None
+        self._wanted = total > 1 and sys.stderr.isatty() and not (streams and sys.stdout.isatty())
+
+    def __enter__(self) -> Progress:
+        if self._wanted:
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
+            from rich.progress import Progress as Bar
+
+            # Not redirected: rich would send what we print on stdout to stderr.
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True, highlight=False),
+                redirect_stdout=False,
+                redirect_stderr=False,
+                transient=True,
+            )
+            self._bar.add_task(self._what, total=self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, count: int = 1) -> None:
+        """``count`` more are done."""
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0], count)
+
+    def remark(self, message: str) -> None:
+        """One line for people, on stderr, above the bar."""
+        if self._bar is None:
+            remark(message)
+        else:
+            from rich.text import Text
+
+            self._bar.console.print(Text(f"maskwise: {printable(message)}"), soft_wrap=True)

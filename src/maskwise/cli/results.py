@@ -1,0 +1,124 @@
+"""Results as JSON and as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskwise.pipeline import Face, Identification
+    from maskwise.types import Candidate, Decision, MaskState
+
+_DIGITS = 6
+
+OUTCOME_WORDS = {"match": "match", "no_match": "no match", "insufficient": "could not tell"}
+
+
+def identification_json(
+    shown: str, result: Identification, models: Mapping[str, str]
+) -> dict[str, Any]:
+    """One face of one picture, as docs/cli.md describes."""
+    return {
+        "image": shown,
+        "face": face_json(result.face),
+        "mask": mask_json(result.face.mask),
+        "decision": _decision_json(result.decision, result.candidates),
+        "candidates": [_candidate_json(candidate) for candidate in result.candidates],
+        "models": dict(models),
+    }
+
+
+def no_face_json(
+    shown: str, reason: str, gallery_size: int, target_fpir: float, models: Mapping[str, str]
+) -> dict[str, Any]:
+    """A picture without a face, or that cannot be read."""
+    return {
+        "image": shown,
+        "face": None,
+        "mask": None,
+        "decision": {
+            "outcome": "insufficient",
+            "subject": None,
+            "score": None,
+            "threshold": None,
+            "target_fmr": None,
+            "target_fpir": target_fpir,
+            "gallery_size": gallery_size,
+            "reasons": [reason],
+        },
+        "candidates": [],
+        "models": dict(models),
+    }
+
+
+def face_json(face: Face) -> dict[str, Any]:
+    """Box and landmarks in px of the upright picture; (0, 0) is its first pixel's centre."""
+    points = face.landmarks
+    return {
+        "box": [round(float(v), 2) for v in face.detection.box],
+        "score": _rounded(face.detection.score),
+        "landmarks": {
+            "scheme": points.scheme,
+            "points": [[round(float(v), 2) for v in point] for point in points.points],
+        },
+    }
+
+
+def mask_json(state: MaskState) -> dict[str, Any]:
+    """What the face wears."""
+    return {
+        "worn": state.worn,
+        "probability": _rounded(state.probability),
+        "type": state.type,
+        "coverage": _rounded(state.coverage),
+    }
+
+
+def verification_json(decision: Decision) -> dict[str, Any]:
+    """The decision of ``verify``."""
+    point = decision.operating_point
+    return {
+        "outcome": decision.outcome,
+        "score": _rounded(decision.score),
+        "threshold": _rounded(point.threshold) if point else None,
+        "target_fmr": point.target_fmr if point else None,
+        "wear_pair": point.wear_pair if point else None,
+        "calibrated_on": point.calibrated_on if point else None,
+        "reasons": list(decision.reasons),
+    }
+
+
+def mask_words(state: MaskState) -> str:
+    """``no mask``, ``mask`` or ``surgical mask``."""
+    if not state.worn:
+        return "no mask"
+    return f"{state.type} mask" if state.type else "mask"
+
+
+def _decision_json(decision: Decision, candidates: tuple[Candidate, ...]) -> dict[str, Any]:
+    point = decision.operating_point
+    matched = decision.outcome == "match" and candidates
+    return {
+        "outcome": decision.outcome,
+        "subject": candidates[0].subject if matched else None,
+        "score": _rounded(decision.score),
+        "threshold": _rounded(point.threshold) if point else None,
+        "target_fmr": point.target_fmr if point else None,
+        "target_fpir": decision.target_fpir,
+        "gallery_size": decision.gallery_size,
+        "reasons": list(decision.reasons),
+    }
+
+
+def _candidate_json(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "rank": candidate.rank,
+        "subject": candidate.subject,
+        "score": _rounded(candidate.score),
+        "reference": candidate.reference,
+        "wear": candidate.wear.label,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), _DIGITS)

@@ -1,0 +1,117 @@
+"""``maskwise verify``: whether two photos show one person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maskwise.cli.options import Tools, json_option, pass_tools, share_option
+from maskwise.cli.output import print_json, printable
+from maskwise.cli.results import face_json, mask_json, mask_words, verification_json
+from maskwise.cli.status import NO_MATCH, OK, UNSURE
+from maskwise.errors import ImageError
+
+if TYPE_CHECKING:
+    from maskwise.pipeline import Face, Recognizer, Verification
+
+_STATUS = {"match": OK, "no_match": NO_MATCH, "insufficient": UNSURE}
+_ANSWER = {
+    "match": "match: one person",
+    "no_match": "no match: two different people",
+    "insufficient": "could not tell",
+}
+
+
+@click.command(name="verify")
+@click.argument("a", metavar="PHOTO_A")
+@click.argument("b", metavar="PHOTO_B")
+@share_option(
+    "--fmr",
+    "The share of pairs of different people that may pass as one person.  [default: 0.001]",
+)
+@json_option("the result as one JSON object")
+@pass_tools
+@click.pass_context
+def command(
+    ctx: click.Context, tools: Tools, a: str, b: str, fmr: float | None, as_json: bool
+) -> None:
+    """Say whether two photos show the same person; no gallery is needed.
+
+    The dominant face of each photo counts. When one of them wears a mask, virtual masks are
+    drawn on the other, so that like is compared with like.
+
+    \b
+    Examples:
+      maskwise verify passport.jpg selfie.jpg
+      maskwise verify --fmr 0.0001 passport.jpg selfie.jpg && echo welcome
+
+    Exit codes: 0 match; 1 no match; 2 usage error; 3 could not tell (a photo that cannot be
+    read, without a face, or with several alike in size).
+    """
+    arguments = {} if fmr is None else {"target_fmr": fmr}
+    recognizer = tools.recognizer(**arguments)
+    result = _verify(recognizer, a, b)
+    if as_json:
+        print_json(
+            {
+                "a": _side_json(a, result.a),
+                "b": _side_json(b, result.b),
+                "decision": verification_json(result.decision),
+                "models": recognizer.models,
+            }
+        )
+    else:
+        click.echo(_text(a, b, result))
+    ctx.exit(_STATUS[result.decision.outcome])
+
+
+def _verify(recognizer: Recognizer, a: str, b: str) -> Verification:
+    """Both photos are read first, so that everything wrong with either is said at once."""
+    from maskwise.pipeline import Verification
+    from maskwise.types import Decision
+
+    pictures, reasons = [], []
+    for path in (a, b):
+        try:
+            pictures.append(recognizer.load(path))
+        except ImageError as error:
+            reasons.append(str(error))
+    if reasons:
+        decision = Decision("insufficient", None, None, reasons=tuple(reasons))
+        return Verification(None, None, decision)
+    return recognizer.verify(pictures[0], pictures[1])
+
+
+def _side_json(shown: str, face: Face | None) -> dict[str, Any]:
+    return {
+        "image": shown,
+        "face": face_json(face) if face else None,
+        "mask": mask_json(face.mask) if face else None,
+    }
+
+
+def _text(a: str, b: str, result: Verification) -> str:
+    decision = result.decision
+    lines = [_ANSWER[decision.outcome]]
+    point = decision.operating_point
+    if point is not None:
+        sign = ">=" if decision.outcome == "match" else "<"
+        lines += [
+            f"score {decision.score:.3f} {sign} threshold {point.threshold:.3f} "
+            "(higher is more alike)",
+            f"At this threshold about {_one_in(point.target_fmr)} pairs of different people pass "
+            f"as one person (FMR {point.target_fmr:.2g}),",
+            f"calibrated on {point.calibrated_on}.",
+        ]
+    lines += [
+        f"{path}: {mask_words(face.mask)}"
+        for path, face in ((a, result.a), (b, result.b))
+        if face is not None
+    ]
+    lines += decision.reasons
+    return "\n".join(printable(line) for line in lines)
+
+
+def _one_in(share: float) -> str:
+    return f"1 in {1 / share:,.0f}" if share < 0.5 else f"{share:.0%} of the"
