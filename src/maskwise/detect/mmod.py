@@ -175,19 +175,24 @@ def _scores(session: onnxruntime.InferenceSession, pyramid: F32, options: _Optio
     return np.concatenate(strips)
 
 
-def _suppressed(boxes: I64, most_iou: float, most_covered: float) -> list[int]:
-    """Which of ``boxes`` (N, 4), by falling score, overlap none of those kept before them."""
-    areas = ((boxes[:, 2:] - boxes[:, :2]) + 1).prod(axis=1).astype(np.float64)
-    keep: list[int] = []
-    for i, box in enumerate(boxes):
-        kept = boxes[keep]
-        corner = np.minimum(box[2:], kept[:, 2:]) - np.maximum(box[:2], kept[:, :2]) + 1
-        inner = np.maximum(corner, 0).prod(axis=1).astype(np.float64)
-        outer = areas[i] + areas[keep] - inner
-        covered = inner / np.minimum(areas[i], areas[keep])
-        if not ((inner > most_iou * outer) | (covered > most_covered)).any():
-            keep.append(i)
-    return keep
+def _suppressed(boxes: I64, most_iou: float, most_covered: float) -> I64:
+    """Indices of ``boxes`` (N, 4), by falling score, that overlap none kept before them.
+
+    Columns and rows count inclusively. dlib/image_processing/box_overlap_testing.h.
+    """
+    areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
+    left = np.arange(len(boxes))
+    keep = []
+    while len(left):
+        best, left = left[0], left[1:]
+        keep.append(best)
+        low = np.maximum(boxes[left, :2], boxes[best, :2])
+        high = np.minimum(boxes[left, 2:], boxes[best, 2:])
+        inner = np.maximum(high - low + 1, 0).prod(axis=1)
+        iou = inner / (areas[left] + areas[best] - inner)
+        covered = inner / np.minimum(areas[left], areas[best])
+        left = left[(iou <= most_iou) & (covered <= most_covered)]
+    return np.array(keep, np.int64)
 
 
 def _rounded(values: F64) -> I64:

@@ -23,6 +23,7 @@ _RATE: Final = 5.0 / 6
 _GAP: Final = 10  # px between two tiles
 _MARGIN: Final = 11  # px around all of them
 _LEAST_HEIGHT: Final = 5
+_LEAST_WIDTH: Final = 10
 # Above a level lie 6/5 of its pixels, and its corner is this far from that one's.
 _SHIFT: Final = 0.3
 # dlib subtracts unsigned numbers: a difference below zero counts as a huge one.
@@ -35,8 +36,11 @@ def layout(height: int, width: int) -> tuple[I64, tuple[int, int]]:
     """Where the levels of a (height, width) picture go: the tiles, and the whole array's size.
 
     Tiles: (L, 4) int64 x, y, width, height in px, the picture itself first. They run down the
-    left side and, where they fit, up again on the right. L is 0 for pictures too narrow to tile.
+    left side and, where they fit, up again on the right. L is 0 below 10 px of width, where
+    dlib's arithmetic fails.
     """
+    if width < _LEAST_WIDTH:
+        return np.zeros((0, 4), np.int64), (height, width)
     sizes = [(width, height)]
     while True:
         width, height = math.floor(_RATE * width), math.floor(_RATE * height)
@@ -60,12 +64,11 @@ def layout(height: int, width: int) -> tuple[I64, tuple[int, int]]:
         y += h + _GAP
     y -= _GAP
     for w, h in sizes[left:]:
-        x, top = _MARGIN + first_w - w, y - h
-        # dlib compares with the picture at the origin, not where it was put.
-        if x < first_w and top < first_h:
+        y -= h
+        if y < _MARGIN + first_h:  # it would lie on the picture itself
             break
-        tiles.append((x, top, w, h))
-        y = top - _GAP
+        tiles.append((_MARGIN + first_w - w, y, w, h))
+        y -= _GAP
     whole = (max(bottom - _GAP, 0) + 2 * _MARGIN, first_w + 2 * _MARGIN)
     return np.array(tiles, np.int64).reshape(-1, 4), whole
 
