@@ -203,7 +203,7 @@ class TestWarp:
             warp(drawn_face(1), np.full((2, 3), value), 64)
 
     def test_an_absurdly_large_face_is_answered(self) -> None:
-        chip = warp(drawn_face(1), np.eye(2, 3) * 1e-9, 64)
+        chip = warp(drawn_face(1), np.eye(2, 3) * 1e-30, 64)
         assert chip.shape == (64, 64, 3)
 
 
