@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -322,6 +323,20 @@ def test_chips_are_dlibs_and_so_are_the_templates(against_dlib: Any, face_px: in
     ours, theirs = against_dlib([(drawn_face(s, size, face_px), where) for s in range(8)])
     assert np.abs(ours.astype(int) - theirs).mean() < 3
     assert cosines(ours, theirs).min() > 0.998
+
+
+@pytest.mark.models
+def test_chips_of_sample_people_are_dlibs(against_dlib: Any, sample_photos: list[Path]) -> None:
+    from maskwise.image import load
+
+    faces = []
+    for photo in map(load, sample_photos[:24]):
+        middle, half = (
+            np.array([photo.width, photo.height]) / 2,
+            0.2 * min(photo.width, photo.height),
+        )
+        faces.append((photo, Detection(np.r_[middle - half, middle + half], 1.0)))
+    assert cosines(*against_dlib(faces)).min() > 0.998
 
 
 @pytest.mark.models
