@@ -68,13 +68,16 @@ class Chips:
         return Chip(self.pixels[index], np.eye(2, 3), DLIB_CHIP, points)
 
 
-def chips(part: Part) -> Chips:
-    """The chips of one part, by the shipped detector and landmarks; cut once, resumable."""
+def chips(part: Part, every: int = 1) -> Chips:
+    """The chips of every n-th photo of one part, by the shipped detector and landmarks.
+
+    Cut once and kept; a run that was broken off goes on where it was.
+    """
     detector, predictor = detect.create(), landmarks.create()
     key = hashlib.sha256(f"{detector.id} {predictor.id}".encode()).hexdigest()[:8]
-    paths = photos(part)
+    paths = photos(part)[::every]
     starts = range(0, len(paths), _SHARD)
-    shards = [WORK / f"chips-{key}-{part}-{start // _SHARD:03d}.npz" for start in starts]
+    shards = [WORK / f"chips-{key}-{part}-{every}-{start // _SHARD:03d}.npz" for start in starts]
     console = Console(stderr=True)
     for start, shard in zip(starts, shards, strict=True):
         if not shard.exists():

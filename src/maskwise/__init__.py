@@ -32,6 +32,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from maskwise.answers import (
+        EnrolReport,
+        Face,
+        Identification,
+        PhotoReport,
+        Verification,
+    )
     from maskwise.errors import (
         AmbiguousFaceError,
         ConfigurationError,
@@ -48,14 +55,7 @@ if TYPE_CHECKING:
     )
     from maskwise.gallery import Gallery, open_gallery
     from maskwise.image import load as load_image
-    from maskwise.pipeline import (
-        EnrolReport,
-        Face,
-        Identification,
-        PhotoReport,
-        Recognizer,
-        Verification,
-    )
+    from maskwise.pipeline import Recognizer
     from maskwise.types import (
         Candidate,
         Chip,
@@ -82,12 +82,12 @@ _HOMES: Final = {
     "Decision": "types",
     "Detection": "types",
     "EncoderMismatchError": "errors",
-    "EnrolReport": "pipeline",
-    "Face": "pipeline",
+    "EnrolReport": "answers",
+    "Face": "answers",
     "Gallery": "gallery",
     "GalleryError": "errors",
     "GalleryFormatError": "errors",
-    "Identification": "pipeline",
+    "Identification": "answers",
     "Image": "types",
     "ImageError": "errors",
     "InputError": "errors",
@@ -98,12 +98,12 @@ _HOMES: Final = {
     "ModelError": "errors",
     "NoFaceError": "errors",
     "OperatingPoint": "types",
-    "PhotoReport": "pipeline",
+    "PhotoReport": "answers",
     "Recognizer": "pipeline",
     "StorageError": "errors",
     "SubjectError": "errors",
     "Template": "types",
-    "Verification": "pipeline",
+    "Verification": "answers",
     "Wear": "types",
     "load_image": "image:load",
     "open_gallery": "gallery",

@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -19,13 +20,12 @@ import numpy as np
 
 from maskwise import detect, encode, image, landmarks, masks, occlusion
 from maskwise.align import align
+from maskwise.answers import EnrolReport, Face, Identification, PhotoReport, Verification
 from maskwise.compare import compare
 from maskwise.decide import DEFAULT_FMR, DEFAULT_FPIR, OperatingPoints
 from maskwise.errors import AmbiguousFaceError, ImageError, InputError, NoFaceError
 from maskwise.types import (
     NO_MASK,
-    U8,
-    Candidate,
     Chip,
     Decision,
     Detection,
@@ -43,64 +43,6 @@ if TYPE_CHECKING:
 RUNNER_UP_SHARE: Final = 0.70
 """A photo whose second face has this share of the first one's area names no dominant face."""
 
-PhotoStatus = Literal["enrolled", "already", "no_face", "several_faces", "unreadable"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Face:
-    """One face of a picture and all that the stages say of it."""
-
-    detection: Detection
-    landmarks: Landmarks
-    chip: Chip
-    mask: MaskState
-    template: Template
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Identification:
-    """A face, the people it is nearest to (by falling score), and what follows."""
-
-    face: Face
-    candidates: tuple[Candidate, ...]
-    decision: Decision
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Verification:
-    """Two faces (None where there was none) and whether they are one person."""
-
-    a: Face | None
-    b: Face | None
-    decision: Decision
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoReport:
-    """What became of one photo: its source, the outcome, and a sentence for people."""
-
-    source: str
-    status: PhotoStatus
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EnrolReport:
-    """What became of one person's photos. templates: how many were stored in this call."""
-
-    subject: str
-    photos: tuple[PhotoReport, ...]
-    templates: int = 0
-
-    def count(self, status: PhotoStatus) -> int:
-        """How many photos ended so."""
-        return sum(photo.status == status for photo in self.photos)
-
-    @property
-    def skipped(self) -> int:
-        """Photos that gave no template."""
-        return len(self.photos) - self.count("enrolled") - self.count("already")
-
 
 class Recognizer:
     """Enrol, identify and verify people, masked or not.
@@ -109,6 +51,8 @@ class Recognizer:
     Models open at first use. One Recognizer may be used by one thread at a time.
 
     gallery: a path or URL, or an open ``Gallery``; None: in memory.
+    detector, predictor, mask_classifier, encoder: a backend's name, or the backend itself.
+    operating_points: the thresholds; None: those that ship for the encoder.
     masks: the virtual masks that enrolment draws: "all", "none", or type names.
     target_fmr: the share of non-mated pairs that ``verify`` lets pass, at most.
     target_fpir: the share of strangers that ``identify`` lets pass, at most.
@@ -118,18 +62,25 @@ class Recognizer:
         self,
         gallery: str | Path | Gallery | None = None,
         *,
-        detector: str = "mmod",
-        predictor: str = "dlib5",
-        encoder: str = "dlib-resnet-v1",
+        detector: str | detect.Detector = "mmod",
+        predictor: str | landmarks.LandmarkPredictor = "dlib5",
+        mask_classifier: str | occlusion.MaskClassifier = "trunk",
+        encoder: str | encode.Encoder = "dlib-resnet-v1",
         masks: str | Sequence[str] = "all",
+        operating_points: OperatingPoints | None = None,
         target_fmr: float = DEFAULT_FMR,
         target_fpir: float = DEFAULT_FPIR,
     ) -> None:
         self._gallery_argument = gallery
-        self.detector = detect.create(detector)
-        self.predictor = landmarks.create(predictor)
-        self.encoder = encode.create(encoder)
-        self.mask_classifier = occlusion.create()
+        self.detector = detect.create(detector) if isinstance(detector, str) else detector
+        self.predictor = landmarks.create(predictor) if isinstance(predictor, str) else predictor
+        self.mask_classifier = (
+            occlusion.create(mask_classifier)
+            if isinstance(mask_classifier, str)
+            else mask_classifier
+        )
+        self.encoder = encode.create(encoder) if isinstance(encoder, str) else encoder
+        self._operating_points = operating_points
         self.mask_types = _mask_types(masks)
         self.target_fmr = target_fmr
         self.target_fpir = target_fpir
@@ -145,7 +96,7 @@ class Recognizer:
     @cached_property
     def operating_points(self) -> OperatingPoints:
         """The calibrated thresholds of the encoder."""
-        return OperatingPoints.shipped(self.encoder.id)
+        return self._operating_points or OperatingPoints.shipped(self.encoder.id)
 
     @property
     def models(self) -> dict[str, str]:
@@ -186,22 +137,8 @@ class Recognizer:
         more, or with ``strict`` when there is any second face.
         """
         picture = self.load(source)
-        found = self.detect(picture)
-        if not found:
-            raise NoFaceError(
-                f"{picture.source}: no face found; use a photo that shows the face from the "
-                "front, larger and sharper"
-            )
-        found.sort(key=lambda d: _prominence(d, picture), reverse=True)
-        if len(found) > 1:
-            share = max(d.area for d in found[1:]) / found[0].area
-            if strict or share >= RUNNER_UP_SHARE:
-                raise AmbiguousFaceError(
-                    f"{picture.source}: {len(found)} faces, and the second is {share:.0%} of the "
-                    "size of the first; crop the photo to the person you mean"
-                )
-        note = "" if len(found) == 1 else f"the largest central one of {len(found)} faces"
-        return self._faces(picture, found[:1])[0], note
+        detection, note = self._dominant(picture, strict)
+        return self._faces(picture, [detection])[0], note
 
     # The three jobs.
 
@@ -275,6 +212,24 @@ class Recognizer:
 
     # What the jobs are made of.
 
+    def _dominant(self, picture: Image, strict: bool) -> tuple[Detection, str]:
+        found = self.detect(picture)
+        if not found:
+            raise NoFaceError(
+                f"{picture.source}: no face found; use a photo that shows the face from the "
+                "front, larger and sharper"
+            )
+        found.sort(key=lambda d: _prominence(d, picture), reverse=True)
+        if len(found) > 1:
+            share = max(d.area for d in found[1:]) / found[0].area
+            if strict or share >= RUNNER_UP_SHARE:
+                raise AmbiguousFaceError(
+                    f"{picture.source}: {len(found)} faces, and the second is {share:.0%} of the "
+                    "size of the first; crop the photo to the person you mean"
+                )
+        note = "" if len(found) == 1 else f"the largest central one of {len(found)} faces"
+        return found[0], note
+
     def _dominant_or_reason(self, source: image.ImageInput) -> tuple[Face | None, str]:
         try:
             return self.dominant(source)[0], ""
@@ -284,32 +239,37 @@ class Recognizer:
     def _faces(self, picture: Image, found: Sequence[Detection]) -> list[Face]:
         if not found:
             return []
-        chips = [align(picture, _landmarks(d), self.encoder.chip_spec) for d in found]
-        pixels = np.stack([chip.pixels for chip in chips])
-        states = self.mask_classifier.classify(self._mask_chips(picture, found, pixels))
-        vectors = self.encoder.encode_batch(pixels)
+        chips, states = self._chips(picture, found)
+        vectors = self.encoder.encode_batch(np.stack([chip.pixels for chip in chips]))
         return [
             Face(d, _landmarks(d), chip, state, Template(vector, self.encoder.id, _wear(state)))
             for d, chip, state, vector in zip(found, chips, states, vectors, strict=True)
         ]
 
-    def _mask_chips(self, picture: Image, found: Sequence[Detection], encoder_chips: U8) -> U8:
-        """What the mask classifier wants: mostly the encoder's chips, which are cut already."""
+    def _chips(
+        self, picture: Image, found: Sequence[Detection]
+    ) -> tuple[list[Chip], list[MaskState]]:
+        """The encoder's chip of each face, and what the face wears."""
+        chips = [align(picture, _landmarks(d), self.encoder.chip_spec) for d in found]
         spec = self.mask_classifier.chip_spec
-        if spec.name == self.encoder.chip_spec.name:
-            return encoder_chips
-        return np.stack([align(picture, _landmarks(d), spec).pixels for d in found])
+        # Mostly the two want the same chips, which are cut already.
+        same = spec.name == self.encoder.chip_spec.name
+        looked_at = chips if same else [align(picture, _landmarks(d), spec) for d in found]
+        states = self.mask_classifier.classify(np.stack([chip.pixels for chip in looked_at]))
+        return chips, states
 
-    def _masked_templates(self, face: Face, types: Sequence[str]) -> list[Template]:
-        """Templates of ``face`` wearing each virtual mask of ``types``; [] for none."""
-        if not types:
-            return []
-        specs = [masks.spec_for(name) for name in types]
-        pixels, _ = masks.wear_on_chips([face.chip], specs)
-        vectors = self.encoder.encode_batch(pixels[0])
+    def _templates(self, chip: Chip, state: MaskState, types: Sequence[str]) -> list[Template]:
+        """The face as it is, then wearing each virtual mask of ``types``: one batch.
+
+        A face that wears a mask gets none on top.
+        """
+        specs = [] if state.worn else [masks.spec_for(name) for name in types]
+        worn, _ = masks.wear_on_chips([chip], specs)
+        vectors = self.encoder.encode_batch(np.concatenate([chip.pixels[None], worn[0]]))
+        wears = [_wear(state), *(Wear("virtual", spec) for spec in specs)]
         return [
-            Template(vector, self.encoder.id, Wear("virtual", spec))
-            for vector, spec in zip(vectors, specs, strict=True)
+            Template(vector, self.encoder.id, wear)
+            for vector, wear in zip(vectors, wears, strict=True)
         ]
 
     def _reference(
@@ -323,24 +283,22 @@ class Recognizer:
             name = picture.source
             if self.gallery.holds(subject, digest, types):
                 return PhotoReport(name, "already"), None
-            face, note = self.dominant(picture, strict=strict)
+            detection, note = self._dominant(picture, strict)
         except ImageError as error:
             return PhotoReport(name, "unreadable", str(error)), None
         except NoFaceError as error:
             return PhotoReport(name, "no_face", str(error)), None
         except AmbiguousFaceError as error:
             return PhotoReport(name, "several_faces", str(error)), None
-        templates = [face.template]
-        if face.mask.worn:
+        chips, states = self._chips(picture, [detection])
+        if states[0].worn:
             note = "; ".join(filter(None, [note, "wears a mask: enrolled as it is"]))
-        else:
-            templates += self._masked_templates(face, types)
         reference = NewReference(
             name,
-            templates,
+            self._templates(chips[0], states[0], types),
             photo_sha256=digest,
-            box=tuple(float(v) for v in face.detection.box),
-            ipd_px=face.landmarks.ipd_px,
+            box=tuple(float(v) for v in detection.box),
+            ipd_px=_landmarks(detection).ipd_px,
             detector_id=self.detector.id,
             masks=tuple(types),
         )
@@ -352,7 +310,7 @@ class Recognizer:
         templates = [reference.template]
         pair: WearPair = "masked-masked" if reference.mask.worn else "bare-bare"
         if probe.mask.worn and not reference.mask.worn:
-            worn = self._masked_templates(reference, self.mask_types)
+            worn = self._templates(reference.chip, reference.mask, self.mask_types)[1:]
             templates, pair = (worn, "masked-masked") if worn else (templates, "bare-masked")
         references = np.stack([template.vector for template in templates])
         return float(compare(probe.template.vector[None], references).max()), pair
@@ -377,4 +335,4 @@ def _prominence(detection: Detection, picture: Image) -> float:
     x1, y1, x2, y2 = (float(v) for v in detection.box)
     dx = ((x1 + x2) / 2 - (picture.width - 1) / 2) / (picture.width / 2)
     dy = ((y1 + y2) / 2 - (picture.height - 1) / 2) / (picture.height / 2)
-    return detection.area * (1 - 0.75 * min(1.0, np.hypot(dx, dy) / np.sqrt(2)))
+    return detection.area * (1 - 0.75 * min(1.0, math.hypot(dx, dy) / math.sqrt(2)))
