@@ -1,1 +1,58 @@
-"""Virtual masks: which there are, how they look, and how they fit a face."""
+"""Virtual masks: which there are, how they look, and how they fit a face.
+
+| file | what |
+|---|---|
+| catalogue | types, colours, patterns; names and specs |
+| sheet, draw | the mask drawn on the unrolled face, one function a type |
+| surface, fit | the face in three dimensions, its pose, and what each pixel shows |
+| light | brightness, colour cast, side, softness and noise of the photo |
+| wear | all of it on a chip or a photo |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from maskwise.masks.catalogue import (
+    TYPES,
+    MaskType,
+    parse_types,
+    random_spec,
+    spec_for,
+    types,
+)
+
+if TYPE_CHECKING:
+    from maskwise.types import U8, Chip, Image, Landmarks, MaskSpec
+
+# OpenCV is imported by the first mask that is worn, not with the catalogue.
+
+
+def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8, U8]:
+    """Every mask on every chip: (N, M, S, S, 3) uint8 RGB, and its cover (N, M, S, S) uint8.
+
+    See ``maskwise.masks.wear.wear_on_chips``.
+    """
+    from maskwise.masks import wear
+
+    return wear.wear_on_chips(chips, specs)
+
+
+def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[MaskSpec]) -> Image:
+    """The picture with one mask a face. See ``maskwise.masks.wear.wear_on_image``."""
+    from maskwise.masks import wear
+
+    return wear.wear_on_image(image, landmarks, specs)
+
+
+__all__ = [
+    "TYPES",
+    "MaskType",
+    "parse_types",
+    "random_spec",
+    "spec_for",
+    "types",
+    "wear_on_chips",
+    "wear_on_image",
+]

@@ -1,0 +1,200 @@
+"""The sheet that a mask is drawn on: the face's surface, unrolled, at any density.
+
+Columns run over arc, rows over y (see surface.py), both in units of the eye distance, so that
+a drawing function never sees a pixel. A finished sheet is a ``Texture``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from maskwise.masks.surface import (
+    ARC_MAX,
+    ARC_RADIUS,
+    Y_BOTTOM,
+    Y_TOP,
+    Shape,
+    radius_table,
+)
+from maskwise.types import F32, F64, U8
+
+Point: TypeAlias = tuple[float, float]
+_SHIFT: Final = 4  # fractional bits of the polygon corners that OpenCV draws
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texture:
+    """A mask ready to be laid on a face. Arrays are read-only, (H, W, ...) uint8.
+
+    rgba: colour premultiplied by alpha, and alpha. relief: x and y of the surface normal in
+    the face frame (128 + 127 n), and the contact shadow that the mask throws on the face.
+    extent: (N, 2) float64 sheet coordinates that lie as a net over what is not empty.
+    density: px a unit.
+    """
+
+    rgba: U8
+    relief: U8
+    extent: F64
+    density: float
+
+    def halved(self) -> Texture:
+        """The same at half the density."""
+        height, width = self.rgba.shape[:2]
+        size = (width // 2, height // 2)
+        small = [
+            np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_AREA), np.uint8)
+            for a in (self.rgba, self.relief)
+        ]
+        return Texture(_locked(small[0]), _locked(small[1]), self.extent, self.density / 2)
+
+
+def rgb(color: str) -> F32:
+    """The colour ``#rrggbb`` as (3,) float32, 0..1."""
+    return np.array([int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)], np.float32)
+
+
+class Sheet:
+    """Colour, cover and relief of one mask while it is drawn.
+
+    arc: (1, W), y: (H, 1) float32, units. color: (H, W, 3) float32, 0..1. cover: (H, W)
+    float32, 0..1. height: (H, W) float32, units that the cloth stands off the shape.
+    """
+
+    def __init__(self, density: int, seed: int) -> None:
+        self.density = density
+        self.rng = np.random.default_rng(seed)
+        width, rows = round(2 * ARC_MAX * density), round((Y_BOTTOM - Y_TOP) * density)
+        self.arc: F32 = (((np.arange(width) + 0.5) / density) - ARC_MAX).astype(np.float32)[None]
+        self.y: F32 = (((np.arange(rows) + 0.5) / density) + Y_TOP).astype(np.float32)[:, None]
+        self.color: F32 = np.zeros((rows, width, 3), np.float32)
+        self.cover: F32 = np.zeros((rows, width), np.float32)
+        self.height: F32 = np.zeros((rows, width), np.float32)
+
+    # Shapes: each gives an (H, W) float32 of 0..1.
+
+    def fill(self, corners: Sequence[Point]) -> F32:
+        """The inside of a polygon, soft at its edge."""
+        out = np.zeros(self.cover.shape, np.uint8)
+        cv2.fillPoly(out, [self._pixels(corners)], 255, cv2.LINE_AA, _SHIFT)
+        return np.asarray(out / np.float32(255), np.float32)
+
+    def stroke(self, points: Sequence[Point], width: float) -> F32:
+        """A band of ``width`` units along the points, with round ends."""
+        line = np.asarray(points, np.float64)
+        step = np.diff(line, axis=0)
+        normal = np.stack([-step[:, 1], step[:, 0]], axis=1)
+        normal /= np.maximum(np.hypot(normal[:, 0], normal[:, 1])[:, None], 1e-9)
+        corner = np.vstack([normal[:1], normal[:-1] + normal[1:], normal[-1:]])
+        corner /= np.maximum(np.hypot(corner[:, 0], corner[:, 1])[:, None], 1e-9)
+        # A band thinner than a pixel becomes a fainter one of a pixel.
+        wide = max(width, 1.2 / self.density)
+        edge = corner * wide / 2
+        band = [tuple(p) for p in np.vstack([line + edge, (line - edge)[::-1]])]
+        return np.asarray(self.fill(band) * (width / wide), np.float32)
+
+    def ellipse(self, centre: Point, width: float, height: float) -> F32:
+        """An ellipse of these half-axes."""
+        t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+        xs, ys = centre[0] + width * np.cos(t), centre[1] + height * np.sin(t)
+        return self.fill([(float(a), float(b)) for a, b in zip(xs, ys, strict=True)])
+
+    def depth(self, cover: F32) -> F32:
+        """Units from the edge, inside ``cover``; 0 outside."""
+        solid = (cover > 0.5).astype(np.uint8)
+        distance = cv2.distanceTransform(solid, cv2.DIST_L2, 3)
+        return np.asarray(distance / self.density, np.float32)
+
+    def noise(self, cell: float, along: float | None = None) -> F32:
+        """Smooth noise, mean 0 and deviation about 1; blobs of ``cell`` x ``along`` units."""
+        rows, width = self.cover.shape
+        tall = max(3, round((Y_BOTTOM - Y_TOP) / (cell if along is None else along)))
+        wide = max(3, round(2 * ARC_MAX / cell))
+        # Drawn at the sheet's own grain at most: finer noise would only cost time.
+        values = self.rng.normal(0, 1, (tall, wide)).astype(np.float32)
+        out = cv2.resize(values, (width, rows), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(out, np.float32)
+
+    def blur(self, values: F32, sigma: float) -> F32:
+        """Gaussian blur of ``sigma`` units."""
+        px = sigma * self.density
+        if px < 0.3:
+            return values
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), px), np.float32)
+
+    def paint(self, cover: F32, color: F32) -> None:
+        """Lay ``color``, (3,) or (H, W, 3), over what is there."""
+        c = cover[..., None]
+        self.color += c * (color - self.color)
+        self.cover += cover * (1 - self.cover)
+
+    def tint(self, amount: npt.ArrayLike) -> None:
+        """Multiply the colour by 1 + ``amount``."""
+        self.color *= 1 + np.asarray(amount, np.float32)[..., None]
+
+    def finish(self, shape: Shape) -> Texture:
+        """Normals from shape and relief, the shadow beside the edge, all as bytes."""
+        cover = np.clip(self.cover, 0, 1)
+        color = np.clip(self.color, 0, 1) * cover[..., None]
+        rgba = np.dstack([color, cover])
+        nx, ny = self._normals(shape)
+        # The cloth keeps light from the skin beside it, a little more below its edge.
+        near = self.blur(cover, 0.05)
+        drop = round(0.03 * self.density)
+        below = np.pad(near, ((drop, 0), (0, 0)))[: len(near)]
+        shadow = np.clip(1.1 * np.maximum(near, 0.8 * below), 0, 1)
+        relief = np.dstack([(nx * 127 + 128) / 255, (ny * 127 + 128) / 255, shadow])
+        bytes_ = [np.rint(np.clip(a, 0, 1) * 255).astype(np.uint8) for a in (rgba, relief)]
+        net = max(1, self.density // 12)
+        spread = cv2.dilate(bytes_[1][..., 2], np.ones((net + 1, net + 1), np.uint8))
+        rows, columns = np.nonzero(spread[::net, ::net] > 2)
+        extent = np.stack([self.arc[0, columns * net], self.y[rows * net, 0]], axis=1)
+        return Texture(
+            _locked(bytes_[0]), _locked(bytes_[1]), extent.astype(np.float64), float(self.density)
+        )
+
+    def _normals(self, shape: Shape) -> tuple[F32, F32]:
+        rows, width = self.cover.shape
+        table = cv2.resize(radius_table(shape), (width, rows), interpolation=cv2.INTER_LINEAR)
+        r = np.asarray(table, np.float32) + self.height
+        # For a surface r(angle, y) the outward normal is e_r - (r_angle / r) e_angle - r_y e_y.
+        r_y, r_arc = np.gradient(r, np.float32(1 / self.density))
+        lean = r_arc * np.float32(ARC_RADIUS) / r
+        angle = self.arc / np.float32(ARC_RADIUS)
+        sine, cosine = np.sin(angle), np.cos(angle)
+        length = np.sqrt(1 + lean**2 + r_y**2)
+        return (sine - lean * cosine) / length, -r_y / length
+
+    def _pixels(self, corners: Sequence[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        points = (np.asarray(corners, np.float64) - [-ARC_MAX, Y_TOP]) * self.density - 0.5
+        return np.rint(points * (1 << _SHIFT)).astype(np.int32)
+
+
+def _locked(array: U8) -> U8:
+    array.flags.writeable = False
+    return array
+
+
+def smooth(points: Sequence[Point], pieces: int = 10) -> list[Point]:
+    """A curve through the points (Catmull-Rom); a point given twice is a corner."""
+    p = np.asarray([points[0], *points, points[-1]], np.float64)
+    t = np.linspace(0, 1, pieces, endpoint=False)[:, None]
+    out: list[Point] = []
+    for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False):
+        if np.array_equal(b, c):
+            continue
+        curve = 0.5 * (
+            2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * (b - c) + d - a) * t**3
+        )
+        out += [(float(x), float(y)) for x, y in curve]
+    return [*out, (float(p[-1, 0]), float(p[-1, 1]))]
+
+
+def mirrored(points: Sequence[Point]) -> list[Point]:
+    """The right half of an outline, from the top middle to the bottom middle -> the whole."""
+    return [*points, *((-x, y) for x, y in reversed(points))]
