@@ -43,7 +43,9 @@ def connect_file(
         _check_header(path)
         connection = _connect(path, busy_timeout_s)
         try:
+            # Before anything is set: the file of another program stays as it is.
             _check_ours(connection, path)
+            _configure(connection)
             migrate(connection)
         except BaseException:
             connection.close()
@@ -131,19 +133,13 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
 
 def _connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     # mode=rw: never makes a file. The URI keeps any byte of the name, "?" and "#" included.
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
         timeout=busy_timeout_s,
         isolation_level=None,
         check_same_thread=False,
     )
-    try:
-        _configure(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _configure(connection: sqlite3.Connection) -> None:
@@ -171,6 +167,7 @@ def _create(path: Path) -> None:
     try:
         connection = _connect(draft, BUSY_TIMEOUT_S)
         try:
+            _configure(connection)
             migrate(connection)
         finally:
             connection.close()

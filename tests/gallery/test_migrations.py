@@ -1,0 +1,143 @@
+"""Galleries of every format that was ever written open, and newer ones are refused."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maskwise.errors import GalleryFormatError, StorageError
+from maskwise.gallery import files, migrations, open_gallery
+from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of, migrate
+from maskwise.testing.enrolments import axis, mix, reference, virtual
+from maskwise.types import NO_MASK
+
+FORMAT_1 = Path(__file__).with_name("format_1.sql")
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """A gallery as format 1 wrote it."""
+    path = tmp_path / "people.sqlite3"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript(FORMAT_1.read_text("utf-8"))
+    connection.close()
+    return path
+
+
+def schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    return connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    ).fetchall()
+
+
+def empty() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", isolation_level=None)
+
+
+def test_a_gallery_of_format_1_opens_and_answers(stored: Path) -> None:
+    with open_gallery(stored, create=False) as gallery:
+        assert gallery.integrity_check() == []
+        assert [p.subject for p in gallery.people()] == ["Ann Exämple", "Bob"]
+        probes = np.stack([axis(0), axis(2), axis(3), axis(4)])
+        bare = gallery.search(probes, wear="bare", top=1)
+        assert [(c.subject, round(c.score, 6)) for (c,) in bare] == [
+            ("Ann Exämple", 0.6), ("Ann Exämple", 0), ("Ann Exämple", 0), ("Bob", 1),
+        ]  # fmt: skip
+        (masked,) = gallery.search(axis(2)[None], wear="masked", top=1)[0]
+        assert (masked.score, masked.wear) == (1, virtual("n95", 3))
+        sources = [r.source for r in gallery.show("Ann Exämple").references]
+        assert sources == ["/photos/ann/1.jpg", "caf\udce9.jpg"]
+        gallery.enrol("Dora", [reference("d.jpg", [(NO_MASK, mix(0, 1, 0.5))])])
+        assert gallery.stats().format == len(MIGRATIONS)
+
+
+def test_format_1_is_what_its_step_makes(stored: Path) -> None:
+    """A step that was released is never edited."""
+    connection = empty()
+    migrate(connection, MIGRATIONS[:1])
+    old = sqlite3.connect(stored)
+    assert schema(connection) == schema(old)
+    assert format_of(connection) == format_of(old) == 1
+    connection.close()
+    old.close()
+
+
+def test_an_older_gallery_is_brought_up_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+
+    def note(connection: sqlite3.Connection) -> None:
+        runs.append(connection)
+        connection.execute("ALTER TABLE subject ADD COLUMN note TEXT")
+
+    steps = (*MIGRATIONS, note)
+    monkeypatch.setattr(files, "MIGRATIONS", steps)
+    monkeypatch.setattr(files, "migrate", lambda connection: migrate(connection, steps))
+    for _ in range(2):
+        with open_gallery(stored) as gallery:
+            assert gallery.stats().format == len(steps)
+            assert [p.subject for p in gallery.people()] == ["Ann Exämple", "Bob"]
+    assert len(runs) == 1
+
+
+def test_a_step_that_fails_leaves_the_format_before(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM template")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    steps = (*MIGRATIONS, fails)
+    monkeypatch.setattr(files, "migrate", lambda connection: migrate(connection, steps))
+    with pytest.raises(StorageError, match="free some disk space"):
+        open_gallery(stored)
+    monkeypatch.undo()
+    with open_gallery(stored) as gallery:
+        assert gallery.stats().format == len(MIGRATIONS)
+        assert gallery.size().templates == 4
+
+
+def test_a_step_that_another_process_took_meanwhile_is_not_taken_twice(stored: Path) -> None:
+    ours = sqlite3.connect(stored, isolation_level=None)
+    other = sqlite3.connect(stored, isolation_level=None)
+    steps = (*MIGRATIONS, lambda c: c.execute("CREATE TABLE extra (x)") and None)
+    looks = []
+
+    class Slow(sqlite3.Connection):
+        def execute(self, *args):  # type: ignore[no-untyped-def]
+            if args[0] == "BEGIN IMMEDIATE" and not looks:
+                looks.append(1)
+                migrate(other, steps)
+            return super().execute(*args)
+
+    slow = sqlite3.connect(stored, isolation_level=None, factory=Slow)
+    migrate(slow, steps)
+    assert looks
+    assert format_of(slow) == len(steps)
+    for connection in (ours, other, slow):
+        connection.close()
+
+
+def test_a_newer_gallery_is_refused_and_stays_as_it_is(stored: Path) -> None:
+    connection = sqlite3.connect(stored)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.commit()
+    connection.close()
+    with pytest.raises(GalleryFormatError, match="upgrade maskwise") as caught:
+        open_gallery(stored)
+    assert str(stored) in str(caught.value)
+    connection = sqlite3.connect(stored)
+    assert format_of(connection) == len(MIGRATIONS) + 1
+    connection.close()
+
+
+def test_the_file_is_marked_as_ours(stored: Path) -> None:
+    connection = empty()
+    migrate(connection)
+    assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    assert APPLICATION_ID.to_bytes(4, "big") == b"MSWG"
+    assert stored.read_bytes()[68:72] == b"MSWG"
+    assert migrations.format_of(connection) == len(MIGRATIONS)
+    connection.close()
