@@ -219,7 +219,7 @@ class Recognizer:
                 f"{picture.source}: no face found; use a photo that shows the face from the "
                 "front, larger and sharper"
             )
-        found.sort(key=lambda d: _prominence(d, picture), reverse=True)
+        found.sort(key=lambda d: prominence(d, picture), reverse=True)
         if len(found) > 1:
             share = max(d.area for d in found[1:]) / found[0].area
             if strict or share >= RUNNER_UP_SHARE:
@@ -330,7 +330,7 @@ def _wear(state: MaskState) -> Wear:
     return Wear("real", type=state.type) if state.worn else NO_MASK
 
 
-def _prominence(detection: Detection, picture: Image) -> float:
+def prominence(detection: Detection, picture: Image) -> float:
     """Size x centrality: the area, falling to a quarter of it for a face in a corner."""
     x1, y1, x2, y2 = (float(v) for v in detection.box)
     dx = ((x1 + x2) / 2 - (picture.width - 1) / 2) / (picture.width / 2)
