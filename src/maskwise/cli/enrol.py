@@ -14,7 +14,8 @@ from maskwise.cli.output import Progress, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 
 if TYPE_CHECKING:
-    from maskwise.pipeline import EnrolReport, Recognizer
+    from maskwise.answers import EnrolReport
+    from maskwise.pipeline import Recognizer
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ class Summary:
 def command(
     ctx: click.Context,
     tools: Tools,
+    *,
     paths: tuple[str, ...],
     subject: str | None,
     gallery: str | None,

@@ -14,8 +14,11 @@ from typing import Final
 from maskwise.errors import ConfigurationError, OutputError
 from maskwise.types import Image
 
-_MARK: Final = b"made by maskwise"
-"""The JPEG comment of what we write: only files that carry it are replaced."""
+_MARK: Final = "made by maskwise"
+"""The comment in the pictures that we write: only files that carry it are replaced."""
+
+PAGE_MARK: Final = '<meta name="generator" content="maskwise">'
+"""The same in HTML."""
 
 _QUALITY: Final = 92
 
@@ -52,13 +55,18 @@ class OutputFolder:
 
 
 def write_picture(path: Path, image: Image) -> None:
-    """Write ``image`` as JPEG; OutputError when it cannot be written."""
-    from PIL import Image as PillowImage
+    """Write ``image`` as JPEG, or as PNG where ``path`` ends so; OutputError if that fails."""
+    from PIL import Image as Pillow
+    from PIL.PngImagePlugin import PngInfo
 
     buffer = io.BytesIO()
-    PillowImage.fromarray(image.pixels).save(
-        buffer, "JPEG", quality=_QUALITY, subsampling=0, comment=_MARK
-    )
+    picture = Pillow.fromarray(image.pixels)
+    if path.suffix.lower() == ".png":
+        info = PngInfo()
+        info.add_text("comment", _MARK)
+        picture.save(buffer, "PNG", pnginfo=info)
+    else:
+        picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0, comment=_MARK.encode())
     write_file(path, buffer.getvalue())
 
 
@@ -106,14 +114,16 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
 
 
 def _is_ours(path: Path) -> bool:
-    from PIL import Image as PillowImage
-    from PIL import UnidentifiedImageError
+    from PIL import Image as Pillow
 
     try:
-        with PillowImage.open(path) as picture:
-            return picture.info.get("comment") == _MARK
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
+        if path.suffix == ".html":
+            return PAGE_MARK in path.read_text("utf-8", "replace")[:1000]
+        with Pillow.open(path) as picture:
+            comment = picture.info.get("comment")
+    except (OSError, ValueError, SyntaxError):
         return False
+    return bool(comment in (_MARK, _MARK.encode()))
 
 
 def _identity(path: Path) -> str:

@@ -54,10 +54,7 @@ def list_people(gallery: str | None, as_json: bool) -> None:
     elif people:
         print_table(
             ("person", "photos", "templates", "enrolled"),
-            [
-                (p.subject, str(p.references), str(p.templates), _when(p.created_at))
-                for p in people
-            ],
+            [(p.subject, str(p.references), str(p.templates), _when(p.created_at)) for p in people],
             right=("photos", "templates"),
         )
     else:
@@ -116,9 +113,7 @@ def rename(old: str, new: str, gallery: str | None, as_json: bool) -> None:
 @gallery_option
 @json_option("one JSON object")
 @click.pass_context
-def delete(
-    ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_json: bool
-) -> None:
+def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_json: bool) -> None:
     """Delete a person with all photos' templates, for good.
 
     \b
@@ -229,9 +224,7 @@ def check(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
 def _agreed(details: SubjectDetails) -> bool:
     photos = _count(len(details.references), "photo")
     try:
-        return click.confirm(
-            f"Delete {printable(details.subject)} ({photos}) for good?", err=True
-        )
+        return click.confirm(f"Delete {printable(details.subject)} ({photos}) for good?", err=True)
     except click.Abort:
         raise click.UsageError("not confirmed, nothing was deleted; --yes does not ask") from None
 

@@ -28,7 +28,8 @@ from maskwise.errors import ImageError, OutputError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from maskwise.pipeline import Identification, Recognizer
+    from maskwise.answers import Identification
+    from maskwise.pipeline import Recognizer
     from maskwise.types import Image, OperatingPoint
 
 
@@ -72,6 +73,7 @@ class Looked:
 def command(
     ctx: click.Context,
     tools: Tools,
+    *,
     paths: tuple[str, ...],
     gallery: str | None,
     top: int,
@@ -119,9 +121,7 @@ def command(
                         if as_json:
                             fpir_used = recognizer.target_fpir
                             models = recognizer.models
-                            print_json(
-                                no_face_json(shown, looked.problem, size, fpir_used, models)
-                            )
+                            print_json(no_face_json(shown, looked.problem, size, fpir_used, models))
                     for result in looked.results:
                         if as_json:
                             print_json(identification_json(shown, result, recognizer.models))

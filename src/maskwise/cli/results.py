@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maskwise.pipeline import Face, Identification
+    from maskwise.answers import Face, Identification
     from maskwise.types import Candidate, Decision, MaskState
 
 _DIGITS = 6

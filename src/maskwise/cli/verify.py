@@ -13,7 +13,9 @@ from maskwise.cli.status import NO_MATCH, OK, UNSURE
 from maskwise.errors import ImageError
 
 if TYPE_CHECKING:
-    from maskwise.pipeline import Face, Recognizer, Verification
+    from maskwise.answers import Face, Verification
+    from maskwise.pipeline import Recognizer
+    from maskwise.types import Image
 
 _STATUS = {"match": OK, "no_match": NO_MATCH, "insufficient": UNSURE}
 _ANSWER = {
@@ -34,7 +36,7 @@ _ANSWER = {
 @pass_tools
 @click.pass_context
 def command(
-    ctx: click.Context, tools: Tools, a: str, b: str, fmr: float | None, as_json: bool
+    ctx: click.Context, tools: Tools, *, a: str, b: str, fmr: float | None, as_json: bool
 ) -> None:
     """Say whether two photos show the same person; no gallery is needed.
 
@@ -68,19 +70,23 @@ def command(
 
 def _verify(recognizer: Recognizer, a: str, b: str) -> Verification:
     """Both photos are read first, so that everything wrong with either is said at once."""
-    from maskwise.pipeline import Verification
+    from maskwise.answers import Verification
     from maskwise.types import Decision
 
-    pictures, reasons = [], []
-    for path in (a, b):
+    reasons: list[str] = []
+
+    def read(path: str) -> Image | None:
         try:
-            pictures.append(recognizer.load(path))
+            return recognizer.load(path)
         except ImageError as error:
             reasons.append(str(error))
-    if reasons:
+            return None
+
+    picture_a, picture_b = read(a), read(b)
+    if picture_a is None or picture_b is None:
         decision = Decision("insufficient", None, None, reasons=tuple(reasons))
         return Verification(None, None, decision)
-    return recognizer.verify(pictures[0], pictures[1])
+    return recognizer.verify(picture_a, picture_b)
 
 
 def _side_json(shown: str, face: Face | None) -> dict[str, Any]:

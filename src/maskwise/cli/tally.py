@@ -1,0 +1,98 @@
+"""Right and wrong, where the names of the probes tell whom they show."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from maskwise.answers import Identification
+
+Verdict = Literal["right", "wrong", "not accepted", "no face"]
+
+VERDICTS: Final[tuple[Verdict, ...]] = ("right", "wrong", "not accepted", "no face")
+
+_BARE: Final = {"bare", "unmasked", "nomask"}
+_MASKED: Final = {"mask", "masked", "random"}
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What a probe's path says. subject: None for nobody enrolled. masked: None: not said."""
+
+    subject: str | None
+    masked: bool | None
+
+    @classmethod
+    def of(cls, relative: Path, people: Collection[str]) -> Truth:
+        """Read ``relative``: a folder named after somebody enrolled, or a file name so begun.
+
+        ``Ada/2.jpg``, ``Ada_2.jpg`` and ``Ada_bare.jpg`` show Ada. A part "bare", or "masked"
+        or a mask's type, says what is worn.
+        """
+        for part in relative.parts[:-1]:
+            if part in people:
+                return cls(part, _worn(relative.stem))
+        stem = relative.stem
+        begun = [name for name in people if re.match(re.escape(name) + r"(?![^\W_])", stem)]
+        subject = max(begun, key=len, default=None)
+        return cls(subject, _worn(stem if subject is None else stem[len(subject) :]))
+
+
+def _worn(text: str) -> bool | None:
+    from maskwise.masks import types
+
+    words = set(re.split(r"[\W_]+", text.lower()))
+    if words & _BARE:
+        return False
+    return True if words & {*_MASKED, *types()} else None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of verdicts, and of nearest people who are the right ones, by group of probes."""
+
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    nearest_right: Counter[str] = field(default_factory=Counter)
+
+    def add(self, truth: Truth, result: Identification | None) -> None:
+        """Count one probe; result: of its main face, None where there is none."""
+        group = _group(truth, result)
+        self.verdicts[group, verdict(truth, result)] += 1
+        if result is not None and result.candidates and truth.subject is not None:
+            self.nearest_right[group] += result.candidates[0].subject == truth.subject
+
+    def rows(self) -> list[list[str]]:
+        """One row a group: name, probes, each of VERDICTS, nearest is right."""
+        out = []
+        for group in dict.fromkeys(group for group, _ in sorted(self.verdicts, key=_order)):
+            counts = [self.verdicts[group, verdict] for verdict in VERDICTS]
+            nearest = "" if group.startswith("strangers") else str(self.nearest_right[group])
+            out.append([group, str(sum(counts)), *map(str, counts), nearest])
+        return out
+
+
+def verdict(truth: Truth, result: Identification | None) -> Verdict:
+    """What one answer is worth. A stranger who is taken for nobody is right."""
+    if result is None:
+        return "no face"
+    if result.decision.outcome != "match":
+        return "not accepted" if truth.subject is not None else "right"
+    right = result.candidates[0].subject == truth.subject
+    return "right" if right else "wrong"
+
+
+def _group(truth: Truth, result: Identification | None) -> str:
+    who = "enrolled" if truth.subject is not None else "strangers"
+    masked = truth.masked
+    if masked is None and result is not None:
+        masked = result.face.mask.worn
+    return who if masked is None else f"{who}, {'masked' if masked else 'bare'}"
+
+
+def _order(key: tuple[str, str]) -> tuple[bool, str]:
+    return key[0].startswith("strangers"), key[0]
