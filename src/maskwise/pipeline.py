@@ -179,8 +179,8 @@ class Recognizer:
         """
         if top < 1:
             raise InputError(f"identify: top must be 1 or more, got {top}")
-        faces = self.encode(source)
         self.gallery.check_encoder(self.encoder.id)
+        faces = self.encode(source)
         size = self.gallery.size()
         results: list[Identification] = []
         for face in faces:
@@ -284,18 +284,20 @@ class Recognizer:
             if self.gallery.holds(subject, digest, types):
                 return PhotoReport(name, "already"), None
             detection, note = self._dominant(picture, strict)
+            chips, states = self._chips(picture, [detection])
+            templates = self._templates(chips[0], states[0], types)
         except ImageError as error:
             return PhotoReport(name, "unreadable", str(error)), None
-        except NoFaceError as error:
-            return PhotoReport(name, "no_face", str(error)), None
         except AmbiguousFaceError as error:
             return PhotoReport(name, "several_faces", str(error)), None
-        chips, states = self._chips(picture, [detection])
+        except InputError as error:
+            # NoFaceError, or points that no face has: what was found is hardly one.
+            return PhotoReport(name, "no_face", str(error)), None
         if states[0].worn:
             note = "; ".join(filter(None, [note, "wears a mask: enrolled as it is"]))
         reference = NewReference(
             name,
-            self._templates(chips[0], states[0], types),
+            templates,
             photo_sha256=digest,
             box=tuple(float(v) for v in detection.box),
             ipd_px=_landmarks(detection).ipd_px,

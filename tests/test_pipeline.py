@@ -1,0 +1,240 @@
+"""The Recognizer on fakes: what is composed, and what becomes of every kind of photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from maskwise import Recognizer
+from maskwise.decide import OperatingCurve, OperatingPoints
+from maskwise.errors import (
+    AmbiguousFaceError,
+    ConfigurationError,
+    EncoderMismatchError,
+    InputError,
+    NoFaceError,
+)
+from maskwise.gallery import open_gallery
+from maskwise.testing.fakes import (
+    FakeDetector,
+    FakeEncoder,
+    FakeMaskClassifier,
+    FakePredictor,
+    face_picture,
+)
+
+RED, GREEN, GOLD = (220, 60, 60), (60, 200, 60), (220, 200, 60)
+CURVE = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes")
+POINTS = OperatingPoints(
+    "fake-encoder", {"bare-bare": CURVE, "bare-masked": CURVE, "masked-masked": CURVE}
+)
+
+
+def recognizer(gallery: Any = None, **arguments: Any) -> Recognizer:
+    return Recognizer(
+        gallery,
+        detector=FakeDetector(),
+        predictor=FakePredictor(),
+        mask_classifier=FakeMaskClassifier(),
+        encoder=arguments.pop("encoder", FakeEncoder()),
+        operating_points=POINTS,
+        **arguments,
+    )
+
+
+def face(colour: tuple[int, int, int], *, masked: bool = False, left: int = 90) -> Any:
+    return face_picture([(colour, left, 40, 120)], masked=[0] if masked else [])
+
+
+def pair(second_side: int) -> Any:
+    return face_picture([(RED, 100, 60, 100), (GREEN, 300, 20, second_side)], size=(220, 450))
+
+
+def test_a_person_is_found_again_bare_and_masked() -> None:
+    r = recognizer()
+    r.enrol("Ruby", face(RED))
+    r.enrol("Olive", face(GREEN))
+    for masked in (False, True):
+        (found,) = r.identify(face(RED, masked=masked))
+        assert found.face.mask.worn == masked
+        assert found.candidates[0].subject == "Ruby"
+        assert found.decision.outcome == "match"
+        assert [c.rank for c in found.candidates] == [1, 2]
+
+
+def test_a_masked_probe_meets_masked_templates_and_a_bare_one_bare_ones() -> None:
+    r = recognizer()
+    r.enrol("Ruby", face(RED))
+    (bare,) = r.identify(face(RED))
+    (masked,) = r.identify(face(RED, masked=True))
+    assert bare.candidates[0].wear.kind == "none"
+    assert bare.decision.operating_point.wear_pair == "bare-bare"
+    assert masked.candidates[0].wear.kind == "virtual"
+    assert masked.decision.operating_point.wear_pair == "masked-masked"
+
+
+def test_a_stranger_is_no_match_but_has_candidates() -> None:
+    r = recognizer()
+    r.enrol("Ruby", face(RED))
+    (found,) = r.identify(face(GREEN))
+    assert found.decision.outcome == "no_match"
+    assert found.candidates[0].subject == "Ruby"
+
+
+def test_every_face_of_a_picture_is_answered_by_falling_score() -> None:
+    r = recognizer()
+    r.enrol("Ruby", face(RED))
+    both = r.identify(pair(60))
+    assert [f.candidates[0].subject for f in both] == ["Ruby", "Ruby"]
+    assert [f.decision.outcome for f in both] == ["match", "no_match"]
+
+
+def test_top_limits_the_candidates() -> None:
+    r = recognizer()
+    for name, colour in (("Ruby", RED), ("Olive", GREEN), ("Amber", GOLD)):
+        r.enrol(name, face(colour))
+    assert len(r.identify(face(RED), top=2)[0].candidates) == 2
+    with pytest.raises(InputError, match="top"):
+        r.identify(face(RED), top=0)
+
+
+def test_an_empty_gallery_matches_nobody_and_says_so() -> None:
+    (found,) = recognizer().identify(face(RED))
+    assert found.candidates == ()
+    assert found.decision.outcome == "no_match"
+    assert "nobody is enrolled" in found.decision.reasons[0]
+
+
+def test_a_picture_without_a_face_gives_nothing() -> None:
+    assert recognizer().identify(np.zeros((50, 50, 3), np.uint8)) == []
+
+
+def test_enrolment_encodes_a_photo_and_its_masks_in_one_batch() -> None:
+    encoder = FakeEncoder()
+    report = recognizer(encoder=encoder, masks="surgical,n95,gas").enrol("Ruby", face(RED))
+    assert encoder.batches == [4]
+    assert report.templates == 4
+
+
+def test_masks_none_stores_the_bare_template_and_masked_probes_meet_it() -> None:
+    r = recognizer(masks="none")
+    assert r.enrol("Ruby", face(RED)).templates == 1
+    (found,) = r.identify(face(RED, masked=True))
+    assert found.candidates[0].wear.kind == "none"
+    assert found.decision.operating_point.wear_pair == "bare-masked"
+
+
+def test_a_masked_photo_is_enrolled_as_it_is() -> None:
+    report = recognizer().enrol("Ruby", face(RED, masked=True))
+    assert report.templates == 1
+    assert "wears a mask" in report.photos[0].note
+
+
+def test_every_photo_is_accounted_for(tmp_path: Path) -> None:
+    good, empty, text = tmp_path / "good.png", tmp_path / "empty.png", tmp_path / "text.jpg"
+    PillowImage.fromarray(face(RED)).save(good)
+    PillowImage.new("RGB", (40, 40)).save(empty)
+    text.write_text("no picture")
+    r = recognizer()
+    photos = [good, empty, text, tmp_path / "missing.jpg", pair(95)]
+    report = r.enrol("Ruby", photos)
+    assert [p.status for p in report.photos] == [
+        "enrolled",
+        "no_face",
+        "unreadable",
+        "unreadable",
+        "several_faces",
+    ]
+    assert report.skipped == 4
+    assert all(p.note for p in report.photos[1:])
+    again = r.enrol("Ruby", [good])
+    assert again.photos[0].status == "already"
+    assert again.templates == 0
+
+
+def test_a_person_without_a_usable_photo_is_not_stored() -> None:
+    r = recognizer()
+    assert r.enrol("Nobody", np.zeros((50, 50, 3), np.uint8)).skipped == 1
+    assert r.gallery.size().people == 0
+
+
+@pytest.mark.parametrize(("second_side", "strict", "clear"), [
+    (60, False, True),
+    (83, False, True),
+    (84, False, False),
+    (60, True, False),
+])  # fmt: skip
+def test_the_runner_up_decides_whether_a_face_is_dominant(
+    second_side: int, strict: bool, clear: bool
+) -> None:
+    r = recognizer()
+    if clear:
+        _, note = r.dominant(pair(second_side), strict=strict)
+        assert "of 2 faces" in note
+    else:
+        with pytest.raises(AmbiguousFaceError, match="2 faces"):
+            r.dominant(pair(second_side), strict=strict)
+
+
+def test_the_central_face_wins_over_a_slightly_larger_one_in_the_corner() -> None:
+    picture = face_picture([(RED, 130, 60, 100), (GREEN, 290, 2, 105)], size=(220, 400))
+    with pytest.raises(AmbiguousFaceError):
+        recognizer().dominant(picture)
+    picture = face_picture([(RED, 130, 60, 100), (GREEN, 310, 2, 80)], size=(220, 400))
+    chosen, _ = recognizer().dominant(picture)
+    assert chosen.detection.box[0] == 130
+
+
+def test_no_face_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(NoFaceError, match="use a photo"):
+        recognizer().dominant(np.zeros((50, 50, 3), np.uint8))
+
+
+def test_verify_draws_masks_on_the_bare_side() -> None:
+    r = recognizer()
+    same = r.verify(face(RED), face(RED, masked=True))
+    assert same.decision.outcome == "match"
+    assert same.decision.operating_point.wear_pair == "masked-masked"
+    assert r.verify(face(RED, masked=True), face(RED)).decision.outcome == "match"
+    other = r.verify(face(RED), face(GREEN))
+    assert other.decision.outcome == "no_match"
+    assert other.decision.operating_point.wear_pair == "bare-bare"
+
+
+def test_verify_could_not_tell_without_a_face() -> None:
+    result = recognizer().verify(face(RED), np.zeros((50, 50, 3), np.uint8))
+    assert result.decision.outcome == "insufficient"
+    assert result.b is None
+    assert "no face" in result.decision.reasons[0]
+
+
+def test_another_encoder_is_refused_before_anything_is_encoded(tmp_path: Path) -> None:
+    class Other(FakeEncoder):
+        id = "other-encoder"
+
+    place = tmp_path / "people.db"
+    with open_gallery(place) as gallery:
+        recognizer(gallery).enrol("Ruby", face(RED))
+    encoder = Other()
+    with open_gallery(place) as gallery:
+        r = recognizer(gallery, encoder=encoder)
+        with pytest.raises(EncoderMismatchError):
+            r.enrol("Olive", face(GREEN))
+        with pytest.raises(EncoderMismatchError):
+            r.identify(face(GREEN))
+    assert encoder.batches == []
+
+
+@pytest.mark.parametrize("argument", ["detector", "predictor", "mask_classifier", "encoder"])
+def test_unknown_backends_are_refused_by_name(argument: str) -> None:
+    with pytest.raises(ConfigurationError, match="nonesuch"):
+        Recognizer(**{argument: "nonesuch"})
+
+
+def test_unknown_masks_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="veil"):
+        recognizer(masks="veil")
