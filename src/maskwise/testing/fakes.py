@@ -55,7 +55,7 @@ class FakeDetector:
         """Rectangles by falling area."""
         import cv2
 
-        lit = (image.pixels > 0).any(axis=2).astype(np.uint8)
+        lit: U8 = np.asarray((image.pixels > 0).any(axis=2), np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(lit)
         found = [
             Detection(np.array([x, y, x + w - 1, y + h - 1], np.float32), w * h / lit.size)
