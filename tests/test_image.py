@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -191,10 +192,18 @@ def test_an_orientation_that_does_not_exist_is_ignored(value: int) -> None:
     ],
 )
 def test_damaged_exif_leaves_the_picture_as_it_is(block: bytes) -> None:
-    plain = PIL.Image.fromarray(noise(8, 16, 3))
-    np.testing.assert_array_equal(
-        pixels(encoded(plain, "JPEG", exif=block)), pixels(encoded(plain, "JPEG"))
-    )
+    for kind in ("JPEG", "PNG", "WEBP"):
+        plain = PIL.Image.fromarray(noise(8, 16, 3))
+        np.testing.assert_array_equal(
+            pixels(encoded(plain, kind, exif=block)), pixels(encoded(plain, kind))
+        )
+
+
+def test_a_copy_that_still_carries_the_tag_is_turned() -> None:
+    content = encoded(noise(4, 6, 3), exif=exif(6))
+    with PIL.Image.open(io.BytesIO(content)) as picture:
+        np.testing.assert_array_equal(pixels(picture.copy()), pixels(content))
+    assert pixels(content).shape == (6, 4, 3)
 
 
 # Modes
@@ -287,7 +296,10 @@ def test_16_bit_grey_in_mode_i_as_older_pillows_give_it() -> None:
     values = noise(4, 5, dtype="uint16")
     picture = PIL.Image.fromarray(values.astype(np.int32))
     picture.format = "PNG"
-    np.testing.assert_array_equal(pixels(picture), grey3(np.rint(values / 257)))
+    want = grey3(np.rint(values / 257))
+    np.testing.assert_array_equal(pixels(picture), want)
+    picture.getexif()[0x0112] = 3
+    np.testing.assert_array_equal(pixels(picture), want[::-1, ::-1])
 
 
 def test_16_bit_colour_png_keeps_its_high_byte() -> None:
@@ -387,10 +399,19 @@ def test_a_view_is_read_as_its_contiguous_copy(
         base ^= 1
 
 
+def test_a_read_only_view_is_copied() -> None:
+    base = noise(4, 5, 3)
+    view = base[:]
+    view.flags.writeable = False
+    got = pixels(view)
+    base ^= 255
+    np.testing.assert_array_equal(got, noise(4, 5, 3))
+
+
 def test_a_read_only_array_is_adopted_without_a_copy() -> None:
     rgb = noise(4, 5, 3)
     rgb.flags.writeable = False
-    assert pixels(rgb) is rgb or np.shares_memory(pixels(rgb), rgb)
+    assert np.shares_memory(pixels(rgb), rgb)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "uint32", "float32", "float64", "O"])
@@ -563,7 +584,15 @@ def test_a_failure_of_any_class_becomes_an_image_error(monkeypatch: pytest.Monke
 # Size
 
 
-def png(width: int, height: int, bits: int, colour: int, rows: bytes) -> bytes:
+def png(
+    width: int,
+    height: int,
+    bits: int,
+    colour: int,
+    rows: bytes,
+    *,
+    last: tuple[bytes, bytes] = (b"tEXt", b"a\0b"),
+) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -574,6 +603,7 @@ def png(width: int, height: int, bits: int, colour: int, rows: bytes) -> bytes:
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
         + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(*last)
         + chunk(b"IEND", b"")
     )
 
@@ -619,11 +649,16 @@ def test_where_pillow_refuses_the_size_itself(monkeypatch: pytest.MonkeyPatch) -
     assert "make the picture smaller" in refusal(encoded(noise(3, 3, 3)))
 
 
-def test_a_file_larger_than_any_photo_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "film.jpg"
-    with path.open("wb") as file:
-        file.truncate(image.MAX_FILE_BYTES + 1)  # sparse
-    assert "save it as JPEG" in refusal(path)
+def test_a_file_larger_than_any_photo_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "film.png"
+    content = encoded(noise(3, 3, 3))
+    path.write_bytes(content)
+    monkeypatch.setattr(image, "MAX_FILE_BYTES", len(content))
+    assert pixels(path).shape == (3, 3, 3)
+    monkeypatch.setattr(image, "MAX_FILE_BYTES", len(content) - 1)
+    assert f"{len(content)} bytes are more than a photo has" in refusal(path)
 
 
 # Permissions, kinds of files, names
@@ -655,7 +690,7 @@ def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_pipes_and_devices_are_refused_without_waiting(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.jpg"
     os.mkfifo(pipe)
-    for path in (pipe, Path("/dev/zero")):
+    for path in (pipe, Path("/dev/null")):
         assert refusal(path).startswith(f"{path}: not a regular file")
 
 
@@ -714,6 +749,37 @@ def test_warnings_of_pillow_do_not_get_out_and_filters_stay(tmp_path: Path) -> N
         assert not errors
         assert not caught
     assert list(warnings.filters) == filters
+
+
+def test_a_warning_while_decoding_does_not_get_out() -> None:
+    # The frame count of an animation, after the pixels and none.
+    content = png(1, 1, 8, 2, b"\0abc", last=(b"acTL", bytes(8)))
+    with pytest.warns(UserWarning, match="APNG"), PIL.Image.open(io.BytesIO(content)) as picture:
+        picture.load()
+    assert pixels(content).tolist() == [[[97, 98, 99]]]
+
+
+def test_warning_filters_are_changed_by_one_thread_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = encoded(noise(3, 3, 3))
+    inside, most = [], []
+
+    def slow(_: object) -> PIL.Image.Exif:
+        inside.append(1)
+        time.sleep(0.005)
+        most.append(len(inside))
+        inside.pop()
+        return PIL.Image.Exif()
+
+    monkeypatch.setattr(PIL.Image.Image, "getexif", slow)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.getexif", slow)
+    threads = [threading.Thread(target=image.load, args=[content]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 4
 
 
 def test_importing_the_module_does_not_import_pillow() -> None:
