@@ -35,8 +35,8 @@ class MaskType:
 
 
 _FABRICS: Final = (
-    ("#2f3440", 4),
-    ("#17181b", 5),
+    ("#363c49", 4),
+    ("#26272b", 5),
     ("#f0eee8", 2),
     ("#7d8794", 2),
     ("#24406e", 3),
@@ -60,7 +60,7 @@ TYPES: Final[dict[str, MaskType]] = {
                 ("#8fbfe0", 8),
                 ("#f2f4f4", 3),
                 ("#9ccfbd", 2),
-                ("#1d1e20", 3),
+                ("#2a2b2e", 3),
                 ("#efb3c4", 1),
                 ("#6fa3d4", 2),
             ),
@@ -71,14 +71,14 @@ TYPES: Final[dict[str, MaskType]] = {
         MaskType(
             "n95",
             "moulded N95 cup, with or without a valve",
-            (("#f1f1ec", 8), ("#b9d3dc", 1), ("#2b2d30", 1)),
+            (("#f1f1ec", 8), ("#b9d3dc", 1), ("#303236", 1)),
             ("plain", "valve"),
             Shape(bulges=(Bulge(0.0, 1.05, 0.62, 0.62, 0.22),)),
         ),
         MaskType(
             "kn95",
             "KN95 or FFP2, folded down the middle",
-            (("#f4f4f2", 8), ("#202124", 3), ("#c9cdd0", 1), ("#a9c3d8", 1), ("#e9c6cc", 1)),
+            (("#f4f4f2", 8), ("#2a2b2e", 3), ("#c9cdd0", 1), ("#a9c3d8", 1), ("#e9c6cc", 1)),
             ("plain",),
             Shape(bulges=(Bulge(0.0, 1.02, 0.95, 0.62, 0.26, crease=True),)),
             2.0,

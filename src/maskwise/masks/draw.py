@@ -64,7 +64,7 @@ def _surgical(sheet: Sheet, spec: MaskSpec) -> None:
         ]
     )
     body = sheet.fill(mirrored(outline))
-    sheet.paint(body, color)
+    sheet.paint(body, color, flat=True)
     # Three pleats, sewn down at the sides and pulled open over the chin.
     spread = 1 - (sheet.arc / 1.2) ** 2
     for k, (side, sag) in enumerate(((0.90, 0.00), (1.08, 0.10), (1.26, 0.20))):
@@ -99,7 +99,7 @@ def _n95(sheet: Sheet, spec: MaskSpec) -> None:
         ]
     )
     body = sheet.fill(mirrored(outline))
-    sheet.paint(body, color)
+    sheet.paint(body, color, flat=True)
     depth = sheet.depth(body)
     # A flat flange all round, then the cup rises from a pressed groove.
     sheet.height += body * (0.05 * _step(depth - 0.11, 0.035) - 0.02 * _bell(depth - 0.10, 0.02))
@@ -141,7 +141,7 @@ def _kn95(sheet: Sheet, spec: MaskSpec) -> None:
         ]
     )
     body = sheet.fill(mirrored(outline))
-    sheet.paint(body, color)
+    sheet.paint(body, color, flat=True)
     off_centre = np.abs(sheet.arc)
     # The weld down the middle, with its row of dashes; the same along the edges.
     sheet.height += body * (0.025 * _bell(off_centre, 0.022) - 0.012 * _bell(off_centre, 0.06))
@@ -181,7 +181,7 @@ def _cloth(sheet: Sheet, spec: MaskSpec) -> None:
         ]
     )
     body = sheet.fill(mirrored(outline))
-    sheet.paint(body, _pattern(sheet, spec))
+    sheet.paint(body, _pattern(sheet, spec), flat=True)
     # The two panels meet in a seam that stands out over nose and mouth.
     off_centre = np.abs(sheet.arc)
     sheet.height += body * (0.03 * _bell(off_centre, 0.10) - 0.02 * _bell(off_centre, 0.014))
@@ -213,7 +213,7 @@ def _gas(sheet: Sheet, spec: MaskSpec) -> None:
         ]
     )
     body = sheet.fill(mirrored(outline))
-    sheet.paint(body, color)
+    sheet.paint(body, color, flat=True)
     depth = sheet.depth(body)
     # A rolled lip of rubber against the skin, and the rigid shell inside it.
     sheet.height += body * (0.04 * _bell(depth - 0.05, 0.04) + 0.06 * _step(depth - 0.20, 0.03))
@@ -253,13 +253,13 @@ def _bandana(sheet: Sheet, spec: MaskSpec) -> None:
         ]
     )
     body = sheet.fill(mirrored(outline))
-    sheet.paint(body, _pattern(sheet, spec))
+    sheet.paint(body, _pattern(sheet, spec), flat=True)
     # Folds hang from the cheeks to the chest, and lie round the neck below the chin.
     sag = sheet.y - 0.35 * (sheet.arc / 1.2) ** 2
     low = _step(sheet.y - 1.75, 0.25)
     folds = sheet.noise(1.1, 0.16) * (0.25 + low) + 0.5 * np.sin(sag * 9 + sheet.noise(1.2)) * low
     slant = sheet.noise(0.35, 1.0) * np.clip(np.abs(sheet.arc) - 0.35, 0, 1)
-    sheet.height += body * (0.030 * folds + 0.018 * slant)
+    sheet.height += body * (0.045 * folds + 0.026 * slant)
     sheet.height += body * 0.012 * _bell(sheet.depth(body) - 0.02, 0.02)
     _cloth_noise(sheet, body, wrinkle=0.014, grain=0.025)
 
@@ -375,7 +375,7 @@ def _valve(sheet: Sheet, centre: Point, color: F32) -> None:
 def _cartridge(sheet: Sheet, centre: Point, color: F32, cap: F32) -> None:
     """A round filter that stands out over the cheek: side wall, rim, and a coloured lid."""
     wall = sheet.ellipse(centre, 0.40, 0.40)
-    sheet.paint(wall, color * 0.55)
+    sheet.paint(wall, color * 0.55, flat=True)
     sheet.height += 0.05 * sheet.blur(wall, 0.02)
     lid = sheet.ellipse(centre, 0.345, 0.345)
     sheet.paint(lid, cap)

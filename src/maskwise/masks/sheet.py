@@ -127,9 +127,11 @@ class Sheet:
             return values
         return np.asarray(cv2.GaussianBlur(values, (0, 0), px), np.float32)
 
-    def paint(self, cover: F32, color: F32) -> None:
-        """Lay ``color``, (3,) or (H, W, 3), over what is there."""
+    def paint(self, cover: F32, color: F32, *, flat: bool = False) -> None:
+        """Lay ``color``, (3,) or (H, W, 3), over what is there; ``flat``: and hide its relief."""
         c = cover[..., None]
+        if flat:
+            self.height *= 1 - cover
         self.color += c * (color - self.color)
         self.cover += cover * (1 - self.cover)
 
@@ -144,8 +146,8 @@ class Sheet:
         rgba = np.dstack([color, cover])
         nx, ny = self._normals(shape)
         # The cloth keeps light from the skin beside it, a little more below its edge.
-        near = self.blur(cover, 0.05)
-        drop = round(0.03 * self.density)
+        near = self.blur(cover, 0.06)
+        drop = round(0.02 * self.density)
         below = np.pad(near, ((drop, 0), (0, 0)))[: len(near)]
         shadow = np.clip(1.1 * np.maximum(near, 0.8 * below), 0, 1)
         relief = np.dstack([(nx * 127 + 128) / 255, (ny * 127 + 128) / 255, shadow])
@@ -161,7 +163,8 @@ class Sheet:
     def _normals(self, shape: Shape) -> tuple[F32, F32]:
         rows, width = self.cover.shape
         table = cv2.resize(radius_table(shape), (width, rows), interpolation=cv2.INTER_LINEAR)
-        r = np.asarray(table, np.float32) + self.height
+        # Rounds off the cells of the table, whose edges the shading would show.
+        r = self.blur(np.asarray(table, np.float32), 1 / 32) + self.height
         # For a surface r(angle, y) the outward normal is e_r - (r_angle / r) e_angle - r_y e_y.
         r_y, r_arc = np.gradient(r, np.float32(1 / self.density))
         lean = r_arc * np.float32(ARC_RADIUS) / r

@@ -113,7 +113,7 @@ _PROFILE: Final = np.array(
         [-0.20, 1.13, 1.00, 0.05],
         [0.00, 1.13, 1.02, 0.16],
         [0.25, 1.13, 1.04, 0.30],
-        [0.52, 1.12, 1.08, 0.50],
+        [0.52, 1.12, 1.08, 0.54],
         [0.72, 1.10, 1.13, 0.40],
         [0.90, 1.07, 1.19, 0.30],
         [1.10, 1.03, 1.23, 0.22],
@@ -128,7 +128,7 @@ _PROFILE: Final = np.array(
     ]
 )
 _DRAPED: Final = np.array(
-    [[1.5, 0.92, 1.26], [1.8, 0.86, 1.22], [2.2, 0.84, 1.14], [2.7, 0.9, 1.1]]
+    [[1.5, 0.88, 1.25], [1.8, 0.74, 1.18], [2.1, 0.67, 1.05], [2.4, 0.72, 1.0], [2.7, 0.9, 1.0]]
 )
 
 
@@ -186,6 +186,8 @@ def _ramp(y: F64, low: float, high: float) -> F64:
 
 
 def _smooth(y: F64, at: F64, values: F64) -> F64:
-    """Linear interpolation averaged over 0.12 units, so that no kink shows in the shading."""
-    shifts = np.linspace(-0.06, 0.06, 5)
-    return np.asarray(np.mean([np.interp(y + s, at, values) for s in shifts], axis=0), np.float64)
+    """Linear interpolation under a bell of 0.1 units, so that no kink shows in the shading."""
+    shifts = np.linspace(-0.2, 0.2, 9)
+    weights = np.exp(-0.5 * (shifts / 0.1) ** 2)
+    samples = [w * np.interp(y + s, at, values) for s, w in zip(shifts, weights, strict=True)]
+    return np.asarray(np.sum(samples, axis=0) / weights.sum(), np.float64)

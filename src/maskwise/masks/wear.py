@@ -18,7 +18,7 @@ from maskwise.masks.sheet import Texture
 from maskwise.masks.surface import ARC_MAX, Y_TOP, Shape, points_on
 from maskwise.types import F32, U8, Chip, Image, Landmarks, MaskSpec
 
-_SHADOW: Final = 0.42
+_SHADOW: Final = 0.32
 _FULL_LIGHT: Final = np.float32(0.93)
 """What a white mask keeps of the brightest pixel value where it faces the light."""
 
@@ -118,7 +118,7 @@ def _lit(rgba: U8, relief: U8, edge: F32, light: Light) -> F32:
     nx = (relief[..., 0] - np.float32(128)) * np.float32(1 / 127)
     ny = (relief[..., 1] - np.float32(128)) * np.float32(1 / 127)
     facing = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0))
-    shade = np.float32(0.56) + np.float32(0.44) * facing - np.float32(0.34) * ny
+    shade = np.float32(0.63) + np.float32(0.37) * facing - np.float32(0.34) * ny
     shade = np.clip(shade + np.float32(0.9 * light.side) * nx, 0.25, 1.08) * edge
     mix = np.eye(3) * light.saturation + (1 - light.saturation) / 3
     mix = (mix * light.gain[:, None] * _FULL_LIGHT).astype(np.float32)
