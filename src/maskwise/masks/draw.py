@@ -26,12 +26,15 @@ DENSITIES: Final = (64, 128, 256, 512)
 """px a unit that a sheet is drawn at; the finest is some 2200 px wide."""
 
 
-@lru_cache(maxsize=96)
 def texture(spec: MaskSpec, density: int) -> Texture:
-    """The sheet of ``spec``; kept, so that the next face costs no drawing.
+    """The sheet of ``spec``; the last ones are kept, so that the next face costs no drawing.
 
     The same spec and density give the same bytes. Raises ConfigurationError as ``check`` does.
     """
+    return _kept(spec, density) if density <= 128 else _kept_large(spec, density)
+
+
+def _drawn(spec: MaskSpec, density: int) -> Texture:
     kind = check(spec)
     # Drawn twice as fine where that is cheap: edges and threads come out smooth.
     fine = 2 if density <= 128 else 1
@@ -39,6 +42,11 @@ def texture(spec: MaskSpec, density: int) -> Texture:
     DRAWERS[spec.type](sheet, spec)
     drawn = sheet.finish(kind.shape)
     return drawn if fine == 1 else drawn.halved()
+
+
+# A sheet takes 0.4 MB at density 64, and four times as much at each next one.
+_kept = lru_cache(maxsize=64)(_drawn)
+_kept_large = lru_cache(maxsize=6)(_drawn)
 
 
 def _surgical(sheet: Sheet, spec: MaskSpec) -> None:

@@ -129,11 +129,14 @@ class Sheet:
 
     def paint(self, cover: F32, color: F32, *, flat: bool = False) -> None:
         """Lay ``color``, (3,) or (H, W, 3), over what is there; ``flat``: and hide its relief."""
-        c = cover[..., None]
+        x, y, width, height = cv2.boundingRect((cover > 0).view(np.uint8))
+        part = (slice(y, y + height), slice(x, x + width))
+        c = cover[part]
         if flat:
-            self.height *= 1 - cover
-        self.color += c * (color - self.color)
-        self.cover += cover * (1 - self.cover)
+            self.height[part] *= 1 - c
+        new = color[part] if color.ndim == 3 else color
+        self.color[part] += c[..., None] * (new - self.color[part])
+        self.cover[part] += c * (1 - self.cover[part])
 
     def tint(self, amount: npt.ArrayLike) -> None:
         """Multiply the colour by 1 + ``amount``."""
@@ -143,7 +146,7 @@ class Sheet:
         """Normals from shape and relief, the shadow beside the edge, all as bytes."""
         cover = np.clip(self.cover, 0, 1)
         color = np.clip(self.color, 0, 1) * cover[..., None]
-        rgba = np.dstack([color, cover])
+        rgba = np.concatenate([color, cover[..., None]], axis=2)
         nx, ny = self._normals(shape)
         # The cloth keeps light from the skin beside it, a little more below its edge.
         near = self.blur(cover, 0.06)
