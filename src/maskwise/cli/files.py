@@ -9,10 +9,12 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from maskwise.errors import ConfigurationError, OutputError
-from maskwise.types import Image
+
+if TYPE_CHECKING:
+    from maskwise.types import Image
 
 _MARK: Final = "made by maskwise"
 """The comment in the pictures that we write: only files that carry it are replaced."""

@@ -19,7 +19,7 @@ Skip = Callable[[str], None]
 _NUMBER: Final = re.compile(r"(?:[ _-]+\d+|[ _-]*\(\d+\))$")
 _CAMERA: Final = re.compile(
     r"(?:(?:img|dsc[nf]?|pxl|mvimg|image|photo|picture|screenshot)[ _-]*)?"
-    r"\d[\d _-]*(?:wa\d+)?(?:[ _-]*\(\d+\))?",
+    r"(?:\d[\d _-]*(?:wa\d+)?(?:[ _-]*\(\d+\))?|\(\d+\))",
     re.IGNORECASE,
 )
 

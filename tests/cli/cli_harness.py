@@ -1,0 +1,73 @@
+"""A command line whose models are fakes: pictures of coloured squares, told apart by colour."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PillowImage
+
+from maskwise import Recognizer
+from maskwise.decide import OperatingCurve, OperatingPoints
+from maskwise.testing.fakes import (
+    FakeDetector,
+    FakeEncoder,
+    FakeMaskClassifier,
+    FakePredictor,
+    face_picture,
+)
+
+RED, GREEN, GOLD, TEAL = (220, 60, 60), (60, 200, 60), (220, 200, 60), (20, 120, 110)
+_CURVE = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes")
+POINTS = OperatingPoints(
+    "fake-encoder", {"bare-bare": _CURVE, "bare-masked": _CURVE, "masked-masked": _CURVE}
+)
+
+
+def make_recognizer(**arguments: Any) -> Recognizer:
+    """What commands get for their Recognizer in these tests."""
+    return Recognizer(
+        detector=FakeDetector(),
+        predictor=FakePredictor(),
+        mask_classifier=FakeMaskClassifier(),
+        encoder=FakeEncoder(),
+        operating_points=POINTS,
+        **arguments,
+    )
+
+
+@dataclass
+class Answer:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[Any]:
+        """stdout as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Answer]
+
+
+def photo(
+    path: Path | str,
+    colour: tuple[int, int, int] = RED,
+    *,
+    masked: bool = False,
+    left: int = 90,
+    more: Sequence[tuple[tuple[int, int, int], int, int, int]] = (),
+) -> Path:
+    """Write a picture of one face (and ``more``); another ``left`` gives another file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    faces = [(colour, left, 40, 120), *more]
+    pixels = face_picture(faces, size=(220, 450), masked=[0] if masked else [])
+    PillowImage.fromarray(pixels).save(path, "PNG")
+    return path
