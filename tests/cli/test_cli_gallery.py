@@ -1,0 +1,119 @@
+"""maskwise gallery."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cli_harness import Run
+
+G = ("--gallery", "g.db")
+
+
+@pytest.fixture(autouse=True)
+def enrolled(run: Run, people: Path) -> None:
+    assert run("enrol", "people", *G).status == 0
+
+
+def test_list(run: Run) -> None:
+    lines = run("gallery", "list", *G, "--json").lines
+    assert [(p["subject"], p["photos"], p["templates"]) for p in lines] == [
+        ("Goldie", 1, 7),
+        ("Olive", 1, 7),
+        ("Ruby", 2, 14),
+    ]
+    assert all(p["enrolled_at"].startswith("20") for p in lines)
+    text = run("gallery", "list", *G).out
+    assert [
+        line.split()[:3] for line in text.splitlines() if line.lstrip()[:1] in {"G", "O", "R"}
+    ] == [
+        ["Goldie", "1", "7"],
+        ["Olive", "1", "7"],
+        ["Ruby", "2", "14"],
+    ]
+
+
+def test_show(run: Run) -> None:
+    (ruby,) = run("gallery", "show", "Ruby", *G, "--json").lines
+    assert [p["source"] for p in ruby["photos"]] == ["people/Ruby/1.png", "people/Ruby/2.png"]
+    assert [t["wear"] for t in ruby["photos"][0]["templates"]][:2] == ["none", "virtual:surgical"]
+    assert len(ruby["photos"][0]["sha256"]) == 64
+    text = run("gallery", "show", "Ruby", *G).out
+    assert "people/Ruby/2.png" in text
+    assert "virtual:surgical" in text
+
+
+def test_rename(run: Run) -> None:
+    assert run("gallery", "rename", "Ruby", "Red", *G).status == 0
+    assert run("gallery", "show", "Red", *G).status == 0
+    assert run("gallery", "rename", "Red", "Olive", *G).status == 2
+    assert run("gallery", "rename", "Red", "Ruby", *G, "--json").lines == [
+        {"renamed": "Red", "subject": "Ruby"}
+    ]
+
+
+def test_nobody_of_that_name(run: Run) -> None:
+    for command in (("show", "X"), ("rename", "X", "Y"), ("delete", "X", "--yes")):
+        answer = run("gallery", *command, *G)
+        assert answer.status == 2
+        assert answer.err.splitlines()[-1].startswith("maskwise: error: ")
+        assert "X" in answer.err
+
+
+def test_delete_asks(run: Run) -> None:
+    for stdin, status in (("n\n", 1), ("", 2)):
+        answer = run("gallery", "delete", "Ruby", *G, stdin=stdin)
+        assert answer.status == status
+        assert "Delete Ruby (2 photos) for good?" in answer.err
+        assert run("gallery", "show", "Ruby", *G).status == 0
+    assert (
+        "deleted Ruby: 2 photos, 14 templates"
+        in run("gallery", "delete", "Ruby", *G, stdin="y\n").out
+    )
+    assert run("gallery", "show", "Ruby", *G).status == 2
+    assert run("gallery", "delete", "Olive", "--yes", "--json", *G).lines == [
+        {"deleted": "Olive", "photos": 1, "templates": 7, "wiped": True}
+    ]
+
+
+def test_stats(run: Run) -> None:
+    (stats,) = run("gallery", "stats", *G, "--json").lines
+    assert (stats["people"], stats["photos"], stats["templates"]) == (3, 4, 28)
+    assert stats["templates_by_wear"]["none"] == 4
+    assert stats["encoder"] == "fake-encoder"
+    text = run("gallery", "stats", *G).out
+    assert "fake-encoder" in text
+    assert "virtual:gas" in text
+
+
+def test_check(run: Run) -> None:
+    assert run("gallery", "check", *G).out == "sound\n"
+    assert run("gallery", "check", *G, "--json").lines[0]["sound"] is True
+    with sqlite3.connect("g.db") as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
+        table = next(name for name in tables if name.startswith("template"))
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(f"UPDATE {table} SET vector = zeroblob(length(vector))")
+    connection.close()
+    answer = run("gallery", "check", *G)
+    assert answer.status == 2
+    assert "restore the gallery from a copy" in answer.out
+    (line,) = run("gallery", "check", *G, "--json").lines
+    assert line["sound"] is False
+    assert line["problems"]
+
+
+@pytest.mark.parametrize("command", ["list", "stats", "check"])
+def test_there_is_none(run: Run, command: str) -> None:
+    answer = run("gallery", command, "--gallery", "gone.db")
+    assert answer.status == 2
+    assert "gone.db: there is no gallery here yet" in answer.err
+    assert not Path("gone.db").exists()
+
+
+def test_an_unknown_engine(run: Run) -> None:
+    answer = run("gallery", "list", "--gallery", "redis://user:secret@host/0")
+    assert answer.status == 2
+    assert "no gallery engine 'redis'" in answer.err
+    assert "secret" not in answer.err
