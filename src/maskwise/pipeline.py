@@ -277,7 +277,7 @@ class Recognizer:
     ) -> tuple[PhotoReport, NewReference | None]:
         from maskwise.gallery import NewReference
 
-        name = str(source) if isinstance(source, str | Path) else "<memory>"
+        name = image.describe(source)
         try:
             picture, digest = image.load_with_sha256(source)
             name = picture.source
