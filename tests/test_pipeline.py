@@ -15,6 +15,7 @@ from maskwise.errors import (
     AmbiguousFaceError,
     ConfigurationError,
     EncoderMismatchError,
+    GalleryError,
     InputError,
     NoFaceError,
 )
@@ -227,6 +228,19 @@ def test_another_encoder_is_refused_before_anything_is_encoded(tmp_path: Path) -
         with pytest.raises(EncoderMismatchError):
             r.identify(face(GREEN))
     assert encoder.batches == []
+
+
+def test_a_recognizer_closes_the_gallery_that_it_opened_and_no_other(tmp_path: Path) -> None:
+    place = tmp_path / "people.db"
+    with recognizer(place) as r:
+        r.enrol("Ruby", face(RED))
+        opened = r.gallery
+    with pytest.raises(GalleryError):
+        opened.size()
+    with open_gallery(place) as gallery:
+        with recognizer(gallery) as r:
+            assert r.identify(face(RED))[0].decision.outcome == "match"
+        assert gallery.size().people == 1
 
 
 @pytest.mark.parametrize("argument", ["detector", "predictor", "mask_classifier", "encoder"])

@@ -48,7 +48,8 @@ class Recognizer:
     """Enrol, identify and verify people, masked or not.
 
     Works without arguments: the shipped models, and a gallery in memory that ends with it.
-    Models open at first use. One Recognizer may be used by one thread at a time.
+    Models open at first use. One Recognizer may be used by one thread at a time. As a context
+    manager it closes a gallery that it opened itself.
 
     gallery: a path or URL, or an open ``Gallery``; None: in memory.
     detector, predictor, mask_classifier, encoder: a backend's name, or the backend itself.
@@ -97,6 +98,18 @@ class Recognizer:
     def operating_points(self) -> OperatingPoints:
         """The calibrated thresholds of the encoder."""
         return self._operating_points or OperatingPoints.shipped(self.encoder.id)
+
+    def close(self) -> None:
+        """Close the gallery, unless it was handed in open."""
+        opened = self.__dict__.pop("gallery", None)
+        if opened is not None and opened is not self._gallery_argument:
+            opened.close()
+
+    def __enter__(self) -> Recognizer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def models(self) -> dict[str, str]:
