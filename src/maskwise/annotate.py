@@ -1,7 +1,7 @@
 """Pictures for people: faces with boxes, names and scores; contact sheets.
 
-Colours are those of Okabe and Ito ("Color Universal Design", 2008), which people of every
-colour vision tell apart; the line tells the outcome too: solid for a match, dashed for nobody
+Colours follow Okabe and Ito ("Color Universal Design", 2008), which people of every colour
+vision tell apart; the line tells the outcome too: solid for a match, dashed for nobody
 enrolled, dotted for "could not tell". Text is large enough to read at any size of picture:
 small pictures are enlarged first.
 """
@@ -33,9 +33,11 @@ Box: TypeAlias = tuple[int, int, int, int]
 
 COLOURS: Final[dict[Outcome, Colour]] = {
     "match": (0, 114, 178),
-    "no_match": (213, 94, 0),
+    "no_match": (186, 74, 0),
     "insufficient": (90, 90, 90),
 }
+"""Okabe and Ito's blue and, darkened for white text on it, their vermilion; and a grey."""
+
 _DASHES: Final[dict[Outcome, tuple[float, float] | None]] = {
     "match": None,
     "no_match": (5.0, 3.0),
@@ -82,8 +84,7 @@ def label_of(result: Identification) -> FaceLabel:
     details = []
     if decision.score is not None:
         point = decision.operating_point
-        sign = ">=" if decision.outcome == "match" else "<"
-        limit = "" if point is None else f" {sign} {point.threshold:.2f}"
+        limit = "" if point is None else f" (needs {point.threshold:.2f})"
         details.append(f"{decision.score:.2f}{limit}")
     details.append(mask_words(result.face.mask))
     return FaceLabel((x1, y1, x2, y2), decision.outcome, (name, ", ".join(details)))
@@ -102,7 +103,7 @@ def draw_labels(image: Image, labels: Sequence[FaceLabel]) -> Image:
 
     picture, scale = _enlarged(image)
     side = math.sqrt(picture.width * picture.height)
-    text_px = round(min(max(side / 32, 16), 64, max(picture.width / 16, 14)))
+    text_px = round(max(min(side / 26, picture.width / 16), 14))
     line_px = max(2, round(text_px / 7))
     draw = ImageDraw.Draw(picture)
     boxes = [_scaled(label.box, scale) for label in labels]
@@ -259,7 +260,8 @@ def _plate(draw: ImageDraw, place: Box, lines: Sequence[str], colour: Colour, te
 
 def _number(draw: ImageDraw, box: Box, number: str, colour: Colour, text_px: int) -> None:
     w, h = _plate_size(draw, (number,), text_px)
-    x, y = max(box[0], 0), max(box[1], 0)
+    # On top of the box where there is room, so that a small face stays to be seen.
+    x, y = max(box[0], 0), max(box[1] - h, 0)
     _plate(draw, (x, y, x + w, y + h), (number,), colour, text_px)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from maskwise.answers import Identification
     from maskwise.gallery import Gallery
     from maskwise.pipeline import Recognizer
-    from maskwise.types import OperatingPoint
+    from maskwise.types import Decision
 
 _ROWS_SHOWN: Final = 100
 _TALLY_COLUMNS: Final = ("probes of people", "probes", *VERDICTS, "rank 1")
@@ -41,7 +41,7 @@ class Run:
 
     problems: list[str] = field(default_factory=list)
     rows: list[list[str | Text]] = field(default_factory=list)
-    points: dict[str, OperatingPoint] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     tally: Tally = field(default_factory=Tally)
     pictures: list[Shown] = field(default_factory=list)
@@ -199,9 +199,7 @@ def _identify(
             for result in looked.results:
                 run.rows.append(table_row(looked.photo.shown, result))
                 run.outcomes[OUTCOME_WORDS[result.decision.outcome]] += 1
-                point = result.decision.operating_point
-                if point is not None:
-                    run.points[point.wear_pair] = point
+                run.decisions.append(result.decision)
             if looked.picture is None:
                 continue
             main, said = _main_face(looked), ""
@@ -259,7 +257,7 @@ def _print_rows(run: Run, fpir: float, people: int) -> None:
     print_table(COLUMNS, run.rows[:_ROWS_SHOWN], right=("score", "threshold"))
     if len(run.rows) > _ROWS_SHOWN:
         click.echo(f"... and {len(run.rows) - _ROWS_SHOWN} faces more")
-    click.echo(meaning(run.points, fpir, people))
+    click.echo(meaning(run.decisions, fpir, people))
 
 
 def _finish(run: Run, sheet: Path | None, output: OutputFolder, people: int) -> None:

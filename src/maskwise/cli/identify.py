@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from maskwise.answers import Identification
     from maskwise.pipeline import Recognizer
-    from maskwise.types import Image, OperatingPoint
+    from maskwise.types import Decision, Image, Wear
 
 
 NO_FACE_REMEDY = "use a photo that shows the face larger and sharper"
@@ -110,7 +110,7 @@ def command(
         output = None if draw is None else OutputFolder(draw, (photo.path for photo in photos))
         size = store.size().people
         rows: list[list[str | Text]] = []
-        points: dict[str, OperatingPoint] = {}
+        decisions: list[Decision] = []
         try:
             with Progress("identifying", len(photos), streams=as_json) as progress:
                 for looked in look(recognizer, photos, top=top):
@@ -127,9 +127,7 @@ def command(
                             print_json(identification_json(shown, result, recognizer.models))
                         else:
                             rows.append(table_row(shown, result))
-                            point = result.decision.operating_point
-                            if point is not None:
-                                points[point.wear_pair] = point
+                            decisions.append(result.decision)
                     if output is not None and looked.picture is not None:
                         try:
                             draw_results(output, looked)
@@ -141,7 +139,7 @@ def command(
             interrupted = True
         if rows:
             print_table(COLUMNS, rows, right=("score", "threshold"))
-            click.echo(meaning(points, recognizer.target_fpir, size))
+            click.echo(meaning(decisions, recognizer.target_fpir, size))
         if interrupted:
             remark("interrupted: what is printed above is complete; the rest was not looked at")
     ctx.exit(INTERRUPTED if interrupted else SKIPPED if problems else OK)
@@ -193,15 +191,24 @@ def table_row(shown: str, result: Identification) -> list[str | Text]:
         "" if decision.score is None else f"{decision.score:.3f}",
         "" if point is None else f"{point.threshold:.3f}",
         mask_words(result.face.mask),
-        "" if best is None else f"{best.subject} ({best.wear.label})",
+        "" if best is None else f"{best.subject} ({_wear_words(best.wear)})",
     ]
 
 
-def meaning(points: dict[str, OperatingPoint], fpir: float, people: int) -> str:
-    """What a match in the table means."""
+def meaning(decisions: Iterable[Decision], fpir: float, people: int) -> str:
+    """What a match in the table means, and what the decisions have to add."""
+    told = list(decisions)
+    points = [d.operating_point for d in told if d.operating_point is not None]
     lines = [
-        f"A face matches when its score reaches the threshold: of strangers, about {fpir:.2g} "
-        f"(FPIR) pass against these {people} people."
+        f"A face matches when its score reaches the threshold: of strangers, about "
+        f"{fpir * 100:g} % (FPIR) pass against these {people} people."
     ]
-    lines += sorted({f"Thresholds calibrated on {p.calibrated_on}." for p in points.values()})
-    return "\n".join(lines)
+    lines += dict.fromkeys(f"Thresholds calibrated on {p.calibrated_on}." for p in points)
+    lines += dict.fromkeys(f"Note: {reason}." for d in told for reason in d.reasons)
+    return "\n".join(printable(line) for line in lines)
+
+
+def _wear_words(wear: Wear) -> str:
+    """What the template that won wears."""
+    words = {"none": "bare", "virtual": "drawn mask", "real": "masked", "unknown": "not known"}
+    return f"drawn {wear.spec.type}" if wear.spec is not None else words[wear.kind]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STATUS = {"match": OK, "no_match": NO_MATCH, "insufficient": UNSURE}
 _ANSWER = {
     "match": "match: one person",
-    "no_match": "no match: two different people",
+    "no_match": "no match: too unlike to pass as one person",
     "insufficient": "could not tell",
 }
 
