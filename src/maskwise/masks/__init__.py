@@ -3,7 +3,7 @@
 | file | what |
 |---|---|
 | catalogue | types, colours, patterns; names and specs |
-| sheet, draw | the mask drawn on the unrolled face, one function a type |
+| sheet, parts, draw | the mask drawn on the unrolled face, one function a type |
 | surface, fit | the face in three dimensions, its pose, and what each pixel shows |
 | light | brightness, colour cast, side, softness and noise of the photo |
 | wear | all of it on a chip or a photo |

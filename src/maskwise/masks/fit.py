@@ -190,13 +190,15 @@ def _cast(rotation: F32, shape: Shape, x: F32, y: F32) -> list[F32]:
     b = (x0 * d[0] + z0 * d[2]) / a
     from_axis = np.abs(x0 * d[2] - z0 * d[0]) / np.sqrt(a)
     radius = np.full_like(x0, 1.25)
-    for _ in range(5):
+    for _ in range(7):
         root = np.sqrt(np.maximum(radius**2 - from_axis**2, 0) / a)
         w = root - b
         height = y0 + w * d[1]
         arc = np.arctan2(x0 + w * d[0], z0 + w * d[2]) * np.float32(ARC_RADIUS)
         column, row = table_cell(arc, height)
-        radius = cv2.remap(table, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        found = cv2.remap(table, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        # Half-way, as whole steps swing to and fro near the silhouette.
+        radius = np.float32(0.5) * (radius + found)
     # At the silhouette the rounds may end on either side of a fold: even out the steps.
     inside = cv2.GaussianBlur(radius - from_axis, (3, 3), 0.8)
     return [np.asarray(v, np.float32) for v in (arc, height, inside)]

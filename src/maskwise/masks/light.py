@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from maskwise.masks.fit import Pose
-from maskwise.masks.surface import Shape, points_on
+from maskwise.masks.surface import ARC_RADIUS, Shape, points_on
 from maskwise.types import F32, U8
 
 # Medians over 700 photos of the train split of LFW: the skin of forehead and cheeks as these
@@ -70,7 +70,7 @@ def _patch(pixels: U8, pose: Pose, side: int) -> np.ndarray[tuple[int, ...], np.
     arc = side * arc
     where = points_on(_BARE, arc, y)
     # Skin that turns away from the viewer says little; leave it out.
-    angle = arc / 1.1
+    angle = arc / ARC_RADIUS
     facing = pose.rotation[2, 0] * np.sin(angle) + pose.rotation[2, 2] * np.cos(angle)
     px = np.rint(pose.project(where[facing > 0.25])).astype(int)
     half = max(1, int(pose.scale * 0.04))

@@ -91,12 +91,13 @@ def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> None:
         np.asarray(cv2.remap(a, column, row, cv2.INTER_LINEAR), np.uint8)
         for a in (sheet.rgba, sheet.relief)
     )
-    edge = np.clip(seen.inside + np.float32(0.5), 0, 1)
+    # Towards the silhouette the sheet is squeezed into few pixels: let it fade over two.
+    edge = np.clip(np.float32(0.5) * seen.inside + np.float32(0.25), 0, 1)
     layer = _lit(rgba, relief, edge, light)
-    # The sheet's own softness is about 0.5 px here: add what the photo has beyond it.
-    extra = np.sqrt(max(light.blur_px**2 - 0.25, 0.0))
-    if extra > 0.25:
-        layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), extra), np.float32)
+    # The sheet's own softness is about 0.5 px here: add what the photo has beyond it, and at
+    # least what keeps thin straps from breaking up.
+    extra = np.sqrt(max(light.blur_px**2 - 0.25, 0.2))
+    layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), extra), np.float32)
     cover = layer[..., 3] * np.float32(1 / 255)
     shadow = relief[..., 2] * edge * np.float32(_SHADOW / 255)
     window = (slice(y, y + height), slice(x, x + width))
