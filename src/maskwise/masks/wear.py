@@ -98,17 +98,19 @@ def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> None:
     # least what keeps thin straps from breaking up.
     extra = np.sqrt(max(light.blur_px**2 - 0.25, 0.2))
     layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), extra), np.float32)
-    cover = layer[..., 3] * np.float32(1 / 255)
+    drawn, cover = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), layer[..., 3] * np.float32(1 / 255)
     shadow = relief[..., 2] * edge * np.float32(_SHADOW / 255)
     window = (slice(y, y + height), slice(x, x + width))
     kept = (1 - cover) * (1 - shadow)
-    result = pixels[window] * kept[..., None] + layer[..., :3]
     if light.noise > 0.5:
         grain = np.random.default_rng(spec.seed).standard_normal(cover.shape, np.float32)
-        result += (cover * grain * np.float32(light.noise))[..., None]
-    pixels[window] = np.clip(result + np.float32(0.5), 0, 255).astype(np.uint8)
-    seen_alpha = np.rint(layer[..., 3]).astype(np.uint8)
-    np.maximum(alpha[window], seen_alpha, out=alpha[window])
+        grain *= cover * np.float32(light.noise)
+        drawn = cv2.add(drawn, cv2.merge([grain] * 3))
+    # OpenCV's own arithmetic: on three channels it is several times as fast as NumPy's.
+    under = cv2.multiply(pixels[window], cv2.merge([kept] * 3), dtype=cv2.CV_32F)
+    pixels[window] = cv2.add(under, drawn, dtype=cv2.CV_8U)
+    seen_alpha = cv2.extractChannel(layer, 3)
+    np.maximum(alpha[window], np.rint(seen_alpha).astype(np.uint8), out=alpha[window])
 
 
 def _lit(rgba: U8, relief: U8, edge: F32, light: Light) -> F32:
@@ -116,18 +118,16 @@ def _lit(rgba: U8, relief: U8, edge: F32, light: Light) -> F32:
 
     The shade is 1 where the cloth faces the viewer under the usual light from above.
     """
-    nx = (relief[..., 0] - np.float32(128)) * np.float32(1 / 127)
-    ny = (relief[..., 1] - np.float32(128)) * np.float32(1 / 127)
+    nx = (cv2.extractChannel(relief, 0) - np.float32(128)) * np.float32(1 / 127)
+    ny = (cv2.extractChannel(relief, 1) - np.float32(128)) * np.float32(1 / 127)
     facing = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0))
     shade = np.float32(0.63) + np.float32(0.37) * facing - np.float32(0.34) * ny
     shade = np.clip(shade + np.float32(0.9 * light.side) * nx, 0.25, 1.08) * edge
-    mix = np.eye(3) * light.saturation + (1 - light.saturation) / 3
-    mix = (mix * light.gain[:, None] * _FULL_LIGHT).astype(np.float32)
-    layer = np.empty(rgba.shape, np.float32)
-    layer[..., :3] = cv2.transform(rgba[..., :3].astype(np.float32), mix)
-    layer[..., :3] *= shade[..., None]
-    np.multiply(rgba[..., 3], edge, out=layer[..., 3])
-    return layer
+    mix = np.eye(4, dtype=np.float32)
+    mix[:3, :3] = np.eye(3) * light.saturation + (1 - light.saturation) / 3
+    mix[:3] *= light.gain[:, None] * _FULL_LIGHT
+    layer = cv2.transform(rgba.astype(np.float32), mix)
+    return np.asarray(cv2.multiply(layer, cv2.merge([shade, shade, shade, edge])), np.float32)
 
 
 def _sheet(spec: MaskSpec, scale: float) -> Texture:
