@@ -40,10 +40,10 @@ COLOURS: Final[dict[Outcome, Colour]] = {
 
 _DASHES: Final[dict[Outcome, tuple[float, float] | None]] = {
     "match": None,
-    "no_match": (5.0, 3.0),
-    "insufficient": (1.5, 2.0),
+    "no_match": (4.0, 4.0),
+    "insufficient": (0.5, 3.0),
 }
-"""Length of stroke and gap in line widths; None: solid."""
+"""Length of stroke and gap in line widths, to which the ends add one; None: solid."""
 
 _WHITE: Final[Colour] = (255, 255, 255)
 _INK: Final[Colour] = (30, 30, 30)
@@ -131,7 +131,7 @@ def contact_sheet(tiles: Sequence[tuple[str, Image]], title: str, *, tile_px: in
     from PIL import ImageDraw
 
     gap, text_px, title_px = tile_px // 16, round(tile_px / 13), round(tile_px / 10)
-    columns = max(1, math.ceil(math.sqrt(len(tiles) * 1.2)))
+    columns = max(1, min(len(tiles), math.ceil(math.sqrt(len(tiles) * 1.6))))
     rows = math.ceil(len(tiles) / columns)
     head = round(title_px * 1.4) + gap
     cell = tile_px + round(text_px * 1.6) + gap

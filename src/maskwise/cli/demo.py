@@ -130,14 +130,12 @@ def _inputs(
     people: str | None, probes: str | None, out: Path, skip: Callable[[str], None]
 ) -> tuple[list[Person], list[Photo]]:
     """Whom to enrol and whom to identify."""
-    from maskwise import samples
-
-    enrolled = find_people([people or str(samples.people())], skip)
+    enrolled = find_people([people or _samples("people")], skip)
     alone = people is not None and (
         probes is None or Path(probes).resolve() == Path(people).resolve()
     )
     if not alone:
-        return enrolled, find_photos([probes or str(samples.probes())], skip, leave_out=out)
+        return enrolled, find_photos([probes or _samples("probes")], skip, leave_out=out)
     # One folder for both: everybody's last photo is kept apart.
     held_out = [person.photos.pop() for person in enrolled if len(person.photos) > 1]
     remark(
@@ -145,6 +143,13 @@ def _inputs(
         "their other photos are enrolled"
     )
     return enrolled, held_out
+
+
+def _samples(which: str) -> str:
+    """The folder of the sample "people" or "probes"."""
+    from maskwise import samples
+
+    return str(samples.people() if which == "people" else samples.probes())
 
 
 def _tidy(store: Gallery, people: Sequence[Person], encoder_id: str) -> None:

@@ -91,7 +91,7 @@ def _group(truth: Truth, result: Identification | None) -> str:
     masked = truth.masked
     if masked is None and result is not None:
         masked = result.face.mask.worn
-    return who if masked is None else f"{who}, {'masked' if masked else 'bare'}"
+    return f"{who}, {'wear unknown' if masked is None else 'masked' if masked else 'bare'}"
 
 
 def _order(key: tuple[str, str]) -> tuple[bool, str]:
