@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 from PIL import Image as PillowImage
 
 from maskwise import Recognizer
+from maskwise.cli import main
 from maskwise.decide import OperatingCurve, OperatingPoints
 from maskwise.testing.fakes import (
     FakeDetector,
@@ -71,3 +73,16 @@ def photo(
     pixels = face_picture(faces, size=(220, 450), masked=[0] if masked else [])
     PillowImage.fromarray(pixels).save(path, "PNG")
     return path
+
+
+def every_command(group: click.Group = main, before: str = "") -> list[tuple[str, click.Command]]:
+    """All commands with their names, those of groups among them."""
+    context = click.Context(group)
+    found: list[tuple[str, click.Command]] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        found.append((f"{before}{name}", command))
+        if isinstance(command, click.Group):
+            found += every_command(command, f"{before}{name} ")
+    return found

@@ -7,27 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-from cli_harness import Run, photo
+from cli_harness import Run, every_command, photo
 from click.testing import CliRunner
 
 from maskwise import __version__
 from maskwise.cli import main
 from maskwise.cli.options import Tools
 from maskwise.errors import ConfigurationError, ModelError
-
-
-def commands(group: click.Group = main, before: str = "") -> list[tuple[str, click.Command]]:
-    context = click.Context(group)
-    found: list[tuple[str, click.Command]] = []
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        found.append((f"{before}{name}", command))
-        if isinstance(command, click.Group):
-            found += commands(command, f"{before}{name} ")
-    return found
 
 
 def test_the_version_and_the_help_of_everything_load_nothing_heavy() -> None:
@@ -53,7 +40,7 @@ def test_python_m_maskwise_is_the_same_command() -> None:
     assert (done.returncode, done.stdout) == (0, f"maskwise {__version__}\n")
 
 
-@pytest.mark.parametrize("name", [name for name, _ in commands()])
+@pytest.mark.parametrize("name", [name for name, _ in every_command()])
 def test_every_command_shows_an_example_and_fits_a_terminal(name: str) -> None:
     result = CliRunner().invoke(main, [*name.split(), "--help"], terminal_width=100)
     assert result.exit_code == 0
