@@ -13,6 +13,7 @@ from cli_harness import GREEN, RED, Run, make_recognizer, photo
 
 from maskwise import Recognizer
 from maskwise.cli.options import Tools
+from maskwise.errors import StorageError
 from maskwise.gallery import Gallery, open_gallery
 
 TYPES = 6
@@ -165,15 +166,12 @@ def test_an_interrupt_keeps_who_was_finished(run: Run, people: Path) -> None:
     assert "2 enrolled, 2 already" in again.out
 
 
-def test_a_full_disk_ends_the_run_and_keeps_who_was_finished(
-    run: Run, people: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from maskwise.errors import StorageError
-
+def test_a_full_disk_ends_the_run_and_keeps_who_was_finished(run: Run, people: Path) -> None:
     error = StorageError("g.db: the disk is full; free some space")
     answer = run("enrol", "people", "--gallery", "g.db", tools=after(1, error))
     assert answer.status == 2
     assert "maskwise: error: g.db: the disk is full; free some space" in answer.err
+    assert "1 of 3 people were finished and are kept in g.db" in answer.err
     assert names() == ["Goldie"]
 
 

@@ -12,6 +12,7 @@ from maskwise.cli.inputs import Person, find_people, find_photos
 from maskwise.cli.options import Tools, gallery_option, json_option, open_gallery, pass_tools
 from maskwise.cli.output import Progress, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
+from maskwise.errors import StorageError
 
 if TYPE_CHECKING:
     from maskwise.answers import EnrolReport
@@ -51,6 +52,13 @@ class Summary:
             "problems": self.problems,
             "interrupted": interrupted,
         }
+
+    def kept(self, people: int, gallery: str) -> str:
+        """What a run that ended early leaves behind."""
+        return (
+            f"{self.people} of {people} people were finished and are kept in {gallery}; run the "
+            "same command again to go on"
+        )
 
     def text(self, gallery: str) -> str:
         """For people, in three lines."""
@@ -131,10 +139,10 @@ def command(
             enrol_people(recognizer, people, summary, strict=strict)
         except KeyboardInterrupt:
             interrupted = True
-            remark(
-                f"interrupted: {summary.people} of {len(people)} people were finished and are "
-                f"kept in {store.where}; run the same command again to go on"
-            )
+            remark(f"interrupted: {summary.kept(len(people), store.where)}")
+        except StorageError:
+            remark(summary.kept(len(people), store.where))
+            raise
         if as_json:
             print_json(summary.as_json(store.where, interrupted))
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,7 +119,8 @@ def command(
         with Progress("drawing masks", len(photos)) as progress:
             for photo in photos:
                 try:
-                    written += mask_photo(recognizer, photo, output, style)
+                    for _ in mask_photo(recognizer, photo, output, style):
+                        written += 1
                 except (ImageError, InputError, OutputError) as error:
                     problems.append(str(error))
                     progress.remark(f"skipped {error}")
@@ -131,12 +133,9 @@ def command(
 
 
 def mask_photo(
-    recognizer: Recognizer,
-    photo: Photo,
-    output: OutputFolder,
-    style: Style,
-) -> int:
-    """Write one picture a kind; how many.
+    recognizer: Recognizer, photo: Photo, output: OutputFolder, style: Style
+) -> Iterator[Path]:
+    """Write one picture a kind, and yield its path when it is there.
 
     Raises ImageError when the photo cannot be read or shows no face, and OutputError.
     """
@@ -152,7 +151,7 @@ def mask_photo(
     for kind, target in targets.items():
         specs = [style.spec(kind, photo.relative, index) for index in range(len(points))]
         write_picture(target, wear_on_image(picture, points, specs))
-    return len(targets)
+        yield target
 
 
 def _kinds(wanted: str, color: str | None) -> tuple[str, ...]:
