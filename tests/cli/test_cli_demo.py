@@ -47,6 +47,7 @@ def probes(people: Path) -> Path:
         ("Stranger/Ruby.jpg", "Ruby", None),
         ("Stranger_1.jpg", None, None),
         ("Gas_bare.jpg", "Gas", False),
+        ("Ruby_bare_surgical.jpg", "Ruby", True),
     ],
 )
 def test_what_a_path_says(path: str, subject: str | None, masked: bool | None) -> None:

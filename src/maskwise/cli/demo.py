@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from maskwise.types import Decision
 
 _ROWS_SHOWN: Final = 100
-_TALLY_COLUMNS: Final = ("probes of people", "probes", *VERDICTS, "rank 1")
+_TALLY_COLUMNS: Final = ("group", "probes", *VERDICTS, "rank 1")
 
 
 @dataclass(slots=True)

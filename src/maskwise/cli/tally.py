@@ -31,8 +31,8 @@ class Truth:
     def of(cls, relative: Path, people: Collection[str]) -> Truth:
         """Read ``relative``: a folder named after somebody enrolled, or a file name so begun.
 
-        ``Ada/2.jpg``, ``Ada_2.jpg`` and ``Ada_bare.jpg`` show Ada. A part "bare", or "masked"
-        or a mask's type, says what is worn.
+        ``Ada/2.jpg``, ``Ada_2.jpg`` and ``Ada_bare.jpg`` show Ada. The last part "bare", or
+        "masked" or a mask's type, says what is worn.
         """
         for part in relative.parts[:-1]:
             if part in people:
@@ -46,10 +46,13 @@ class Truth:
 def _worn(text: str) -> bool | None:
     from maskwise.masks import types
 
-    words = set(re.split(r"[\W_]+", text.lower()))
-    if words & _BARE:
-        return False
-    return True if words & {*_MASKED, *types()} else None
+    # The last word counts: a mask drawn on Ada_bare.jpg gives Ada_bare_surgical.jpg.
+    for word in reversed(re.split(r"[\W_]+", text.lower())):
+        if word in _BARE:
+            return False
+        if word in _MASKED or word in types():
+            return True
+    return None
 
 
 @dataclass(slots=True)
