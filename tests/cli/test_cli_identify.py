@@ -96,7 +96,7 @@ def test_the_table_names_and_explains(run: Run) -> None:
     ruby, teal = (line for line in answer.out.splitlines() if "in/" in line)
     assert "Ruby" in ruby
     assert "no mask" in ruby
-    assert "nobody enrolled" in teal
+    assert "nobody (nearest Olive)" in teal
     assert "1 % (FPIR) pass against these 3 people" in answer.out.replace("\n", " ")
     assert "Thresholds calibrated on fakes." in answer.out
 

@@ -73,3 +73,18 @@ def test_the_bar_is_on_stderr_alone(
     assert out == '{"result": 1}\n'
     assert "working" in err
     assert "maskwise: above \\xff " + "x" * 200 in err
+
+
+def test_on_a_narrow_terminal_the_first_column_keeps_its_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "dumb")
+    print_table(("image", "who"), [("folder/" * 9 + "ada.jpg", "Ada"), ("b.jpg", "Bob")])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    (ada,) = (line for line in lines if "Ada" in line)
+    assert ada.startswith("...")
+    assert "folder/ada.jpg" in ada
+    assert any(line.startswith("b.jpg") for line in lines)

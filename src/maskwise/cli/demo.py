@@ -14,7 +14,7 @@ import click
 from maskwise.cli.demo_page import Shown, page
 from maskwise.cli.enrol import Summary, enrol_people
 from maskwise.cli.files import OutputFolder, write_file, write_picture
-from maskwise.cli.identify import COLUMNS, Looked, look, meaning, table_row
+from maskwise.cli.identify import COLUMNS, NUMBERS, Looked, look, meaning, table_row
 from maskwise.cli.inputs import Person, Photo, find_people, find_photos
 from maskwise.cli.options import Tools, pass_tools
 from maskwise.cli.output import Progress, print_table, remark
@@ -259,7 +259,7 @@ def _contact_sheet(
 def _print_rows(run: Run, fpir: float, people: int) -> None:
     if not run.rows:
         return
-    print_table(COLUMNS, run.rows[:_ROWS_SHOWN], right=("score", "threshold"))
+    print_table(COLUMNS, run.rows[:_ROWS_SHOWN], right=NUMBERS)
     if len(run.rows) > _ROWS_SHOWN:
         click.echo(f"... and {len(run.rows) - _ROWS_SHOWN} faces more")
     click.echo(meaning(run.decisions, fpir, people))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from maskwise.answers import Identification
     from maskwise.pipeline import Recognizer
-    from maskwise.types import Decision, Image, Wear
+    from maskwise.types import Decision, Image
 
 
 NO_FACE_REMEDY = "use a photo that shows the face larger and sharper"
@@ -138,7 +138,7 @@ def command(
         except KeyboardInterrupt:
             interrupted = True
         if rows:
-            print_table(COLUMNS, rows, right=("score", "threshold"))
+            print_table(COLUMNS, rows, right=NUMBERS)
             click.echo(meaning(decisions, recognizer.target_fpir, size))
         if interrupted:
             remark("interrupted: what is printed above is complete; the rest was not looked at")
@@ -168,7 +168,8 @@ def draw_results(output: OutputFolder, looked: Looked) -> Path:
     return target
 
 
-COLUMNS = ("image", "who", "score", "threshold", "mask", "nearest")
+COLUMNS = ("image", "who", "score", "needs", "mask")
+NUMBERS = ("score", "needs")
 
 
 def table_row(shown: str, result: Identification) -> list[str | Text]:
@@ -180,10 +181,11 @@ def table_row(shown: str, result: Identification) -> list[str | Text]:
     who: str | Text
     if decision.outcome == "match" and best is not None:
         who = Text(printable(best.subject), style="bold blue")
-    elif decision.outcome == "no_match":
-        who = Text("nobody enrolled", style="yellow")
     else:
-        who = Text("could not tell", style="magenta")
+        words = "nobody" if decision.outcome == "no_match" else "could not tell"
+        who = Text(words, style="yellow")
+        if best is not None:
+            who.append(f" (nearest {printable(best.subject)})", style="dim")
     point = decision.operating_point
     return [
         shown,
@@ -191,7 +193,6 @@ def table_row(shown: str, result: Identification) -> list[str | Text]:
         "" if decision.score is None else f"{decision.score:.3f}",
         "" if point is None else f"{point.threshold:.3f}",
         mask_words(result.face.mask),
-        "" if best is None else f"{best.subject} ({_wear_words(best.wear)})",
     ]
 
 
@@ -200,15 +201,9 @@ def meaning(decisions: Iterable[Decision], fpir: float, people: int) -> str:
     told = list(decisions)
     points = [d.operating_point for d in told if d.operating_point is not None]
     lines = [
-        f"A face matches when its score reaches the threshold: of strangers, about "
+        f"A face matches when its score reaches what it needs; of strangers, about "
         f"{fpir * 100:g} % (FPIR) pass against these {people} people."
     ]
     lines += dict.fromkeys(f"Thresholds calibrated on {p.calibrated_on}." for p in points)
     lines += dict.fromkeys(f"Note: {reason}." for d in told for reason in d.reasons)
     return "\n".join(printable(line) for line in lines)
-
-
-def _wear_words(wear: Wear) -> str:
-    """What the template that won wears."""
-    words = {"none": "bare", "virtual": "drawn mask", "real": "masked", "unknown": "not known"}
-    return f"drawn {wear.spec.type}" if wear.spec is not None else words[wear.kind]

@@ -7,13 +7,15 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.text import Text
+
+_LEAST_FIRST_COLUMN: Final = 24
 
 
 def printable(text: str) -> str:
@@ -62,7 +64,10 @@ def print_json(value: Any) -> None:
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[str] = ()
 ) -> None:
-    """A table on stdout; columns named in ``right`` are aligned to the right."""
+    """A table on stdout; columns named in ``right`` are aligned to the right.
+
+    On a terminal the first column loses its beginning where all do not fit side by side.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -70,12 +75,20 @@ def print_table(
 
     # Cut nothing short when the output goes to a file or a pipe.
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    cells = [[Text(printable(c)) if isinstance(c, str) else c for c in row] for row in rows]
+    others = [
+        max([len(name), *(row[k].cell_len for row in cells)]) for k, name in enumerate(columns)
+    ]
+    room = max(_LEAST_FIRST_COLUMN, console.width - sum(others[1:]) - 3 * len(columns))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in row))
+    for first, *rest in cells:
+        table.add_row(
+            first if first.cell_len <= room else Text("..." + first.plain[3 - room :]), *rest
+        )
     console.print(table)
+    console.print()
 
 
 class Progress:
