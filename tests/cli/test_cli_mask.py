@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli_harness import GREEN, Run, photo
+from cli_harness import GREEN, Run, make_recognizer, photo
 from PIL import Image as PillowImage
 
+from maskwise import Recognizer
+from maskwise.cli.options import Tools
 from maskwise.masks import types
+from maskwise.types import Image, Landmarks
 
 
 def files(folder: str = "out") -> list[str]:
@@ -119,3 +122,36 @@ def test_types_that_are_none(run: Run, home: Path, wanted: str) -> None:
 def test_the_help_names_every_type(run: Run) -> None:
     text = run("mask", "--help").out
     assert all(name in text for name in types())
+
+
+def no_face_second(**arguments: Any) -> Recognizer:
+    """The smaller face's points are all in one place: no face has such."""
+    made = make_recognizer(**arguments)
+    predict = made.predictor.predict
+
+    def second_collapses(image: Image, found: Any) -> list[Landmarks]:
+        points = predict(image, found)
+        flat = [Landmarks("dlib5", np.full((5, 2), 9, np.float32)) for _ in points[1:]]
+        return [*points[:1], *flat]
+
+    made.predictor.predict = second_collapses  # type: ignore[method-assign]
+    return made
+
+
+def test_what_is_hardly_a_face_does_not_cost_the_others_their_masks(run: Run, home: Path) -> None:
+    a = photo("in/a.png", more=[(GREEN, 300, 40, 80)])
+    answer = run("mask", "in", "--out", "out", tools=Tools(no_face_second))
+    assert answer.status == 0
+    where = changed("out/a_surgical.jpg", a)
+    assert where[100:160, 90:210].mean() > 0.2
+    assert not where[:, 290:].any()
+
+
+def test_points_that_no_face_has_are_skipped_by_name(run: Run, home: Path) -> None:
+    photo("people/Ruby/1.png")
+    photo("in/a.png", more=[(GREEN, 300, 40, 80)])
+    photo("in/b.png")
+    run("enrol", "people", "--gallery", "g.db")
+    answer = run("identify", "in", "--gallery", "g.db", "--json", tools=Tools(no_face_second))
+    assert "internal error" not in answer.err
+    assert {line["image"] for line in answer.lines} == {"in/a.png", "in/b.png"}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
-from maskwise.cli.output import Progress, print_json, print_table, printable, remark
+from maskwise.cli.output import Progress, naming, print_json, print_table, printable, remark
 
 
 @pytest.mark.parametrize(
@@ -80,11 +81,16 @@ def test_on_a_narrow_terminal_the_first_column_keeps_its_end(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("TERM", "xterm")
     print_table(("image", "who"), [("folder/" * 9 + "ada.jpg", "Ada"), ("b.jpg", "Bob")])
-    lines = capsys.readouterr().out.splitlines()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
     assert max(map(len, lines)) <= 60
     (ada,) = (line for line in lines if "Ada" in line)
     assert ada.startswith("...")
     assert "folder/ada.jpg" in ada
     assert any(line.startswith("b.jpg") for line in lines)
+
+
+def test_a_reason_names_its_file_once() -> None:
+    assert naming("in/caf\udce9.png", "in/caf\\xe9.png: empty") == "in/caf\\xe9.png: empty"
+    assert naming("a.png", "no face") == "a.png: no face"

@@ -10,7 +10,7 @@ import click
 
 from maskwise.cli.inputs import Person, find_people, find_photos
 from maskwise.cli.options import Tools, gallery_option, json_option, open_gallery, pass_tools
-from maskwise.cli.output import Progress, print_json, printable, remark
+from maskwise.cli.output import Progress, naming, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import StorageError
 
@@ -163,8 +163,9 @@ def enrol_people(
             summary.add(report)
             for photo in report.photos:
                 if photo.status not in ("enrolled", "already"):
-                    summary.problems.append(printable(photo.note or photo.source))
-                    progress.remark(f"skipped {photo.note or photo.source}")
+                    problem = naming(photo.source, photo.note or photo.status)
+                    summary.problems.append(printable(problem))
+                    progress.remark(f"skipped {problem}")
                 elif photo.note:
-                    progress.remark(f"{photo.source}: {photo.note}")
+                    progress.remark(naming(photo.source, photo.note))
             progress.advance(len(person.photos))

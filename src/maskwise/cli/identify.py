@@ -20,10 +20,10 @@ from maskwise.cli.options import (
     require_people,
     share_option,
 )
-from maskwise.cli.output import Progress, print_json, print_table, printable, remark
+from maskwise.cli.output import Progress, naming, print_json, print_table, printable, remark
 from maskwise.cli.results import identification_json, mask_words, no_face_json
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
-from maskwise.errors import ImageError, OutputError
+from maskwise.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -148,12 +148,13 @@ def command(
 def look(recognizer: Recognizer, photos: Sequence[Photo], *, top: int) -> Iterator[Looked]:
     """Identify the faces of one picture after the other."""
     for photo in photos:
+        picture: Image | None = None
         try:
             picture = recognizer.load(photo.path)
-        except ImageError as error:
-            yield Looked(photo, None, (), str(error))
+            results = recognizer.identify(picture, top=top)
+        except InputError as error:
+            yield Looked(photo, picture, (), naming(photo.shown, str(error)))
             continue
-        results = recognizer.identify(picture, top=top)
         problem = None if results else f"{photo.shown}: no face found; {NO_FACE_REMEDY}"
         yield Looked(photo, picture, results, problem)
 

@@ -22,7 +22,7 @@ from maskwise.errors import ConfigurationError, ImageError, InputError, OutputEr
 
 if TYPE_CHECKING:
     from maskwise.pipeline import Recognizer
-    from maskwise.types import MaskSpec
+    from maskwise.types import Image, Landmarks, MaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def command(
                 try:
                     for _ in mask_photo(recognizer, photo, output, style):
                         written += 1
-                except (ImageError, InputError, OutputError) as error:
+                except (InputError, OutputError) as error:
                     problems.append(str(error))
                     progress.remark(f"skipped {error}")
                 progress.advance()
@@ -145,13 +145,25 @@ def mask_photo(
     stem = photo.relative.stem
     targets = {k: output.name(photo.relative.with_name(f"{stem}_{k}.jpg")) for k in style.kinds}
     picture = recognizer.load(photo.path)
-    points = [d.landmarks for d in recognizer.detect(picture) if d.landmarks is not None]
+    found = [d.landmarks for d in recognizer.detect(picture) if d.landmarks is not None]
+    # What cannot wear a mask is no face: let it not cost the others theirs.
+    points = [p for p in found if _fits(picture, p)]
     if not points:
         raise ImageError(f"{photo.shown}: no face found; {NO_FACE_REMEDY}")
     for kind, target in targets.items():
         specs = [style.spec(kind, photo.relative, index) for index in range(len(points))]
         write_picture(target, wear_on_image(picture, points, specs))
         yield target
+
+
+def _fits(picture: Image, points: Landmarks) -> bool:
+    from maskwise.masks import spec_for, types, wear_on_image
+
+    try:
+        wear_on_image(picture, [points], [spec_for(types()[0])])
+    except InputError:
+        return False
+    return True
 
 
 def _kinds(wanted: str, color: str | None) -> tuple[str, ...]:

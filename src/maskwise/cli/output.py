@@ -47,6 +47,12 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def naming(source: str, reason: str) -> str:
+    """``reason`` with the name of what it is about before it, unless it begins so."""
+    name = printable(source)
+    return reason if reason.startswith(f"{name}:") else f"{name}: {reason}"
+
+
 def remark(message: str) -> None:
     """One line for people, on stderr."""
     click.echo(f"maskwise: {printable(message)}", err=True)
