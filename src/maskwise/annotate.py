@@ -226,7 +226,8 @@ def _places(
         w, h = _plate_size(draw, label.lines, text_px)
         gap = max(2, text_px // 5)
         left = min(max(box[0], 0), max(width - w, 0))
-        tops = (box[3] + gap, box[1] - gap - h)
+        # Above: below is the chin, and the mask.
+        tops = (box[1] - gap - h, box[3] + gap)
         others = [other for other in boxes if other is not box]
         for top in tops:
             place = (left, top, left + w, top + h)

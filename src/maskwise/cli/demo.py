@@ -110,7 +110,7 @@ def command(
             summary = Summary()
             enrol_people(recognizer, enrolled, summary)
             run.problems += summary.problems
-            click.echo(summary.text(store.where))
+            click.echo(f"{summary.text(store.where)}\n")
             photos = _unknown_photos(store, photos)
             _identify(recognizer, photos, output, run)
             sheet = _contact_sheet(recognizer, enrolled, output)
@@ -202,7 +202,7 @@ def _identify(
                 run.problems.append(looked.problem)
                 progress.remark(f"skipped {looked.problem}")
             for result in looked.results:
-                run.rows.append(table_row(looked.photo.shown, result))
+                run.rows.append(table_row(looked.photo.relative.as_posix(), result))
                 run.outcomes[OUTCOME_WORDS[result.decision.outcome]] += 1
                 run.decisions.append(result.decision)
             if looked.picture is None:
@@ -276,6 +276,7 @@ def _finish(run: Run, sheet: Path | None, output: OutputFolder, people: int) -> 
             "Right: the right person was named, or a stranger was taken for nobody. Wrong: "
             "somebody else was named. Rank 1: the right person was nearest, accepted or not."
         ]
+        click.echo()
         print_table(*table, right=_TALLY_COLUMNS[1:])
     for sentence in sentences:
         click.echo(sentence)
