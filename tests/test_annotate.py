@@ -109,7 +109,7 @@ def test_text_is_legible_at_any_size(side: int) -> None:
     out = draw_labels(plain(side, side), [label(box)]).pixels
     assert min(out.shape[:2]) >= 480
     plate = has(out, COLOURS["match"])
-    plate[round(0.38 * out.shape[0]) :] = False
+    plate[round(0.395 * out.shape[0]) :] = False
     left, top, right, bottom = rectangle(plate)
     # Two lines on the plate; seen at 480 px, each is some 18 px high.
     assert (bottom - top) / out.shape[0] * 480 > 40
