@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image as PillowImage
 
+from maskwise import image
 from maskwise.testing.pictures import drawn_face, face_detection
-from maskwise.types import U8, Detection, Image
+from maskwise.types import Detection, Image
 
 ROOT = Path(__file__).resolve().parents[1]
 CONVERTERS = ROOT / "training" / "convert_dlib"
@@ -39,7 +39,7 @@ def lfw_photos(data_folder: Path) -> list[Image]:
     files = sorted((data_folder / "lfw-dev").glob("*/*_0001.jpg"))
     if len(files) < 50:
         pytest.skip("needs lfw-dev in MASKWISE_DATA")
-    return [read(path) for path in files[:: len(files) // 50][:50]]
+    return [image.load(path) for path in files[:: len(files) // 50][:50]]
 
 
 @pytest.fixture(scope="session")
@@ -93,10 +93,3 @@ def faces() -> list[tuple[Image, list[Detection]]]:
         boxes = [box, *(box + moves), box + np.float32(0.75 * side)]
         made.append((drawn_face(seed, size, side), [Detection(b, 1.0) for b in boxes]))
     return made
-
-
-def read(path: Path) -> Image:
-    """A photo as RGB, by Pillow alone."""
-    with PillowImage.open(path) as picture:
-        pixels: U8 = np.array(picture.convert("RGB"))
-    return Image(pixels, path.name)

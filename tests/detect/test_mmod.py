@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import read
-from maskwise import detect
+from maskwise import detect, image
 from maskwise.detect import mmod, tiled_pyramid
 from maskwise.detect.mmod import Mmod
 from maskwise.errors import ConfigurationError, InputError
@@ -92,7 +91,7 @@ class TestAgreementWithDlib:
             assert_agree(Image(pixels), 0, dlibs)
 
     def test_on_the_sample_people(self, sample_photos: list[Path], dlibs: Judge) -> None:
-        assert sum(assert_agree(read(path), 0, dlibs) for path in sample_photos[::4]) > 0
+        assert sum(assert_agree(image.load(path), 0, dlibs) for path in sample_photos[::4]) > 0
 
     @pytest.mark.data
     def test_on_photos(self, lfw_photos: list[Image], dlibs: Judge) -> None:
