@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_harness import GOLD, GREEN, RED, Answer, Run, make_recognizer, photo
 from click.testing import CliRunner, Result
 
 from maskwise.cli import main
 from maskwise.cli.options import Tools
+from maskwise.testing.command_line import GOLD, GREEN, RED, Answer, Run, make_recognizer, photo
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from cli_harness import GOLD, RED, TEAL, Run, make_recognizer, photo
 
 from maskwise import Recognizer
 from maskwise.cli.options import Tools
 from maskwise.cli.tally import Truth
 from maskwise.gallery import open_gallery
+from maskwise.testing.command_line import GOLD, RED, TEAL, Run, make_recognizer, photo
 
 D = ("demo", "--people", "people", "--probes", "probes", "--out", "out")
 

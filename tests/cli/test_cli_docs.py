@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_harness import every_command
+
+from maskwise.cli import main
+from maskwise.testing.command_line import every_command
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 
@@ -26,10 +28,12 @@ def options(command: click.Command) -> set[str]:
 
 
 def test_every_command_has_a_section_and_every_section_a_command() -> None:
-    assert set(sections()) == {"maskwise", *(f"maskwise {name}" for name, _ in every_command())}
+    assert set(sections()) == {"maskwise", *(f"maskwise {name}" for name, _ in every_command(main))}
 
 
-@pytest.mark.parametrize(("name", "command"), every_command(), ids=[n for n, _ in every_command()])
+@pytest.mark.parametrize(
+    ("name", "command"), every_command(main), ids=[n for n, _ in every_command(main)]
+)
 def test_a_section_names_every_option_and_no_other(name: str, command: click.Command) -> None:
     text = sections()[f"maskwise {name}"]
     told = set(re.findall(r"`(--[a-z-]+)", text)) - {"--help"}
@@ -39,7 +43,9 @@ def test_a_section_names_every_option_and_no_other(name: str, command: click.Com
     assert told == own
 
 
-@pytest.mark.parametrize(("name", "command"), every_command(), ids=[n for n, _ in every_command()])
+@pytest.mark.parametrize(
+    ("name", "command"), every_command(main), ids=[n for n, _ in every_command(main)]
+)
 def test_every_option_has_help(name: str, command: click.Command) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import GREEN, RED, Run, make_recognizer, photo
 
 from maskwise import Recognizer
 from maskwise.cli.options import Tools
 from maskwise.errors import StorageError
 from maskwise.gallery import Gallery, open_gallery
+from maskwise.testing.command_line import GREEN, RED, Run, make_recognizer, photo
 
 TYPES = 6
 

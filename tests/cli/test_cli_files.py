@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli_harness import photo
 from PIL import Image as PillowImage
 
 from maskwise.cli.files import PAGE_MARK, OutputFolder, write_file, write_picture
 from maskwise.errors import ConfigurationError, OutputError
+from maskwise.testing.command_line import photo
 from maskwise.types import Image
 
 GREY = Image(np.full((8, 8, 3), 128, np.uint8))

@@ -6,7 +6,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from cli_harness import Run
+
+from maskwise.testing.command_line import Run
 
 G = ("--gallery", "g.db")
 

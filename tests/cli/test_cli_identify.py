@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import GREEN, RED, TEAL, Run, make_recognizer, photo
 
 from maskwise import Recognizer
 from maskwise.cli.options import Tools
 from maskwise.errors import OutputError
+from maskwise.testing.command_line import GREEN, RED, TEAL, Run, make_recognizer, photo
 
 G = ("--gallery", "g.db")
 

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from cli_harness import photo
 
 from maskwise.cli.inputs import find_people, find_photos, person_of
+from maskwise.testing.command_line import photo
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import Run, every_command, photo
 from click.testing import CliRunner
 
 from maskwise import __version__
 from maskwise.cli import main
 from maskwise.cli.options import Tools
 from maskwise.errors import ConfigurationError, ModelError
+from maskwise.testing.command_line import Run, every_command, photo
 
 
 def test_the_version_and_the_help_of_everything_load_nothing_heavy() -> None:
@@ -40,7 +40,7 @@ def test_python_m_maskwise_is_the_same_command() -> None:
     assert (done.returncode, done.stdout) == (0, f"maskwise {__version__}\n")
 
 
-@pytest.mark.parametrize("name", [name for name, _ in every_command()])
+@pytest.mark.parametrize("name", [name for name, _ in every_command(main)])
 def test_every_command_shows_an_example_and_fits_a_terminal(name: str) -> None:
     result = CliRunner().invoke(main, [*name.split(), "--help"], terminal_width=100)
     assert result.exit_code == 0

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli_harness import GREEN, Run, make_recognizer, photo
 from PIL import Image as PillowImage
 
 from maskwise import Recognizer
 from maskwise.cli.options import Tools
 from maskwise.masks import types
+from maskwise.testing.command_line import GREEN, Run, make_recognizer, photo
 from maskwise.types import Image, Landmarks
 
 

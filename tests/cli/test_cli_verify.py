@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_harness import GREEN, RED, TEAL, Run, photo
+
+from maskwise.testing.command_line import GREEN, RED, TEAL, Run, photo
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A command line whose models are fakes: pictures of coloured squares, told apart by colour."""
+"""For tests of commands: a Recognizer of fakes, photos that it tells apart by colour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import click
 from PIL import Image as PillowImage
 
 from maskwise import Recognizer
-from maskwise.cli import main
 from maskwise.decide import OperatingCurve, OperatingPoints
 from maskwise.testing.fakes import (
     FakeDetector,
@@ -51,7 +50,7 @@ class Answer:
 
     @property
     def lines(self) -> list[Any]:
-        """stdout as JSON lines."""
+        """What was printed, read as JSON lines."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
@@ -75,7 +74,7 @@ def photo(
     return path
 
 
-def every_command(group: click.Group = main, before: str = "") -> list[tuple[str, click.Command]]:
+def every_command(group: click.Group, before: str = "") -> list[tuple[str, click.Command]]:
     """All commands with their names, those of groups among them."""
     context = click.Context(group)
     found: list[tuple[str, click.Command]] = []
