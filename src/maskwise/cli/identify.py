@@ -21,7 +21,7 @@ from maskwise.cli.options import (
     share_option,
 )
 from maskwise.cli.output import Progress, naming, print_json, print_table, printable, remark
-from maskwise.cli.results import identification_json, mask_words, no_face_json
+from maskwise.cli.results import identification_json, no_face_json
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import InputError, OutputError
 
@@ -176,6 +176,8 @@ NUMBERS = ("score", "needs")
 def table_row(shown: str, result: Identification) -> list[str | Text]:
     """One face, for the table with ``COLUMNS``."""
     from rich.text import Text
+
+    from maskwise.annotate import mask_words
 
     decision = result.decision
     best = result.candidates[0] if result.candidates else None

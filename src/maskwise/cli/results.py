@@ -88,13 +88,6 @@ def verification_json(decision: Decision) -> dict[str, Any]:
     }
 
 
-def mask_words(state: MaskState) -> str:
-    """``no mask``, ``mask`` or ``surgical mask``."""
-    if not state.worn:
-        return "no mask"
-    return f"{state.type} mask" if state.type else "mask"
-
-
 def _decision_json(decision: Decision, candidates: tuple[Candidate, ...]) -> dict[str, Any]:
     point = decision.operating_point
     matched = decision.outcome == "match" and candidates

@@ -8,7 +8,7 @@ import click
 
 from maskwise.cli.options import Tools, json_option, pass_tools, share_option
 from maskwise.cli.output import print_json, printable
-from maskwise.cli.results import face_json, mask_json, mask_words, verification_json
+from maskwise.cli.results import face_json, mask_json, verification_json
 from maskwise.cli.status import NO_MATCH, OK, UNSURE
 from maskwise.errors import ImageError
 
@@ -98,6 +98,8 @@ def _side_json(shown: str, face: Face | None) -> dict[str, Any]:
 
 
 def _text(a: str, b: str, result: Verification) -> str:
+    from maskwise.annotate import mask_words
+
     decision = result.decision
     lines = [_ANSWER[decision.outcome]]
     point = decision.operating_point
