@@ -48,10 +48,11 @@ def probes(people: Path) -> Path:
         ("Stranger_1.jpg", None, None),
         ("Gas_bare.jpg", "Gas", False),
         ("Ruby_bare_surgical.jpg", "Ruby", True),
+        ("Zoe\u0308_bare.jpg", "Zo\u00eb", False),
     ],
 )
 def test_what_a_path_says(path: str, subject: str | None, masked: bool | None) -> None:
-    assert Truth.of(Path(path), {"Ruby", "Ruby Ann", "Gas"}) == Truth(subject, masked)
+    assert Truth.of(Path(path), {"Ruby", "Ruby Ann", "Gas", "Zo\u00eb"}) == Truth(subject, masked)
 
 
 def table(text: str) -> dict[str, list[str]]:
@@ -173,6 +174,16 @@ def test_what_is_skipped_is_named(run: Run) -> None:
     assert "1 unreadable" in answer.out
     # No face: counted, not dropped.
     assert table(answer.out)["enrolled, wear unknown"] == ["1", "0", "0", "0", "1", "0"]
+
+
+@pytest.mark.usefixtures("probes")
+def test_who_could_not_be_enrolled_is_no_stranger(run: Run) -> None:
+    photo("people/Ruby/1.png", (0, 0, 0))
+    photo("people/Ruby/2.png", (0, 0, 0))
+    Path("probes/again.png").unlink()
+    rows = table(run(*D).out)
+    assert rows["enrolled, bare"] == ["2", "0", "1", "1", "0", "0"]
+    assert rows["strangers, bare"][0] == "1"
 
 
 @pytest.mark.usefixtures("probes")

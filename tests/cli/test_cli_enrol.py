@@ -212,3 +212,19 @@ def test_galleries_are_closed(run: Run, people: Path, monkeypatch: pytest.Monkey
     run("enrol", "people", "--gallery", "g.db", tools=Tools(recognizer))
     with pytest.raises(OSError, match="closed"):
         seen[0].size()
+
+
+def test_a_name_that_is_too_long_costs_nobody_else(run: Run, people: Path) -> None:
+    photo(people / ("x" * 220) / "1.png", GREEN)
+    answer = run("enrol", "people", "--gallery", "g.db", "--json")
+    assert answer.status == 1
+    assert "at most 200 characters" in answer.err
+    assert answer.lines[0]["people"] == {"enrolled": 3, "skipped": 1}
+    assert names() == ["Goldie", "Olive", "Ruby"]
+
+
+def test_a_name_is_one_however_its_accents_are_stored(run: Run, home: Path) -> None:
+    photo("p/Zoe\u0308/1.png")
+    photo("p/Zo\u00eb_2.png", left=100)
+    run("enrol", "p", "--gallery", "g.db")
+    assert names() == ["Zo\u00eb"]

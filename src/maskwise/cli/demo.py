@@ -112,7 +112,7 @@ def command(
             run.problems += summary.problems
             click.echo(f"{summary.text(store.where)}\n")
             photos = _unknown_photos(store, photos)
-            _identify(recognizer, photos, output, run)
+            _identify(recognizer, photos, [person.name for person in enrolled], output, run)
             sheet = _contact_sheet(recognizer, enrolled, output)
         except KeyboardInterrupt:
             interrupted = True
@@ -190,10 +190,14 @@ def _sha256(path: Path) -> str:
 
 
 def _identify(
-    recognizer: Recognizer, photos: Sequence[Photo], output: OutputFolder, run: Run
+    recognizer: Recognizer,
+    photos: Sequence[Photo],
+    people: Sequence[str],
+    output: OutputFolder,
+    run: Run,
 ) -> None:
-    names = [person.subject for person in recognizer.gallery.people()]
-    truths = {photo.shown: Truth.of(photo.relative, names) for photo in photos}
+    # Of all who should be enrolled: one whose photos failed is no stranger.
+    truths = {photo.shown: Truth.of(photo.relative, people) for photo in photos}
     told = any(truth.subject is not None for truth in truths.values())
     with Progress("identifying", len(photos)) as progress:
         for looked in look(recognizer, photos, top=5):

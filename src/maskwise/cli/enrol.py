@@ -12,7 +12,7 @@ from maskwise.cli.inputs import Person, find_people, find_photos
 from maskwise.cli.options import Tools, gallery_option, json_option, open_gallery, pass_tools
 from maskwise.cli.output import Progress, naming, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
-from maskwise.errors import StorageError
+from maskwise.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     from maskwise.answers import EnrolReport
@@ -157,9 +157,17 @@ def enrol_people(
     total = sum(len(person.photos) for person in people)
     with Progress("enrolling", total) as progress:
         for person in people:
-            report = recognizer.enrol(
-                person.name, [photo.path for photo in person.photos], strict=strict
-            )
+            try:
+                report = recognizer.enrol(
+                    person.name, [photo.path for photo in person.photos], strict=strict
+                )
+            except InputError as error:  # a name that cannot be
+                summary.people += 1
+                summary.without_template += 1
+                summary.problems.append(printable(str(error)))
+                progress.remark(f"skipped {error}")
+                progress.advance(len(person.photos))
+                continue
             summary.add(report)
             for photo in report.photos:
                 if photo.status not in ("enrolled", "already"):

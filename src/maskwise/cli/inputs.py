@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,9 +119,15 @@ def person_of(relative: Path) -> str | None:
     None for a file that a camera named (``IMG_0001.jpg``), or that has a number for a name.
     """
     if len(relative.parts) > 1:
-        return printable(relative.parts[0]).strip() or None
-    stem = _NUMBER.sub("", relative.stem).strip()
-    return None if _CAMERA.fullmatch(relative.stem) else printable(stem)
+        return as_name(relative.parts[0]) or None
+    if _CAMERA.fullmatch(relative.stem):
+        return None
+    return as_name(_NUMBER.sub("", relative.stem)) or None
+
+
+def as_name(text: str) -> str:
+    """Part of a path as a person's name: printable, and one whichever way accents are stored."""
+    return unicodedata.normalize("NFC", printable(text)).strip()
 
 
 def _without_photos(folder: Path, found: Sequence[Photo]) -> list[str]:

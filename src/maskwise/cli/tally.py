@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from maskwise.cli.inputs import as_name
+
 if TYPE_CHECKING:
     from maskwise.answers import Identification
 
@@ -22,22 +24,22 @@ _MASKED: Final = {"mask", "masked", "random"}
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a probe's path says. subject: None for nobody enrolled. masked: None: not said."""
+    """What a probe's path says. subject: None for nobody of the people. masked: None: not said."""
 
     subject: str | None
     masked: bool | None
 
     @classmethod
     def of(cls, relative: Path, people: Collection[str]) -> Truth:
-        """Read ``relative``: a folder named after somebody enrolled, or a file name so begun.
+        """Read ``relative``: a folder named after one of ``people``, or a file name so begun.
 
         ``Ada/2.jpg``, ``Ada_2.jpg`` and ``Ada_bare.jpg`` show Ada. The last part "bare", or
         "masked" or a mask's type, says what is worn.
         """
-        for part in relative.parts[:-1]:
+        stem = as_name(relative.stem)
+        for part in map(as_name, relative.parts[:-1]):
             if part in people:
-                return cls(part, _worn(relative.stem))
-        stem = relative.stem
+                return cls(part, _worn(stem))
         begun = [name for name in people if re.match(re.escape(name) + r"(?![^\W_])", stem)]
         subject = max(begun, key=len, default=None)
         return cls(subject, _worn(stem if subject is None else stem[len(subject) :]))
