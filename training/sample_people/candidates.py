@@ -22,8 +22,9 @@ from maskwise.types import U8
 def likely(model: Model, picture: U8, score: float) -> float:
     """How good a face is: the detector's score, and the contrast of eyes and mouth."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    eyes = grey[115:145, 80:176]
-    return score + 0.02 * float(eyes.std())
+    eyes = grey[118:142, 80:176]
+    dark, bright = np.quantile(eyes, [0.03, 0.6])
+    return score + 0.5 * float(1 - dark / max(float(bright), 1))
 
 
 def main() -> None:
@@ -42,11 +43,15 @@ def main() -> None:
         face = stages.face(picture)
         if face is None or len(face.detections) != 1:
             continue
-        found.append((index, face.vector, likely(model, picture, face.detections[0].score), picture))
+        found.append(
+            (index, face.vector, likely(model, picture, face.detections[0].score), picture)
+        )
     vectors = np.stack([f[1] for f in found])
     goodness = np.array([f[2] for f in found])
     nearest = distances(vectors, real.vectors()).min(1)
-    print(f"{len(found)} of {arguments.count} found; nearest real: {np.quantile(nearest, [0, .1, .5])}")
+    print(
+        f"{len(found)} of {arguments.count} found; nearest real: {np.quantile(nearest, [0, 0.1, 0.5])}"
+    )
     apart = distances(vectors, vectors)
     print("pairs:", np.quantile(apart[np.triu_indices(len(found), 1)], [0.001, 0.01, 0.1, 0.5]))
     left = set(np.flatnonzero(nearest > 0.355))

@@ -8,7 +8,8 @@
    others for every masked probe; no stranger is accepted at the demo's FPIR.
 3. No picture is nearer to a real person of lfw-dev than strangers' photos are: the nearest
    similarity of each to the train people, and to all people, against that of real photos of the
-   calibrate and report people to the train people. (work/real.npz, by photos.py)
+   calibrate and report people to the train people; masked pictures against such photos wearing
+   masks of the same kinds. (work/real.npz, by photos.py)
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def identities(report: Report, stages: Stages, faces: dict[Path, Face]) -> None:
     low, high = threshold + MARGIN, threshold - MARGIN
     report.line(f"{len(mated)} mated pairs, min .. median .. max", spread(mated), mated.min() > low)
     report.line(f"{len(other)} non-mated pairs", spread(other), other.max() < high)
-    report.line("mated pairs are not copies (max < 0.997)", f"{mated.max():.4f}", mated.max() < 0.997)
+    report.line(
+        "mated pairs are not copies (max < 0.997)", f"{mated.max():.4f}", mated.max() < 0.997
+    )
 
     enrolled = [p for p in faces if p.parent.name != "probes"]
     subjects = np.array([owner(p) for p in enrolled])
@@ -84,7 +87,9 @@ def identities(report: Report, stages: Stages, faces: dict[Path, Face]) -> None:
         score = references @ vector if kind == "bare" else (worn @ vector).max(1)
         point = points.at_fmr("bare-bare" if kind == "bare" else "masked-masked", fmr).threshold
         if owner(path).startswith("stranger"):
-            strangers += int(score.max() >= point)
+            if score.max() >= point:
+                strangers += 1
+                print(f"  accepted as {subjects[score.argmax()]}: {path.name} {score.max():.4f}")
             continue
         mine = subjects == owner(path)
         known[kind] += 1
@@ -105,10 +110,13 @@ def identities(report: Report, stages: Stages, faces: dict[Path, Face]) -> None:
 def privacy(report: Report, faces: dict[Path, Face], path: Path) -> None:
     data = dict(np.load(path))
     train = data["folds"] == "train"
-    real = (data["vectors"][~train] @ data["vectors"][train].T).max(1)
+    strangers = {"bare": data["vectors"][~train], "masked": data["masked_strangers"]}
     for kind in ("bare", "masked"):
         chosen = [p for p in faces if bare(p) == (kind == "bare")]
         vectors = np.stack([faces[p].vector for p in chosen])
+        real = (strangers[kind] @ data["vectors"][train].T).max(1)
+        text = " ".join(f"{q:.3f}" for q in np.quantile(real, [0.05, 0.5, 0.95, 0.99]))
+        report.line(f"{len(real)} real strangers, {kind}, to train: 5 50 95 99 %", text)
         for against, rows in (("train", train), ("all", np.ones_like(train))):
             each = vectors @ data["vectors"][rows].T
             near = each.max(1)
@@ -116,12 +124,12 @@ def privacy(report: Report, faces: dict[Path, Face], path: Path) -> None:
             report.line(
                 f"{len(near)} {kind} pictures to {against} people ({int(rows.sum())} photos)",
                 spread(near),
-                bool(near.max() <= np.quantile(real, 0.95) and np.median(near) <= np.median(real) + 0.005),
+                bool(
+                    near.max() <= np.quantile(real, 0.95)
+                    and np.median(near) <= np.median(real) + 0.005
+                ),
             )
             report.line("  nearest", f"{chosen[worst].parent.name}/{chosen[worst].name}")
-    quantiles = np.quantile(real, [0.05, 0.5, 0.95, 0.99])
-    text = " ".join(f"{q:.3f}" for q in quantiles)
-    report.line(f"{len(real)} real strangers to train, 5 50 95 99 %", text)
 
 
 def main() -> None:
@@ -140,8 +148,13 @@ def main() -> None:
             wrong.append(path.name)
     size = sum(p.stat().st_size for p in paths)
     subjects = {owner(p) for p in paths}
-    report.line("pictures, identities (strangers included), size", f"{len(paths)}, {len(subjects)}, {size / 1000:.0f} kB")
-    report.line("pictures with exactly one face", f"{len(paths) - len(wrong)} {wrong or ''}", not wrong)
+    report.line(
+        "pictures, identities (strangers included), size",
+        f"{len(paths)}, {len(subjects)}, {size / 1000:.0f} kB",
+    )
+    report.line(
+        "pictures with exactly one face", f"{len(paths) - len(wrong)} {wrong or ''}", not wrong
+    )
     identities(report, stages, faces)
     privacy(report, faces, arguments.real)
     sys.exit(1 if report.failures else 0)

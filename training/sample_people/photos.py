@@ -16,13 +16,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from maskwise import align, encode, landmarks
-from maskwise.types import F64, U8, Detection, Image
+from maskwise import align, encode, landmarks, masks
+from maskwise.types import F64, U8, Chip, Detection, Image
 
 HERE = Path(__file__).parent
 WORK = HERE / "work"
 
 WIDTH, HEIGHT = 192, 224
+WORN = ("surgical", "kn95", "cloth", "n95", "gas")
 FIVE = np.array([[73, 104], [119, 104], [96, 131.5], [77, 155.5], [115, 155.5]], np.float64)
 """Where an aligned head has its right eye, left eye, nose tip and mouth corners (px)."""
 
@@ -65,14 +66,14 @@ def yaw(five: F64) -> float:
     return float((five[2] - five[:2].mean(0)) @ across / (across @ across))
 
 
-def chip_of(picture: U8, found: Found, predictor: Any, spec: Any) -> U8:
+def chip_of(picture: U8, found: Found, predictor: Any, spec: Any) -> Chip:
     """The encoder's chip; the box is made as square as dlib's boxes are."""
     x, y, w, h = found.box
     side, cx, cy = (w + h) / 2, x + w / 2, y + h * 0.54
     box = np.array([cx - side / 2, cy - side / 2, cx + side / 2, cy + side / 2], np.float32)
     image = Image(picture)
     points = predictor.predict(image, [Detection(box, found.score)])[0]
-    return align.align(image, points, spec).pixels
+    return align.align(image, points, spec)
 
 
 def main() -> None:
@@ -85,7 +86,7 @@ def main() -> None:
     detector = cv2.FaceDetectorYN.create(arguments.yunet, "", (250, 250), 0.6)
     encoder, predictor = encode.create(), landmarks.create()
     heads, names, fives, used = [], [], [], []
-    chips, vectors, owners, folds, paths = [], [], [], [], []
+    chips, vectors, owners, folds, paths, masked = [], [], [], [], [], []
     for person in sorted(p for p in arguments.lfw.iterdir() if p.is_dir()):
         part, kept = fold(person.name), 0
         for path in sorted(person.glob("*.jpg")):
@@ -93,7 +94,12 @@ def main() -> None:
             found = find(detector, picture)
             if found is None:
                 continue
-            chips.append(chip_of(picture, found, predictor, encoder.chip_spec))
+            chip = chip_of(picture, found, predictor, encoder.chip_spec)
+            chips.append(chip.pixels)
+            if part != "train" and path.name.endswith("_0001.jpg"):
+                # What nearness masks alone make: strangers' photos wearing the same masks.
+                spec = masks.random_spec(np.random.default_rng(len(masked)), WORN[len(masked) % 5])
+                masked.append(encoder.encode_batch(masks.wear_on_chips([chip], [spec])[0][0])[0])
             owners.append(person.name)
             folds.append(part)
             paths.append(path.name)
@@ -134,6 +140,7 @@ def main() -> None:
         people=np.array(owners),
         folds=np.array(folds),
         files=np.array(paths),
+        masked_strangers=np.stack(masked),
     )
     print(f"{len(heads)} aligned photos of {len(set(names))} people, {len(owners)} templates")
 

@@ -26,7 +26,14 @@ OUT_W, OUT_H = 256, 320
 FY, FX = np.mgrid[:H, :W].astype(np.float32)
 
 SKIN = np.array(
-    [[238, 204, 184], [226, 186, 160], [206, 160, 130], [176, 128, 98], [138, 94, 68], [104, 69, 51]],
+    [
+        [238, 204, 184],
+        [226, 186, 160],
+        [206, 160, 130],
+        [176, 128, 98],
+        [138, 94, 68],
+        [104, 69, 51],
+    ],
     np.float64,
 )
 """Skin colours from light to dark (sRGB) that a person's cheeks are brought to."""
@@ -105,6 +112,11 @@ class Model:
         return np.asarray(both, np.float32)
 
     @cached_property
+    def usual(self) -> F32:
+        """(224, 192, 3) float32: the colours of the mean head."""
+        return self.texture(np.zeros(EVEN, np.float32), np.zeros(ODD, np.float32))[..., :3]
+
+    @cached_property
     def sex(self) -> F64:
         """Unit axis in (even, shape) scores from men to women, by first names of the photos."""
         d = self.data
@@ -174,6 +186,21 @@ def expression(shot: Shot) -> F32:
     return out
 
 
+def calmed(texture: F32, usual: F32) -> F32:
+    """Most of each pixel's hue from the mean face: draws have casts of other photos' lamps."""
+
+    def hue(colour: F32) -> F32:
+        return np.asarray(colour / np.clip(colour.mean(2, keepdims=True), 12, None), np.float32)
+
+    luma = np.clip(texture[..., :3], 0, 255).mean(2, keepdims=True)
+    # Shadows lose their colour's strength, or dark eyes and nostrils glow.
+    fade = np.clip(luma / 70, 0.35, 1)
+    mixed = 1 + (0.78 * hue(usual) + 0.22 * hue(texture[..., :3]) - 1) * fade
+    inner = ellipse(96, 122, 57, 80, 3)[..., None]
+    colour = texture[..., :3] + inner * (luma * mixed - texture[..., :3])
+    return np.dstack([colour, texture[..., 3:]]).astype(np.float32)
+
+
 def toned(texture: F32, tone: float) -> F32:
     """Bring the cheeks to the skin colour ``tone`` by a gamma a channel: black and white stay."""
     now = (texture[..., :3] * CHEEKS[..., None]).sum((0, 1)) / CHEEKS.sum()
@@ -216,12 +243,14 @@ def cap_of_hair(
     streak = strands(rng, long=False)
     if person.long == 0:
         skin = (colour * padded(CHEEKS)[..., None]).sum((0, 1)) / padded(CHEEKS).sum()
-        ear = np.hypot((np.abs(x) - 57) / 8, (y - 126 - 0.12 * np.abs(x)) / 18)
+        ear = np.hypot((np.abs(x) - 58) / 8, (y - 126 - 0.12 * np.abs(x)) / 18)
         rim = 0.86 - 0.24 * np.exp(-(((ear - 0.45) / 0.3) ** 2))
         behind = sigmoid((1 - ear) * 8)
-        colour = over(colour, (skin * rim[..., None]).astype(np.float32), behind * (1 - alpha))
+        colour = over(
+            colour, (0.84 * skin * rim[..., None]).astype(np.float32), behind * (1 - alpha)
+        )
         alpha = np.maximum(alpha, behind)
-    wide, tall = np.abs(x) / (57.5 + volume), np.abs(y - 106) / (78 + 1.6 * volume)
+    wide, tall = np.abs(x) / (59.5 + volume), np.abs(y - 106) / (78 + 1.6 * volume)
     outer = np.power(wide**2.25 + tall**2.25, 1 / 2.25) - 1
     cover = sigmoid((-outer * 60 + 0.5 * streak) / 1.6)
     # The hairline: an oval about the face, higher over the temples, lower where it is parted.
@@ -248,18 +277,25 @@ def head(model: Model, person: Person, shot: Shot) -> tuple[F32, F32]:
     """(H, W, 3) colour and (H, W) matte of the head, in its own shape, before pose and light."""
     rng = np.random.default_rng(person.seed)
     texture = model.texture(person.even + shot.even, shot.odd)
-    texture = toned(texture, person.tone)
+    texture = toned(calmed(texture, model.usual), person.tone)
     colour, alpha = padded(texture[..., :3]), padded(texture[..., 3])
     # What the average of many photos has lost: edges at two scales, then pores.
     face = padded(FACE)
     inner = padded(ellipse(96, 128, 40, 46, 5), cv2.BORDER_CONSTANT)
     rough = colour.mean(2) - cv2.GaussianBlur(colour.mean(2), (0, 0), 9)
-    contrast = np.sqrt((rough**2 * inner).sum() / inner.sum()) / max(float(colour[inner > 0.5].mean()), 60)
+    contrast = np.sqrt((rough**2 * inner).sum() / inner.sum()) / max(
+        float(colour[inner > 0.5].mean()), 60
+    )
     lift = float(np.clip(0.105 / contrast, 0.75, 1.6)) - 1
     for sigma, amount in ((1.2, 1.2), (2.5, 0.4), (9.0, lift)):
         colour = colour + amount * face[..., None] * (
             colour - cv2.GaussianBlur(colour, (0, 0), sigma)
         )
+    for side in (-1, 1):
+        # Iris and a window's reflection: the mean of many gazes has none.
+        iris = bump(96 + side * 24.2, 105.3, 4.0, 3.6)
+        colour = colour * (1 - 0.38 * iris)[..., None]
+        colour = colour + (46 * bump(96 + side * 24.2 + 1.2, 103.9, 1.1, 1.1))[..., None]
     grain = 0.6 * noise(rng, 0.8) + 0.6 * noise(rng, 1.8) + 0.5 * noise(rng, 4.0)
     colour = colour * (1 + 0.012 * face * grain)[..., None]
     luma = colour.mean(2)
@@ -274,7 +310,9 @@ def head(model: Model, person: Person, shot: Shot) -> tuple[F32, F32]:
     back = inverse(flow)
     # The matte follows the face's shape only.
     moved = [
-        cv2.remap(p, FX + back[..., 0], FY + back[..., 1], cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
+        cv2.remap(
+            p, FX + back[..., 0], FY + back[..., 1], cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE
+        )
         for p in (colour.astype(np.float32), alpha.astype(np.float32))
     ]
     return np.clip(moved[0], 0, 255), np.clip(moved[1], 0, 1)
@@ -389,11 +427,13 @@ def long_hair(canvas: F32, person: Person) -> F32:
     x = np.abs(FX - 96 - DX + 2 * np.sin(y / 31 + person.seed % 7))
     foot = 172 + DY + 66 * person.long
     fall = np.clip((y - 100) / 90, 0, 1)
-    half = 58 + 6 * np.sin(fall * np.pi * 0.7) + 5 * fall * person.long
+    half = 61 + 6 * np.sin(fall * np.pi * 0.7) + 5 * fall * person.long
     half = half * np.sqrt(np.clip(1 - np.clip((110 - y) / 70, 0, 1) ** 2, 0, 1)) - 2
-    ragged = 1.2 * noise(rng, 5) + 0.5 * noise(rng, 1.5)
-    ends = 5 * strands(rng, long=True)
-    area = sigmoid((half - x + ragged) / 1.8) * sigmoid((y - 50) / 2) * sigmoid((foot - FY + ends) / 7)
+    ragged = 1.5 * noise(rng, 9)
+    ends = 6 * strands(rng, long=True)
+    area = (
+        sigmoid((half - x + ragged) / 1.8) * sigmoid((y - 50) / 2) * sigmoid((foot - FY + ends) / 9)
+    )
     rounded = 1.12 - 0.34 * np.clip((half - x) / 20, 0, 1)
     streak = strands(rng, long=True)
     colour = np.array(person.hair) * (rounded * (1 + 0.12 * streak))[..., None]
