@@ -1,0 +1,71 @@
+"""What every mask classifier must do: subclass ``MaskClassifierContract`` in its tests."""
+
+# The names of the tests say what they ask.
+# ruff: noqa: D102
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskwise.errors import InputError
+from maskwise.occlusion.protocol import MaskClassifier
+from maskwise.testing.pictures import plain_chips
+from maskwise.types import U8
+
+
+class MaskClassifierContract:
+    """Override ``classifier``; pytest then runs these tests on it."""
+
+    tolerance = 1e-4
+
+    @pytest.fixture
+    def classifier(self) -> MaskClassifier:
+        """The classifier under test."""
+        raise NotImplementedError("override the fixture `classifier`")
+
+    @pytest.fixture
+    def chips(self, classifier: MaskClassifier) -> U8:
+        """(10, S, S, 3) uint8: noise, gradients and plain colours."""
+        return plain_chips(classifier.chip_spec.size)
+
+    def test_one_state_a_chip_with_a_probability(
+        self, classifier: MaskClassifier, chips: U8
+    ) -> None:
+        states = classifier.classify(chips)
+        assert len(states) == len(chips)
+        assert all(0 <= state.probability <= 1 for state in states)
+        assert all(state.worn == (state.probability >= 0.5) for state in states)
+
+    def test_coverage_is_a_share_where_it_is_told(
+        self, classifier: MaskClassifier, chips: U8
+    ) -> None:
+        for state in classifier.classify(chips):
+            assert state.coverage is None or 0 <= state.coverage <= 1
+
+    def test_the_batch_does_not_matter(self, classifier: MaskClassifier, chips: U8) -> None:
+        together = [s.probability for s in classifier.classify(chips)]
+        singly = [classifier.classify(chip[None])[0].probability for chip in chips]
+        np.testing.assert_allclose(together, singly, atol=self.tolerance)
+
+    def test_states_follow_the_order_of_the_chips(
+        self, classifier: MaskClassifier, chips: U8
+    ) -> None:
+        forward = [s.probability for s in classifier.classify(chips)]
+        backward = [s.probability for s in classifier.classify(chips[::-1])]
+        np.testing.assert_allclose(backward[::-1], forward, atol=self.tolerance)
+
+    def test_no_chips_give_no_states(self, classifier: MaskClassifier, chips: U8) -> None:
+        assert classifier.classify(chips[:0]) == []
+
+    def test_other_shapes_and_types_are_refused(
+        self, classifier: MaskClassifier, chips: U8
+    ) -> None:
+        for bad in (chips[0], chips[:, 1:], chips.astype(np.float32), chips.tolist()):
+            with pytest.raises(InputError, match="expected"):
+                classifier.classify(bad)
+
+    def test_the_id_is_stable(self, classifier: MaskClassifier, chips: U8) -> None:
+        before = classifier.id
+        classifier.classify(chips[:1])
+        assert classifier.id == before
