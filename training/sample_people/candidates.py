@@ -13,7 +13,7 @@ import argparse
 import cv2
 import numpy as np
 from photos import WORK
-from render import Model, Shot, photo, random_person
+from render import Model, photo, plain_shot, random_person
 from stages import Real, Stages, distances
 
 from maskwise.types import U8
@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     model, stages, real = Model(), Stages(), Real()
-    plain = Shot(*(np.zeros(n, np.float32) for n in (40, 140, 16)), noise=0.8)
+    plain = plain_shot()
     found = []
     for index in range(arguments.count):
         person = random_person(np.random.default_rng([arguments.seed, index]), model)
@@ -49,9 +49,8 @@ def main() -> None:
     vectors = np.stack([f[1] for f in found])
     goodness = np.array([f[2] for f in found])
     nearest = distances(vectors, real.vectors()).min(1)
-    print(
-        f"{len(found)} of {arguments.count} found; nearest real: {np.quantile(nearest, [0, 0.1, 0.5])}"
-    )
+    low = np.quantile(nearest, [0, 0.1, 0.5])
+    print(f"{len(found)} of {arguments.count} found; distance to the nearest real face: {low}")
     apart = distances(vectors, vectors)
     print("pairs:", np.quantile(apart[np.triu_indices(len(found), 1)], [0.001, 0.01, 0.1, 0.5]))
     left = set(np.flatnonzero(nearest > 0.355))

@@ -98,10 +98,8 @@ def identities(report: Report, stages: Stages, faces: dict[Path, Face]) -> None:
             print(f"  rank 1 is another: {path.name}")
         right[kind] += gaps[-1] > 0
         passed[kind] += gaps[-1] > 0 and score.max() >= point
-    for kind in known:
-        report.line(
-            f"rank 1 of {known[kind]} {kind} probes", f"{right[kind]}", right[kind] == known[kind]
-        )
+    for kind, count in known.items():
+        report.line(f"rank 1 of {count} {kind} probes", f"{right[kind]}", right[kind] == count)
         report.line(f"  and accepted at FPIR 1 %, {kind}", f"{passed[kind]}")
     report.line("smallest lead of the right person", f"{min(gaps):.4f}")
     report.line("strangers accepted at FPIR 1 %", f"{strangers}", strangers == 0)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from photos import HERE
 from PIL import Image as Pillow
-from photos import HERE, WORK
-from render import Model, Person, photo, random_person, random_shot
+from render import Model, Person, photo, plain_shot, random_person, random_shot
 from stages import Face, Real, Stages, distances
 
 from maskwise import masks
@@ -52,9 +52,12 @@ class Maker:
             "bare": distances(self.real.vectors("calibrate", "report"), train).min(1),
             "masked": distances(self.real.data["masked_strangers"], train).min(1),
         }
-        drawn = np.load(WORK / "candidates.npz")
-        chosen = [*PEOPLE.values(), *STRANGERS]
-        self.plain = {i: drawn["vectors"][list(drawn["index"]).index(i)] for i in chosen}
+        self.plain = {}
+        for index in (*PEOPLE.values(), *STRANGERS):
+            face = self.stages.face(photo(self.model, self.person(index), plain_shot()))
+            if face is None:
+                raise SystemExit(f"candidate {index}: no face found")
+            self.plain[index] = face.vector
 
     def private(self, face: Face, kind: str) -> bool:
         nearest = distances(face.vector[None], self.real.vectors()).min()
@@ -66,7 +69,7 @@ class Maker:
     def shots(self, index: int, count: int) -> list[tuple[U8, Face]]:
         """Photos of one person that are alike enough to match, but not the same."""
         person, kept = self.person(index), []
-        for attempt in range(60):
+        for attempt in range(90):
             shot = random_shot(np.random.default_rng([SEED, index, attempt]))
             pixels = photo(self.model, person, shot)
             face = self.stages.face(jpeg(pixels)[1])

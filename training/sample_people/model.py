@@ -100,9 +100,9 @@ def main() -> None:
         odd_part[i] = ((texture - mirrored(texture)) / 2)[:, :half]
     even_mean = even.mean(0)
     saved = {}
-    for name, part, middle, count in (("even", even, even_mean, EVEN), ("odd", odd_part, 0, ODD)):
-        part -= middle
-        part *= WEIGHT[:, :half, None]
+    even -= even_mean
+    for name, part, count in (("even", even, EVEN), ("odd", odd_part, ODD)):
+        np.multiply(part, WEIGHT[:, :half, None], out=part)
         rows = part.reshape(len(keep), -1)
         components, deviations, scores = principal(rows, count)
         share = (deviations**2).sum() * len(keep) / (rows**2).sum()
