@@ -61,9 +61,10 @@ class MaskClassifierContract:
     def test_other_shapes_and_types_are_refused(
         self, classifier: MaskClassifier, chips: U8
     ) -> None:
-        for bad in (chips[0], chips[:, 1:], chips.astype(np.float32), chips.tolist()):
+        bad: list[object] = [chips[0], chips[:, 1:], chips.astype(np.float32), chips.tolist()]
+        for array in bad:
             with pytest.raises(InputError, match="expected"):
-                classifier.classify(bad)
+                classifier.classify(array)  # type: ignore[arg-type]
 
     def test_the_id_is_stable(self, classifier: MaskClassifier, chips: U8) -> None:
         before = classifier.id
