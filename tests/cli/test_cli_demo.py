@@ -228,7 +228,9 @@ def test_the_sample_people_are_the_default(run: Run, monkeypatch: pytest.MonkeyP
     samples.probes = lambda: Path("probes")  # type: ignore[attr-defined]
     monkeypatch.setitem(__import__("sys").modules, "maskwise.samples", samples)
     monkeypatch.setattr("maskwise.samples", samples, raising=False)
+    assert "synthetic" not in run(*D).out
     answer = run("demo")
     assert answer.status == 0
+    assert "The sample people are synthetic" in answer.out
     assert Path("demo-output/index.html").exists()
     assert "3 people enrolled; 5 probes" in answer.out

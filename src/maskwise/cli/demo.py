@@ -122,7 +122,7 @@ def command(
         people_count = store.size().people
     _print_rows(run, recognizer.target_fpir, people_count)
     if not interrupted:
-        _finish(run, sheet, output, people_count)
+        _finish(run, sheet, output, people_count, invented=probes is None and people is None)
     ctx.exit(INTERRUPTED if interrupted else SKIPPED if run.problems else OK)
 
 
@@ -269,7 +269,9 @@ def _print_rows(run: Run, fpir: float, people: int) -> None:
     click.echo(meaning(run.decisions, fpir, people))
 
 
-def _finish(run: Run, sheet: Path | None, output: OutputFolder, people: int) -> None:
+def _finish(
+    run: Run, sheet: Path | None, output: OutputFolder, people: int, *, invented: bool
+) -> None:
     """The counts, the page, and where everything lies."""
     faces = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.most_common())
     sentences = [f"{people} people enrolled; {len(run.pictures)} probes; faces: {faces or 'none'}."]
@@ -282,6 +284,11 @@ def _finish(run: Run, sheet: Path | None, output: OutputFolder, people: int) -> 
         ]
         click.echo()
         print_table(*table, right=_TALLY_COLUMNS[1:])
+    if invented:
+        sentences.append(
+            "The sample people are synthetic and their masks drawn: these counts show that it "
+            "works, not how well it does on real photos."
+        )
     for sentence in sentences:
         click.echo(sentence)
     html = page(
