@@ -34,6 +34,7 @@ PUBLIC = [
     "ModelError",
     "NoFaceError",
     "OperatingPoint",
+    "OutputError",
     "PhotoReport",
     "Recognizer",
     "StorageError",

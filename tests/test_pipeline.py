@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from maskwise.testing.fakes import (
     FakePredictor,
     face_picture,
 )
+from maskwise.types import Detection, Image, Landmarks
 
 RED, GREEN, GOLD = (220, 60, 60), (60, 200, 60), (220, 200, 60)
 CURVE = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes")
@@ -155,6 +157,26 @@ def test_every_photo_is_accounted_for(tmp_path: Path) -> None:
     again = r.enrol("Ruby", [good])
     assert again.photos[0].status == "already"
     assert again.templates == 0
+
+
+def test_each_photo_is_told_of_as_it_is_looked_at() -> None:
+    told: list[str] = []
+    empty = np.zeros((50, 50, 3), np.uint8)
+    recognizer().enrol("Ruby", [face(RED), empty], on_photo=lambda p: told.append(p.status))
+    assert told == ["enrolled", "no_face"]
+
+
+def test_a_detection_with_impossible_points_does_not_cost_the_other_faces() -> None:
+    class Halfway(FakePredictor):
+        def predict(self, image: Image, detections: Sequence[Detection]) -> list[Landmarks]:
+            right = super().predict(image, detections)
+            return [right[0], *(Landmarks("dlib5", np.full((5, 2), 7.0)) for _ in right[1:])]
+
+    r = recognizer()
+    r.enrol("Ruby", face(RED))
+    r.predictor = Halfway()
+    (found,) = r.identify(pair(60))
+    assert found.candidates[0].subject == "Ruby"
 
 
 def test_a_person_without_a_usable_photo_is_not_stored() -> None:

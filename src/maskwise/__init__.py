@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         MaskwiseError,
         ModelError,
         NoFaceError,
+        OutputError,
         StorageError,
         SubjectError,
     )
@@ -98,6 +99,7 @@ _HOMES: Final = {
     "ModelError": "errors",
     "NoFaceError": "errors",
     "OperatingPoint": "types",
+    "OutputError": "errors",
     "PhotoReport": "answers",
     "Recognizer": "pipeline",
     "StorageError": "errors",
@@ -134,6 +136,7 @@ __all__ = [
     "ModelError",
     "NoFaceError",
     "OperatingPoint",
+    "OutputError",
     "PhotoReport",
     "Recognizer",
     "StorageError",

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from maskwise import detect, encode, image, landmarks, masks, occlusion
-from maskwise.align import align
+from maskwise.align import align, chip_transform
 from maskwise.answers import EnrolReport, Face, Identification, PhotoReport, Verification
 from maskwise.compare import compare
 from maskwise.decide import DEFAULT_FMR, DEFAULT_FPIR, OperatingPoints
@@ -139,9 +139,12 @@ class Recognizer:
         return align(self.load(source), points, self.encoder.chip_spec)
 
     def encode(self, source: image.ImageInput) -> list[Face]:
-        """All faces of a picture with chip, mask state and template; [] when there is none."""
+        """All faces of a picture with chip, mask state and template; [] when there is none.
+
+        A detection whose landmarks no face can have is left out.
+        """
         picture = self.load(source)
-        return self._faces(picture, self.detect(picture))
+        return self._faces(picture, [d for d in self.detect(picture) if self._can_align(d)])
 
     def dominant(self, source: image.ImageInput, *, strict: bool = False) -> tuple[Face, str]:
         """The one face that a photo is about (size x centrality), and a note for people.
@@ -162,11 +165,13 @@ class Recognizer:
         *,
         masks: str | Sequence[str] | None = None,
         strict: bool = False,
+        on_photo: Callable[[PhotoReport], None] | None = None,
     ) -> EnrolReport:
         """Store the templates of one person's photos, bare and wearing each virtual mask.
 
         All photos of the call are stored in one transaction. A photo that cannot be used is
-        reported, not raised; a photo that is enrolled already is left as it is.
+        reported, not raised; a photo that is enrolled already is left as it is. ``on_photo`` is
+        told of each photo when it was looked at, before anything is stored.
         Raises GalleryError when nothing can be stored.
         """
         types = self.mask_types if masks is None else _mask_types(masks)
@@ -179,6 +184,8 @@ class Recognizer:
         for source in sources:
             report, reference = self._reference(subject, source, types, strict)
             reports.append(report)
+            if on_photo is not None:
+                on_photo(report)
             references += [reference] if reference is not None else []
         stored = self.gallery.enrol(subject, references).templates if references else 0
         return EnrolReport(subject, tuple(reports), stored)
@@ -224,6 +231,14 @@ class Recognizer:
         )
 
     # What the jobs are made of.
+
+    def _can_align(self, detection: Detection) -> bool:
+        points, spec = _landmarks(detection), self.encoder.chip_spec
+        try:
+            chip_transform(points.points[points.visible], spec.reference[points.visible])
+        except InputError:
+            return False
+        return True
 
     def _dominant(self, picture: Image, strict: bool) -> tuple[Detection, str]:
         found = self.detect(picture)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from maskwise.errors import ConfigurationError, GalleryFormatError, StorageError
-from maskwise.gallery import default_path, files, open_gallery
+from maskwise.gallery import default_place, files, open_gallery
 from maskwise.gallery.sqlite import SqliteGallery
 from maskwise.testing.enrolments import axis, reference, unit_vectors, virtual
 from maskwise.types import NO_MASK
@@ -100,10 +100,12 @@ def test_the_default_is_in_the_data_folder_or_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("MASKWISE_GALLERY", raising=False)
-    assert default_path().is_absolute()
-    assert "maskwise" in default_path().parts
+    assert Path(default_place()).is_absolute()
+    assert "maskwise" in Path(default_place()).parts
     monkeypatch.setenv("MASKWISE_GALLERY", str(tmp_path / "mine"))
-    assert default_path() == tmp_path / "mine"
+    assert default_place() == str(tmp_path / "mine")
+    monkeypatch.setenv("MASKWISE_GALLERY", "sqlite:///mine")
+    assert default_place() == "sqlite:///mine"
 
 
 def test_a_missing_gallery_is_not_made_unasked(path: Path) -> None:

@@ -159,7 +159,10 @@ def enrol_people(
         for person in people:
             try:
                 report = recognizer.enrol(
-                    person.name, [photo.path for photo in person.photos], strict=strict
+                    person.name,
+                    [photo.path for photo in person.photos],
+                    strict=strict,
+                    on_photo=lambda _: progress.advance(),
                 )
             except InputError as error:  # a name that cannot be
                 summary.people += 1
@@ -176,4 +179,3 @@ def enrol_people(
                     progress.remark(f"skipped {problem}")
                 elif photo.note:
                     progress.remark(naming(photo.source, photo.note))
-            progress.advance(len(person.photos))

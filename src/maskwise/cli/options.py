@@ -66,10 +66,10 @@ def open_gallery(where: str | None, *, create: bool = False) -> Gallery:
 
     Without ``create``, ConfigurationError when there is none.
     """
-    from maskwise.gallery import default_path
+    from maskwise.gallery import default_place
     from maskwise.gallery import open_gallery as open_any
 
-    place = where or str(default_path())
+    place = where or default_place()
     if not create and "://" not in place and not Path(place).expanduser().exists():
         raise ConfigurationError(
             f"{place}: there is no gallery here yet; enrol somebody first "

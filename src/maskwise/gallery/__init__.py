@@ -18,7 +18,7 @@ from maskwise.gallery.gallery import (
     TemplateDetails,
     clean_name,
 )
-from maskwise.gallery.where import default_path, open_gallery
+from maskwise.gallery.where import default_place, open_gallery
 
 __all__ = [
     "DeleteResult",
@@ -33,6 +33,6 @@ __all__ = [
     "SubjectSummary",
     "TemplateDetails",
     "clean_name",
-    "default_path",
+    "default_place",
     "open_gallery",
 ]

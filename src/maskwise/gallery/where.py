@@ -19,14 +19,14 @@ _MEMORY: Final = ":memory:"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
-def default_path() -> Path:
-    """The file of the user's own gallery: $MASKWISE_GALLERY, else in the user's data folder."""
+def default_place() -> str:
+    """The user's own gallery: $MASKWISE_GALLERY (a path or URL), else in the user's data folder."""
     named = os.environ.get(PATH_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return named
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("maskwise", appauthor=False)) / _FILE
+    return str(Path(platformdirs.user_data_dir("maskwise", appauthor=False)) / _FILE)
 
 
 def open_gallery(where: str | os.PathLike[str] | None, *, create: bool = True) -> Gallery:
