@@ -28,7 +28,7 @@ from maskwise.testing.fakes import (
     FakePredictor,
     face_picture,
 )
-from maskwise.types import Detection, Image, Landmarks
+from maskwise.types import Detection, Image, Landmarks, MaskState, Scheme
 
 RED, GREEN, GOLD = (220, 60, 60), (60, 200, 60), (220, 200, 60)
 CURVE = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes")
@@ -167,16 +167,83 @@ def test_each_photo_is_told_of_as_it_is_looked_at() -> None:
 
 
 def test_a_detection_with_impossible_points_does_not_cost_the_other_faces() -> None:
-    class Halfway(FakePredictor):
-        def predict(self, image: Image, detections: Sequence[Detection]) -> list[Landmarks]:
-            right = super().predict(image, detections)
-            return [right[0], *(Landmarks("dlib5", np.full((5, 2), 7.0)) for _ in right[1:])]
-
     r = recognizer()
     r.enrol("Ruby", face(RED))
-    r.predictor = Halfway()
+    r.predictor = Misplaced()
     (found,) = r.identify(pair(60))
     assert found.candidates[0].subject == "Ruby"
+
+
+class Misplaced(FakePredictor):
+    """Points of the first face as they should be, those of the others in one place."""
+
+    def predict(self, image: Image, detections: Sequence[Detection]) -> list[Landmarks]:
+        right = super().predict(image, detections)
+        return [right[0], *(Landmarks("dlib5", np.full((5, 2), 7.0)) for _ in right[1:])]
+
+
+class Nowhere(FakePredictor):
+    def predict(self, image: Image, detections: Sequence[Detection]) -> list[Landmarks]:
+        return [Landmarks("dlib5", np.full((5, 2), 7.0)) for _ in detections]
+
+
+class UpsideDown(FakePredictor):
+    """Points that align but that no mask fits: the nose stands above the eyes."""
+
+    def predict(self, image: Image, detections: Sequence[Detection]) -> list[Landmarks]:
+        made = super().predict(image, detections)
+        return [
+            Landmarks("dlib5", np.vstack([p.points[:4], p.points[:1] - [40, 40]])) for p in made
+        ]
+
+
+def test_what_cannot_be_aligned_is_no_second_face_and_no_face() -> None:
+    r = recognizer()
+    r.predictor = Misplaced()
+    _, note = r.dominant(pair(95), strict=True)
+    assert note == ""
+    r.predictor = Nowhere()
+    with pytest.raises(NoFaceError):
+        r.dominant(face(RED))
+    assert r.verify(face(RED), face(RED)).decision.outcome == "insufficient"
+    assert r.enrol("Ruby", face(RED)).photos[0].status == "no_face"
+
+
+def test_verify_compares_the_bare_face_itself_where_no_mask_fits() -> None:
+    class Turns(FakeMaskClassifier):
+        def __init__(self) -> None:
+            self.answers = [0.0, 1.0]
+
+        def classify(self, chips: Any) -> list[MaskState]:
+            return [MaskState(self.answers.pop(0)) for _ in chips]
+
+    r = recognizer()
+    r.predictor = UpsideDown()
+    r.mask_classifier = Turns()
+    decision = r.verify(face(RED), face(RED)).decision
+    assert decision.operating_point.wear_pair == "bare-masked"
+
+
+def test_a_bad_name_is_no_fault_of_the_photos() -> None:
+    with pytest.raises(InputError, match="name cannot be empty"):
+        recognizer().enrol(" ", face(RED))
+    assert recognizer().enrol(" Ruby ", face(RED)).subject == "Ruby"
+
+
+def test_a_photo_that_stands_twice_in_a_call_is_enrolled_once() -> None:
+    report = recognizer().enrol("Ruby", [face(RED), face(RED, left=100), face(RED)])
+    assert [p.status for p in report.photos] == ["enrolled", "enrolled", "already"]
+    assert report.templates == 14
+
+
+def test_photos_may_come_from_any_iterable(tmp_path: Path) -> None:
+    for left in (80, 100):
+        PillowImage.fromarray(face(RED, left=left)).save(tmp_path / f"{left}.png")
+    r = recognizer()
+    assert r.enrol("Ruby", tmp_path.glob("*.png")).count("enrolled") == 2
+    assert r.enrol("Ruby", str(tmp_path / "80.png")).count("already") == 1
+    assert r.enrol("Ruby", (tmp_path / "80.png").read_bytes()).count("already") == 1
+    assert r.enrol("Ruby", PillowImage.fromarray(face(RED))).count("enrolled") == 1
 
 
 def test_a_person_without_a_usable_photo_is_not_stored() -> None:
@@ -269,6 +336,19 @@ def test_a_recognizer_closes_the_gallery_that_it_opened_and_no_other(tmp_path: P
 def test_unknown_backends_are_refused_by_name(argument: str) -> None:
     with pytest.raises(ConfigurationError, match="nonesuch"):
         Recognizer(**{argument: "nonesuch"})
+
+
+def test_backends_of_different_landmarks_are_refused_before_any_photo() -> None:
+    class Five(FakePredictor):
+        scheme: Scheme = "five"
+
+    with pytest.raises(ConfigurationError, match="fake-encoder wants dlib5 landmarks"):
+        Recognizer(
+            detector=FakeDetector(),
+            predictor=Five(),
+            mask_classifier=FakeMaskClassifier(),
+            encoder=FakeEncoder(),
+        )
 
 
 def test_unknown_masks_are_refused() -> None:

@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,13 @@ from maskwise.align import align, chip_transform
 from maskwise.answers import EnrolReport, Face, Identification, PhotoReport, Verification
 from maskwise.compare import compare
 from maskwise.decide import DEFAULT_FMR, DEFAULT_FPIR, OperatingPoints
-from maskwise.errors import AmbiguousFaceError, ImageError, InputError, NoFaceError
+from maskwise.errors import (
+    AmbiguousFaceError,
+    ConfigurationError,
+    ImageError,
+    InputError,
+    NoFaceError,
+)
 from maskwise.types import (
     NO_MASK,
     Chip,
@@ -57,6 +64,8 @@ class Recognizer:
     masks: the virtual masks that enrolment draws: "all", "none", or type names.
     target_fmr: the share of non-mated pairs that ``verify`` lets pass, at most.
     target_fpir: the share of strangers that ``identify`` lets pass, at most.
+    Raises ConfigurationError for a name that does not exist, and for backends that do not fit
+    together: all must work with one landmark scheme.
     """
 
     def __init__(
@@ -81,6 +90,13 @@ class Recognizer:
             else mask_classifier
         )
         self.encoder = encode.create(encoder) if isinstance(encoder, str) else encoder
+        for backend in (self.encoder, self.mask_classifier):
+            if backend.chip_spec.scheme != self.predictor.scheme:
+                raise ConfigurationError(
+                    f"{backend.id} wants {backend.chip_spec.scheme} landmarks, and "
+                    f"{self.predictor.id} finds {self.predictor.scheme} ones; choose backends of "
+                    "one landmark scheme"
+                )
         self._operating_points = operating_points
         self.mask_types = _mask_types(masks)
         self.target_fmr = target_fmr
@@ -144,7 +160,7 @@ class Recognizer:
         A detection whose landmarks no face can have is left out.
         """
         picture = self.load(source)
-        return self._faces(picture, [d for d in self.detect(picture) if self._can_align(d)])
+        return self._faces(picture, self._alignable(picture))
 
     def dominant(self, source: image.ImageInput, *, strict: bool = False) -> tuple[Face, str]:
         """The one face that a photo is about (size x centrality), and a note for people.
@@ -161,7 +177,7 @@ class Recognizer:
     def enrol(
         self,
         subject: str,
-        photos: list[image.ImageInput] | tuple[image.ImageInput, ...] | image.ImageInput,
+        photos: image.ImageInput | Iterable[image.ImageInput],
         *,
         masks: str | Sequence[str] | None = None,
         strict: bool = False,
@@ -169,20 +185,24 @@ class Recognizer:
     ) -> EnrolReport:
         """Store the templates of one person's photos, bare and wearing each virtual mask.
 
-        All photos of the call are stored in one transaction. A photo that cannot be used is
-        reported, not raised; a photo that is enrolled already is left as it is. ``on_photo`` is
+        photos: one picture or several; ``Path("ada").glob("*.jpg")`` will do. All of the call
+        are stored in one transaction. A photo that cannot be used is reported, not raised; one
+        that is enrolled already, or stands twice in the call, is left as it is. ``on_photo`` is
         told of each photo when it was looked at, before anything is stored.
-        Raises GalleryError when nothing can be stored.
+        Raises InputError for a name that cannot be, ConfigurationError for an unknown mask, and
+        GalleryError when nothing can be stored.
         """
+        from maskwise.gallery import clean_name
+
+        # Looked at first: in the loop it would pass for a fault of each photo.
+        subject = clean_name(subject)
         types = self.mask_types if masks is None else _mask_types(masks)
         self.gallery.check_encoder(self.encoder.id)
-        sources: list[image.ImageInput] = (
-            list(photos) if isinstance(photos, list | tuple) else [photos]
-        )
         reports: list[PhotoReport] = []
         references: list[NewReference] = []
-        for source in sources:
-            report, reference = self._reference(subject, source, types, strict)
+        for source in _several(photos):
+            done = {reference.photo_sha256 for reference in references}
+            report, reference = self._reference(subject, source, types, strict, done)
             reports.append(report)
             if on_photo is not None:
                 on_photo(report)
@@ -217,7 +237,9 @@ class Recognizer:
         """Whether two photos show one person; the dominant face of each counts.
 
         When one wears a mask and the other does not, virtual masks are drawn on the bare one
-        and the best of them counts. Without a face in either, the outcome is insufficient.
+        and the best of them counts; where none can be drawn, the bare face is compared as it is,
+        by the threshold for that. Without a face in either, the outcome is insufficient.
+        Raises ImageError for a picture that cannot be read.
         """
         (face_a, missing_a), (face_b, missing_b) = map(self._dominant_or_reason, (a, b))
         if face_a is None or face_b is None:
@@ -240,8 +262,11 @@ class Recognizer:
             return False
         return True
 
+    def _alignable(self, picture: Image) -> list[Detection]:
+        return [d for d in self.detect(picture) if self._can_align(d)]
+
     def _dominant(self, picture: Image, strict: bool) -> tuple[Detection, str]:
-        found = self.detect(picture)
+        found = self._alignable(picture)
         if not found:
             raise NoFaceError(
                 f"{picture.source}: no face found; use a photo that shows the face from the "
@@ -301,15 +326,21 @@ class Recognizer:
         ]
 
     def _reference(
-        self, subject: str, source: image.ImageInput, types: Sequence[str], strict: bool
+        self,
+        subject: str,
+        source: image.ImageInput,
+        types: Sequence[str],
+        strict: bool,
+        done: set[str],
     ) -> tuple[PhotoReport, NewReference | None]:
+        """What becomes of one photo; done: the sha256 of those that come before it."""
         from maskwise.gallery import NewReference
 
         name = image.describe(source)
         try:
             picture, digest = image.load_with_sha256(source)
             name = picture.source
-            if self.gallery.holds(subject, digest, types):
+            if digest in done or self.gallery.holds(subject, digest, types):
                 return PhotoReport(name, "already"), None
             detection, note = self._dominant(picture, strict)
             chips, states = self._chips(picture, [detection])
@@ -319,7 +350,7 @@ class Recognizer:
         except AmbiguousFaceError as error:
             return PhotoReport(name, "several_faces", str(error)), None
         except InputError as error:
-            # NoFaceError, or points that no face has: what was found is hardly one.
+            # NoFaceError, or points that no mask fits: what was found is hardly a face.
             return PhotoReport(name, "no_face", str(error)), None
         if states[0].worn:
             note = "; ".join(filter(None, [note, "wears a mask: enrolled as it is"]))
@@ -340,10 +371,18 @@ class Recognizer:
         templates = [reference.template]
         pair: WearPair = "masked-masked" if reference.mask.worn else "bare-bare"
         if probe.mask.worn and not reference.mask.worn:
-            worn = self._templates(reference.chip, reference.mask, self.mask_types)[1:]
+            try:
+                worn = self._templates(reference.chip, reference.mask, self.mask_types)[1:]
+            except InputError:  # points that no mask fits
+                worn = []
             templates, pair = (worn, "masked-masked") if worn else (templates, "bare-masked")
         references = np.stack([template.vector for template in templates])
         return float(compare(probe.template.vector[None], references).max()), pair
+
+
+def _several(photos: image.ImageInput | Iterable[image.ImageInput]) -> Iterable[image.ImageInput]:
+    one = (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray)
+    return photos if isinstance(photos, Iterable) and not isinstance(photos, one) else [photos]
 
 
 def _mask_types(wanted: str | Sequence[str]) -> tuple[str, ...]:
