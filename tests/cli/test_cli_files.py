@@ -54,6 +54,20 @@ def test_the_folder_must_not_be_a_file(home: Path) -> None:
         OutputFolder(Path("out/below"))
 
 
+def test_a_folder_that_may_not_be_looked_at_is_named(home: Path) -> None:
+    # Where the superuser runs the tests no permission is refused, but no name may be so long.
+    with pytest.raises(OutputError, match="x: cannot be written: File name too long"):
+        OutputFolder(Path("x" * 300))
+    with pytest.raises(OutputError, match="jpg: cannot be written: File name too long"):
+        write_picture(OutputFolder(Path("out")).name(Path("x" * 300, "a.jpg")), GREY)
+
+
+def test_an_input_that_is_a_link_to_itself_does_no_harm(home: Path) -> None:
+    Path("a.jpg").symlink_to("a.jpg")
+    output = OutputFolder(Path("out"), [Path("a.jpg")])
+    assert output.name(Path("a.jpg")) == Path("out/a.jpg")
+
+
 def test_the_same_content_is_not_written_again(home: Path) -> None:
     path = Path("a.txt")
     write_file(path, b"one")

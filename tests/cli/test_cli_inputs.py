@@ -65,6 +65,23 @@ def test_what_is_nobody_is_named_with_the_remedy(home: Path) -> None:
     assert "no folder" in said[3]
 
 
+def test_a_folder_that_may_not_be_looked_at_is_named(home: Path) -> None:
+    # Where the superuser runs the tests no permission is refused, but no name may be so long.
+    said: list[str] = []
+    photo("p/Ada/1.png")
+    assert [p.name for p in find_people(["x" * 300, "p"], said.append)] == ["Ada"]
+    assert said == [f"{'x' * 300}: cannot be opened (File name too long); check the path"]
+
+
+def test_links_to_nowhere_cost_the_others_nothing(home: Path) -> None:
+    photo("p/Ada/1.png")
+    Path("p/Bob").symlink_to("Bob")
+    Path("p/Ada/2.png").symlink_to("2.png")
+    (person,) = find_people(["p"], pytest.fail)
+    assert [p.shown for p in person.photos] == ["p/Ada/1.png", "p/Ada/2.png"]
+    assert len(find_photos(["p"], pytest.fail, leave_out=Path("p/out"))) == 2
+
+
 def test_a_folder_name_that_is_no_text_gives_a_printable_name(home: Path) -> None:
     folder = Path("p") / os.fsdecode(b"Ren\xe9")
     try:

@@ -37,20 +37,21 @@ class OutputFolder:
     def __init__(self, folder: Path, inputs: Iterable[Path] = ()) -> None:
         self.folder = folder
         self._taken = {_identity(path) for path in inputs}
-        if folder.exists() and not folder.is_dir():
+        if _exists(folder) and not folder.is_dir():
             raise ConfigurationError(f"{folder} is a file; name a folder to write to")
         make_folder(folder)
 
     def name(self, relative: Path) -> Path:
         """A path in this folder for ``relative``: itself, or with -2, -3 ... where that is taken.
 
-        Taken are names given out before, the run's inputs, and files of others.
+        Taken are names given out before, the run's inputs, and files of others. Raises
+        OutputError where a folder on the way may not be entered.
         """
         count = 1
         while True:
             ending = "" if count == 1 else f"-{count}"
             path = self.folder / relative.with_name(f"{relative.stem}{ending}{relative.suffix}")
-            if _identity(path) not in self._taken and (not path.exists() or _is_ours(path)):
+            if _identity(path) not in self._taken and (not _exists(path) or _is_ours(path)):
                 self._taken.add(_identity(path))
                 return path
             count += 1
@@ -105,6 +106,13 @@ def make_folder(folder: Path) -> None:
         raise _cannot_write(folder, error) from error
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         remedy = "the disk is full; free some space, or write to another one"
@@ -130,7 +138,8 @@ def _is_ours(path: Path) -> bool:
 
 def _identity(path: Path) -> str:
     """One text for one file, through links; letter case counts where the system says so."""
-    return os.path.normcase(path.resolve())
+    # Not Path.resolve, which before Python 3.13 raises for a link that leads to itself.
+    return os.path.normcase(os.path.realpath(path))
 
 
 def _umask() -> int:

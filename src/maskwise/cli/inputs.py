@@ -77,8 +77,9 @@ def photos_in(folder: Path, shown: str, skip: Skip, leave_out: Path | None = Non
         skip(str(error))
         return []
     if leave_out is not None:
-        inside = leave_out.resolve()
-        paths = [path for path in paths if inside not in path.resolve().parents]
+        # Not Path.resolve, which before Python 3.13 raises for a link that leads to itself.
+        inside = Path(os.path.realpath(leave_out))
+        paths = [path for path in paths if inside not in Path(os.path.realpath(path)).parents]
         if not paths:
             skip(f"{shown}: no pictures in this folder but those that maskwise wrote")
     below = [path.relative_to(folder) for path in paths]
@@ -93,9 +94,16 @@ def find_people(folders: Sequence[str], skip: Skip) -> list[Person]:
     people: dict[str, Person] = {}
     for shown in folders:
         folder = Path(shown)
-        if not folder.is_dir():
-            what = "no folder" if folder.exists() else "no such folder"
-            skip(f"{shown}: {what}; name a folder with one sub-folder a person")
+        try:
+            is_folder = stat.S_ISDIR(folder.stat().st_mode)
+        except FileNotFoundError:
+            skip(f"{shown}: no such folder; name a folder with one sub-folder a person")
+            continue
+        except (OSError, ValueError) as error:
+            skip(f"{shown}: {_why(error)}")
+            continue
+        if not is_folder:
+            skip(f"{shown}: no folder; name a folder with one sub-folder a person")
             continue
         found = photos_in(folder, shown, skip)
         for photo in found:
@@ -133,11 +141,19 @@ def as_name(text: str) -> str:
 def _without_photos(folder: Path, found: Sequence[Photo]) -> list[str]:
     """Sub-folders that gave no photo (hidden ones are nobody's)."""
     having = {photo.relative.parts[0] for photo in found}
-    return sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in having
-    )
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".") and entry.name not in having and _is_folder(entry)
+        )
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads nowhere we may go
+        return False
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -70,7 +70,7 @@ def open_gallery(where: str | None, *, create: bool = False) -> Gallery:
     from maskwise.gallery import open_gallery as open_any
 
     place = where or default_place()
-    if not create and "://" not in place and not Path(place).expanduser().exists():
+    if not create and "://" not in place and _is_missing(Path(place).expanduser()):
         raise ConfigurationError(
             f"{place}: there is no gallery here yet; enrol somebody first "
             f"(maskwise enrol PEOPLE_DIR{_option(where)}), or name another one with --gallery"
@@ -78,6 +78,16 @@ def open_gallery(where: str | None, *, create: bool = False) -> Gallery:
     gallery = open_any(place, create=create)
     remark(f"gallery {gallery.where}")
     return gallery
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # opening it says why
+        return False
+    return False
 
 
 def require_people(gallery: Gallery, where: str | None) -> None:
