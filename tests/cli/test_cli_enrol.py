@@ -108,6 +108,13 @@ def test_strict_skips_every_second_face(run: Run, home: Path) -> None:
     assert answer.lines[0]["people"] == {"enrolled": 0, "skipped": 1}
 
 
+def test_a_subject_without_a_name_is_a_usage_error(run: Run, home: Path) -> None:
+    answer = run("enrol", "--subject", " ", str(photo("a.png")), "--gallery", "g.db")
+    assert answer.status == 2
+    assert "a person's name cannot be empty" in answer.err
+    assert not Path("g.db").exists()
+
+
 def test_a_missing_folder_and_one_without_pictures_are_said(run: Run, home: Path) -> None:
     Path("empty").mkdir()
     for folder, reason in (("gone", "no such folder"), ("empty", "no pictures in this folder")):

@@ -54,6 +54,19 @@ def test_rename(run: Run) -> None:
     ]
 
 
+def test_rename_says_the_name_as_it_is_kept(run: Run) -> None:
+    answer = run("gallery", "rename", "Ruby", " Zoe\u0301", *G, "--json")
+    assert answer.lines == [{"renamed": "Ruby", "subject": "Zo\u00e9"}]
+    assert run("gallery", "rename", "Olive", " ", *G).status == 2
+
+
+def test_a_gallery_that_may_not_be_looked_at(run: Run) -> None:
+    # Where the superuser runs the tests no permission is refused, but no name may be so long.
+    answer = run("gallery", "list", "--gallery", "x" * 300)
+    assert answer.status == 2
+    assert "File name too long; check the path" in answer.err
+
+
 def test_nobody_of_that_name(run: Run) -> None:
     for command in (("show", "X"), ("rename", "X", "Y"), ("delete", "X", "--yes")):
         answer = run("gallery", *command, *G)

@@ -130,6 +130,9 @@ def command(
     if subject is None:
         people = find_people(paths, skip)
     else:
+        from maskwise.gallery import clean_name
+
+        subject = clean_name(subject)
         photos = find_photos(paths, skip)
         people = [Person(subject, photos)] if photos else []
     interrupted = False

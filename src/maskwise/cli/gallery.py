@@ -99,6 +99,9 @@ def rename(old: str, new: str, gallery: str | None, as_json: bool) -> None:
     Example:
       maskwise gallery rename ada "Ada Lovelace"
     """
+    from maskwise.gallery import clean_name
+
+    new = clean_name(new)
     with open_gallery(gallery) as store:
         store.rename(old, new)
     if as_json:
