@@ -22,7 +22,7 @@ from maskwise.errors import ConfigurationError, ImageError, InputError, OutputEr
 
 if TYPE_CHECKING:
     from maskwise.pipeline import Recognizer
-    from maskwise.types import Image, Landmarks, MaskSpec
+    from maskwise.types import Landmarks, MaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def mask_photo(
     picture = recognizer.load(photo.path)
     found = [d.landmarks for d in recognizer.detect(picture) if d.landmarks is not None]
     # What cannot wear a mask is no face: let it not cost the others theirs.
-    points = [p for p in found if _fits(picture, p)]
+    points = [p for p in found if _fits(p)]
     if not points:
         raise ImageError(f"{photo.shown}: no face found; {NO_FACE_REMEDY}")
     for kind, target in targets.items():
@@ -156,11 +156,11 @@ def mask_photo(
         yield target
 
 
-def _fits(picture: Image, points: Landmarks) -> bool:
-    from maskwise.masks import spec_for, types, wear_on_image
+def _fits(points: Landmarks) -> bool:
+    from maskwise.masks.fit import fit_pose
 
     try:
-        wear_on_image(picture, [points], [spec_for(types()[0])])
+        fit_pose(points)
     except InputError:
         return False
     return True
