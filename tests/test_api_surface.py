@@ -61,6 +61,15 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
         assert value.__module__.startswith("maskwise.")
 
 
+def test_the_modules_of_the_stages_are_there_without_an_import_of_their_own() -> None:
+    rows = (maskwise.__doc__ or "").split("=\n")[2].splitlines()
+    named = {part.strip("`") for row in rows for part in row.split() if "``maskwise." in part}
+    assert len(named) >= 9
+    code = f"import maskwise; print({', '.join(sorted(name.strip('`,') for name in named))})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.count("<module 'maskwise.") == len(named)
+
+
 def test_another_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Recogniser'"):
         maskwise.Recogniser  # noqa: B018

@@ -86,6 +86,8 @@ def test_a_stranger_is_no_match_but_has_candidates() -> None:
     (found,) = r.identify(face(GREEN))
     assert found.decision.outcome == "no_match"
     assert found.candidates[0].subject == "Ruby"
+    assert found.subject is None
+    assert r.identify(face(RED))[0].subject == "Ruby"
 
 
 def test_every_face_of_a_picture_is_answered_by_falling_score() -> None:
@@ -108,6 +110,7 @@ def test_top_limits_the_candidates() -> None:
 def test_an_empty_gallery_matches_nobody_and_says_so() -> None:
     (found,) = recognizer().identify(face(RED))
     assert found.candidates == ()
+    assert found.subject is None
     assert found.decision.outcome == "no_match"
     assert "nobody is enrolled" in found.decision.reasons[0]
 

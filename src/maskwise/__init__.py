@@ -4,9 +4,10 @@
     >>> recognizer = maskwise.Recognizer("people.db")            # doctest: +SKIP
     >>> recognizer.enrol("Ada", ["ada-1.jpg", "ada-2.jpg"])      # doctest: +SKIP
     >>> for found in recognizer.identify("masked.jpg"):          # doctest: +SKIP
-    ...     print(found.decision.outcome, found.candidates[0].subject)
+    ...     print(found.subject or "a stranger", found.decision.score)
 
-Each stage can be used alone:
+Each stage can be used alone; ``maskwise.masks`` and the other modules are there without an import
+of their own:
 
 =============  ===================================  ========================================
 stage          from -> to                           where
@@ -73,6 +74,11 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
+
+_STAGES: Final = (
+    *("align", "annotate", "compare", "decide", "detect", "encode", "errors", "gallery"),
+    *("image", "landmarks", "masks", "models", "occlusion", "types"),
+)
 
 _HOMES: Final = {
     "AmbiguousFaceError": "errors",
@@ -151,6 +157,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _STAGES:
+        return import_module(f"{__name__}.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -161,4 +169,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_STAGES})

@@ -29,6 +29,12 @@ class Identification:
     candidates: tuple[Candidate, ...]
     decision: Decision
 
+    @property
+    def subject(self) -> str | None:
+        """The name of the person that it matches; None when it matches nobody."""
+        matched = self.decision.outcome == "match" and self.candidates
+        return self.candidates[0].subject if matched else None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verification:

@@ -235,6 +235,8 @@ class SqliteGallery(Gallery):
             self._index, self._seen = None, (removals, 0)
             index = WearIndex(encoder[1])
         if last > self._seen[1]:
+            # Not kept half loaded, should a template turn out damaged.
+            self._index = None
             self._load(connection, index, encoder[0])
         self._index, self._seen = index, (removals, last)
         return index
