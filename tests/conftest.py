@@ -13,10 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from maskwise import image
 from maskwise.testing.pictures import drawn_face, face_detection
 from maskwise.types import Detection, Image
+
+# The same examples every time, and no test that depends on how fast the machine is.
+settings.register_profile("maskwise", derandomize=True, deadline=None)
+settings.load_profile("maskwise")
 
 ROOT = Path(__file__).resolve().parents[1]
 CONVERTERS = ROOT / "training" / "convert_dlib"

