@@ -79,5 +79,5 @@ def test_it_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     for picture in ("masks.png", "index.html"):
         assert (tmp_path / "shown" / picture).stat().st_size > 1000
     gallery = ["--gallery", "shown/demo-gallery.sqlite3"]
-    people = json.loads(run(command, "gallery", "list", *gallery, "--json", cwd=tmp_path))
-    assert people
+    lines = run(command, "gallery", "list", *gallery, "--json", cwd=tmp_path).splitlines()
+    assert len([json.loads(line) for line in lines]) == 12
