@@ -6,17 +6,18 @@ import hashlib
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from maskwise.gallery import Gallery, open_gallery
+from maskwise.errors import GalleryFormatError
+from maskwise.gallery import Gallery, codec, open_gallery
 from maskwise.gallery.sqlite import SqliteGallery
 from maskwise.testing.enrolments import axis, reference, sha256, unit_vectors, virtual
 from maskwise.testing.gallery_contract import GalleryContract
-from maskwise.types import NO_MASK
+from maskwise.types import F32, NO_MASK
 
 
 @pytest.fixture
@@ -70,6 +71,30 @@ def test_new_templates_are_appended_to_the_index_not_read_anew(path: Path) -> No
         other.delete("Ann")
         assert len(gallery.search(axis(0)[None], wear="bare", top=9)[0]) == 1
         assert gallery._index is not index
+
+
+def test_an_index_that_failed_to_load_is_not_kept_by_halves(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskwise.gallery.sqlite._LOAD_AT_ONCE", 1)
+    with SqliteGallery.open(path) as gallery, open_gallery(path) as other:
+        gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
+        gallery.search(axis(0)[None], wear="bare", top=1)
+        other.enrol("Bob", [reference("b.jpg", [(NO_MASK, axis(1))])])
+        other.enrol("Cid", [reference("c.jpg", [(NO_MASK, axis(2))])])
+        with monkeypatch.context() as patch:
+            decode = codec.decode_vectors
+            left = [True, False]
+
+            def damaged_at_cid(blobs: Sequence[bytes], dim: int) -> F32:
+                return decode(blobs if left.pop(0) else [b""], dim)
+
+            patch.setattr(codec, "decode_vectors", damaged_at_cid)
+            with pytest.raises(GalleryFormatError):
+                gallery.search(axis(0)[None], wear="bare", top=1)
+        assert len(gallery.search(axis(0)[None], wear="bare", top=9)[0]) == 3
+        assert gallery._index is not None
+        assert len(gallery._index) == 3
 
 
 def test_threads_take_turns(path: Path) -> None:
