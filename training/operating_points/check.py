@@ -1,4 +1,6 @@
-"""What the shipped thresholds do, from photo to decision, on people they were not fitted on.
+"""What the shipped thresholds do, from photo to decision.
+
+The report part took no part in fitting them; ``--all`` takes in the people that did.
 
     MASKWISE_DATA=... python training/operating_points/check.py [--all] [--strangers N]
 
