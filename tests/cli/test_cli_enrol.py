@@ -115,6 +115,29 @@ def test_a_subject_without_a_name_is_a_usage_error(run: Run, home: Path) -> None
     assert not Path("g.db").exists()
 
 
+def test_a_missing_photo_counts_in_the_summary(run: Run, home: Path) -> None:
+    answer = run("enrol", "--subject", "Ada", "gone.png", "--gallery", "g.db", "--json")
+    assert answer.status == 1
+    assert answer.lines[0]["photos"]["unreadable"] == 1
+    assert answer.lines[0]["people"] == {"enrolled": 0, "skipped": 1}
+
+
+def test_the_summary_counts_the_people_of_this_run(run: Run, people: Path) -> None:
+    run("enrol", "people", "--gallery", "g.db")
+    text = run("enrol", "--subject", "Ada", str(photo("a.png")), "--gallery", "g.db").out
+    assert text.startswith("people     1 of 1 with photos in the gallery\n")
+
+
+def test_a_subject_that_is_no_utf8_is_found_by_the_same_name(run: Run, home: Path) -> None:
+    assert (
+        run("enrol", "--subject", "J\udcfc", str(photo("a.png")), "--gallery", "g.db").status == 0
+    )
+    assert run("gallery", "list", "--gallery", "g.db", "--json").lines[0]["subject"] == "J\\xfc"
+    assert run("gallery", "show", "J\udcfc", "--gallery", "g.db").status == 0
+    assert run("gallery", "rename", "J\udcfc", "K\udcfc", "--gallery", "g.db").status == 0
+    assert run("gallery", "delete", "K\udcfc", "--yes", "--gallery", "g.db").status == 0
+
+
 def test_a_missing_folder_and_one_without_pictures_are_said(run: Run, home: Path) -> None:
     Path("empty").mkdir()
     for folder, reason in (("gone", "no such folder"), ("empty", "no pictures in this folder")):

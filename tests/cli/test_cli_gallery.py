@@ -118,6 +118,16 @@ def test_check(run: Run) -> None:
     assert line["problems"]
 
 
+def test_check_of_what_does_not_open_is_json_too(run: Run) -> None:
+    Path("text.db").write_text("hello")
+    answer = run("gallery", "check", "--gallery", "text.db", "--json")
+    assert answer.status == 2
+    assert answer.lines[0]["gallery"] == "text.db"
+    assert answer.lines[0]["sound"] is False
+    assert "no gallery" in answer.lines[0]["problems"][0]
+    assert run("gallery", "check", "--gallery", "text.db").err.startswith("maskwise: error: ")
+
+
 @pytest.mark.parametrize("command", ["list", "stats", "check"])
 def test_there_is_none(run: Run, command: str) -> None:
     answer = run("gallery", command, "--gallery", "gone.db")

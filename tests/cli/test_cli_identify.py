@@ -73,7 +73,7 @@ def test_what_has_no_face_gives_a_line_with_the_reason(run: Run) -> None:
     photo("in/ruby.png")
     answer = run("identify", "in", "gone.png", *G, "--json")
     assert answer.status == 1
-    black, ruby, text = answer.lines
+    black, ruby, text, gone = answer.lines
     assert black["face"] is None
     assert black["mask"] is None
     assert black["candidates"] == []
@@ -82,6 +82,8 @@ def test_what_has_no_face_gives_a_line_with_the_reason(run: Run) -> None:
     assert black["decision"]["gallery_size"] == 3
     assert "in/black.png: no face found" in black["decision"]["reasons"][0]
     assert "in/text.jpg: not a picture" in text["decision"]["reasons"][0]
+    assert gone["image"] == "gone.png"
+    assert "gone.png: no such file" in gone["decision"]["reasons"][0]
     assert black["models"] == ruby["models"]
     skipped = [line for line in answer.err.splitlines() if "skipped" in line]
     assert len(skipped) == 3

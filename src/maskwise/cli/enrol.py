@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskwise.cli.inputs import Person, find_people, find_photos
+from maskwise.cli.inputs import Person, as_name, find_people, find_photos
 from maskwise.cli.options import Tools, gallery_option, json_option, open_gallery, pass_tools
 from maskwise.cli.output import Progress, naming, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
@@ -62,10 +62,11 @@ class Summary:
 
     def text(self, gallery: str) -> str:
         """For people, in three lines."""
+        enrolled = self.people - self.without_template
         lost = f", {self.without_template} without a usable photo" if self.without_template else ""
         counts = self.photos
         return (
-            f"people     {self.people - self.without_template} in the gallery{lost}\n"
+            f"people     {enrolled} of {self.people} with photos in the gallery{lost}\n"
             f"photos     {counts['enrolled']} enrolled, {counts['already']} already, "
             f"{counts['no_face']} no face, {counts['several_faces']} several faces, "
             f"{counts['unreadable']} unreadable\n"
@@ -132,7 +133,7 @@ def command(
     else:
         from maskwise.gallery import clean_name
 
-        subject = clean_name(subject)
+        subject = clean_name(as_name(subject))
         photos = find_photos(paths, skip)
         people = [Person(subject, photos)] if photos else []
     interrupted = False

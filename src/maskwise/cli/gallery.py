@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from maskwise.cli.inputs import as_name
 from maskwise.cli.options import gallery_option, json_option, open_gallery
 from maskwise.cli.output import print_json, print_table, printable
 from maskwise.cli.status import OK, SKIPPED, USAGE
+from maskwise.errors import GalleryFormatError
 
 if TYPE_CHECKING:
     from maskwise.gallery import ReferenceDetails, SubjectDetails
@@ -73,7 +75,7 @@ def show(subject: str, gallery: str | None, as_json: bool) -> None:
       maskwise gallery show "Ada Lovelace"
     """
     with open_gallery(gallery) as store:
-        details = store.show(subject)
+        details = store.show(as_name(subject))
     if as_json:
         print_json(_details_json(details))
         return
@@ -101,7 +103,7 @@ def rename(old: str, new: str, gallery: str | None, as_json: bool) -> None:
     """
     from maskwise.gallery import clean_name
 
-    new = clean_name(new)
+    old, new = as_name(old), clean_name(as_name(new))
     with open_gallery(gallery) as store:
         store.rename(old, new)
     if as_json:
@@ -125,6 +127,7 @@ def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_
 
     Exit codes: 0 deleted; 1 you said no; 2 no such person, or a gallery error.
     """
+    subject = as_name(subject)
     with open_gallery(gallery) as store:
         details = store.show(subject)
         if not yes and not _agreed(details):
@@ -209,8 +212,15 @@ def check(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
 
     Exit codes: 0 sound; 2 damaged (what is wrong is named), or no gallery.
     """
-    with open_gallery(gallery) as store:
-        where, problems = store.where, store.integrity_check()
+    from maskwise.gallery import default_place
+
+    try:
+        with open_gallery(gallery) as store:
+            where, problems = store.where, store.integrity_check()
+    except GalleryFormatError as error:  # so damaged that it does not open
+        if not as_json:
+            raise
+        where, problems = gallery or default_place(), [str(error)]
     if as_json:
         print_json({"gallery": where, "sound": not problems, "problems": problems})
     else:

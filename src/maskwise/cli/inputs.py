@@ -17,6 +17,7 @@ from maskwise.errors import ImageError
 Skip = Callable[[str], None]
 """Called with one sentence for everything that is left out."""
 
+_NO_NAME: Final = "'': a path without a name; name a photo or a folder"
 _NUMBER: Final = re.compile(r"(?:[ _-]+\d+|[ _-]*\(\d+\))$")
 _CAMERA: Final = re.compile(
     r"(?:(?:img|dsc[nf]?|pxl|mvimg|image|photo|picture|screenshot)[ _-]*)?"
@@ -49,21 +50,27 @@ class Person:
 def find_photos(arguments: Iterable[str], skip: Skip, leave_out: Path | None = None) -> list[Photo]:
     """The files named, and the pictures in the folders named, in order.
 
-    A file that is named is taken whatever its name ends in. leave_out: a folder that is not
+    A file that is named is taken whatever its name ends in, and also when it is not there: it
+    counts among the photos, and reading it says what is wrong. leave_out: a folder that is not
     searched, though it lies in one that is (the command writes there).
     """
     photos: list[Photo] = []
     for argument in arguments:
         path = Path(argument)
+        if not argument:  # Path("") would be the current folder
+            skip(_NO_NAME)
+            continue
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)
-        except (OSError, ValueError) as error:
+        except OSError:
+            is_folder = False
+        except ValueError as error:  # no path at all
             skip(f"{argument}: {_why(error)}")
+            continue
+        if is_folder:
+            photos += photos_in(path, argument, skip, leave_out)
         else:
-            if is_folder:
-                photos += photos_in(path, argument, skip, leave_out)
-            else:
-                photos.append(Photo(argument, Path(path.name)))
+            photos.append(Photo(argument, Path(path.name)))
     return photos
 
 
@@ -94,6 +101,9 @@ def find_people(folders: Sequence[str], skip: Skip) -> list[Person]:
     people: dict[str, Person] = {}
     for shown in folders:
         folder = Path(shown)
+        if not shown:
+            skip(_NO_NAME)
+            continue
         try:
             is_folder = stat.S_ISDIR(folder.stat().st_mode)
         except FileNotFoundError:
@@ -103,7 +113,10 @@ def find_people(folders: Sequence[str], skip: Skip) -> list[Person]:
             skip(f"{shown}: {_why(error)}")
             continue
         if not is_folder:
-            skip(f"{shown}: no folder; name a folder with one sub-folder a person")
+            skip(
+                f"{shown}: a file, not a folder; say whose photo it is with --subject NAME, or "
+                "name a folder with one sub-folder a person"
+            )
             continue
         found = photos_in(folder, shown, skip)
         for photo in found:
