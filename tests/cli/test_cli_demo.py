@@ -156,6 +156,15 @@ def test_without_probes_everybodys_last_photo_is_one(run: Run) -> None:
         assert table(answer.out) == {"enrolled, bare": ["1", "1", "0", "0", "0", "1"]}
 
 
+def test_folders_that_are_not_there_are_usage_errors(run: Run) -> None:
+    Path("empty").mkdir()
+    for arguments in (("--people", "gone"), ("--probes", "gone"), ("--people", "empty")):
+        answer = run("demo", *arguments, "--out", "out")
+        assert answer.status == 2
+        assert arguments[1] in answer.err.splitlines()[-1]
+        assert not Path("out").exists()
+
+
 @pytest.mark.usefixtures("probes")
 def test_bystanders_do_not_count(run: Run) -> None:
     photo("probes/Ruby_bare.png", RED, left=95, more=[(TEAL, 330, 40, 60)])

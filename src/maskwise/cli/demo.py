@@ -21,7 +21,7 @@ from maskwise.cli.output import Progress, print_table, remark
 from maskwise.cli.results import OUTCOME_WORDS
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.cli.tally import VERDICTS, Tally, Truth, verdict
-from maskwise.errors import EncoderMismatchError, OutputError
+from maskwise.errors import ConfigurationError, EncoderMismatchError, OutputError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -55,13 +55,13 @@ class Run:
 @click.command(name="demo")
 @click.option(
     "--people",
-    type=click.Path(),
+    type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
     help="Whom to enrol, laid out as for enrol.  [default: the sample people]",
 )
 @click.option(
     "--probes",
-    type=click.Path(),
+    type=click.Path(exists=True),
     metavar="DIR",
     help="Whom to identify.  [default: the sample probes; with --people alone, the last photo "
     "of everybody who has two or more]",
@@ -131,6 +131,10 @@ def _inputs(
 ) -> tuple[list[Person], list[Photo]]:
     """Whom to enrol and whom to identify."""
     enrolled = find_people([people or _samples("people")], skip)
+    if not enrolled:
+        raise ConfigurationError(
+            f"{people}: nobody to enrol there; name a folder with one sub-folder a person"
+        )
     alone = people is not None and (
         probes is None or Path(probes).resolve() == Path(people).resolve()
     )
@@ -138,6 +142,9 @@ def _inputs(
         return enrolled, find_photos([probes or _samples("probes")], skip, leave_out=out)
     # One folder for both: everybody's last photo is kept apart.
     held_out = [person.photos.pop() for person in enrolled if len(person.photos) > 1]
+    if not held_out:
+        remark("no folder of probes, and nobody with a second photo: nobody to identify")
+        return enrolled, held_out
     remark(
         f"no folder of probes of its own: the last photo of {len(held_out)} people is a probe, "
         "their other photos are enrolled"
