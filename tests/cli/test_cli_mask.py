@@ -119,6 +119,13 @@ def test_types_that_are_none(run: Run, home: Path, wanted: str) -> None:
     assert not Path("out").exists()
 
 
+def test_an_unknown_type_names_those_that_mask_takes(run: Run, home: Path) -> None:
+    answer = run("mask", str(photo("a.png")), "--out", "out", "--type", "purple")
+    assert answer.status == 2
+    assert "'purple'" in answer.err
+    assert "(or all, random)" in answer.err
+
+
 def test_the_help_names_every_type(run: Run) -> None:
     text = run("mask", "--help").out
     assert all(name in text for name in types())

@@ -109,6 +109,7 @@ def command(
         recognizer = tools.recognizer(gallery=store, **arguments)
         output = None if draw is None else OutputFolder(draw, (photo.path for photo in photos))
         size = store.size().people
+        drawn = 0
         rows: list[list[str | Text]] = []
         decisions: list[Decision] = []
         try:
@@ -131,6 +132,7 @@ def command(
                     if output is not None and looked.picture is not None:
                         try:
                             draw_results(output, looked)
+                            drawn += 1
                         except OutputError as error:
                             problems.append(str(error))
                             progress.remark(str(error))
@@ -140,6 +142,8 @@ def command(
         if rows:
             print_table(COLUMNS, rows, right=NUMBERS)
             click.echo(meaning(decisions, recognizer.target_fpir, size))
+        if draw is not None:
+            remark(f"{drawn} annotated picture{'' if drawn == 1 else 's'} in {draw}")
         if interrupted:
             remark("interrupted: what is printed above is complete; the rest was not looked at")
     ctx.exit(INTERRUPTED if interrupted else SKIPPED if problems else OK)

@@ -167,12 +167,17 @@ def _fits(points: Landmarks) -> bool:
 
 
 def _kinds(wanted: str, color: str | None) -> tuple[str, ...]:
-    from maskwise.masks import parse_types
+    from maskwise.masks import parse_types, types
 
     if color is not None and not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
         raise ConfigurationError(f"no colour {color!r}; write it as #rrggbb, like #8fbfe0")
     if wanted == "random":
         return ("random",)
+    for name in () if wanted in ("all", "none") else map(str.strip, wanted.split(",")):
+        if name not in types():
+            raise ConfigurationError(
+                f"no mask type {name!r}; there are: {', '.join(types())} (or all, random)"
+            )
     kinds = parse_types(wanted)
     if not kinds:
         raise ConfigurationError("--type none draws nothing; name a type, or all, or random")
