@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +123,28 @@ def test_a_reader_that_goes_away_is_no_fault_of_ours(home: Path) -> None:
     assert done.stdout == '{"k": 0}\n'
     assert done.stderr == ""
     assert done.returncode == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="redirections of a POSIX shell")
+@pytest.mark.parametrize(
+    ("where", "status", "said"),
+    [
+        (">&-", 0, ""),
+        (">/dev/full", 2, "maskwise: error: the output cannot be written"),
+    ],
+)
+def test_an_output_that_takes_nothing(
+    home: Path, run: Run, where: str, status: int, said: str
+) -> None:
+    if where == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    run("enrol", "--subject", "Ada", str(photo("a.png")), "--gallery", "g.db")
+    for more in ("", " --json"):
+        command = f'"$0" -m maskwise gallery list --gallery g.db{more} {where}'
+        done = subprocess.run(
+            ["sh", "-c", command, sys.executable], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status, done.stderr
+        gallery, *rest = done.stderr.splitlines()
+        assert gallery == "maskwise: gallery g.db"
+        assert [line[: len(said)] for line in rest] == ([said] if said else [])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import os
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -28,6 +29,7 @@ _COMMANDS: Final = {
     "demo": "demo",
 }
 _ALIASES: Final = {"enroll": "enrol"}
+_OUTPUT_FAILS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Application(click.Group):
@@ -62,6 +64,7 @@ class Application(click.Group):
             if getattr(error, "errno", None) == errno.EPIPE or ctx.params.get("debug"):
                 raise
             click.echo(f"maskwise: {_in_one_line(error)}", err=True)
+            _forget_what_cannot_be_printed()
             ctx.exit(USAGE)
 
 
@@ -70,6 +73,11 @@ def _in_one_line(error: Exception) -> str:
 
     if isinstance(error, MaskwiseError):
         return f"error: {printable(str(error))}"
+    if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_FAILS:
+        return (
+            f"error: the output cannot be written ({error.strerror}); free some disk space, or "
+            "send it elsewhere"
+        )
     return (
         f"internal error: {type(error).__name__}: {printable(str(error))} "
         "(a fault of maskwise: run it again as `maskwise --debug ...` and report what it prints)"
@@ -77,11 +85,31 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _never_fail_to_print() -> None:
-    """File names may hold what the terminal's encoding cannot show: print it escaped."""
+    """File names may hold what the terminal's encoding cannot show: print it escaped.
+
+    A stream that was closed before we began (``>&-``, a program without a console) is silent.
+    """
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError, OSError):
                 stream.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> io.TextIOWrapper:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
+
+
+def _forget_what_cannot_be_printed() -> None:
+    """Python would try again at its end, complain, and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(
