@@ -80,7 +80,7 @@ def _in_words(where: str, error: sqlite3.Error) -> GalleryError:
     if "locked" in text or "busy" in text:
         remedy = "another process has been writing to it for long; wait for it or end it"
     elif "full" in text:
-        remedy = "free some disk space and run it again; nothing of this call was stored"
+        remedy = "free some disk space and run it again; the last step was not stored"
     elif "readonly" in text or "read-only" in text:
         remedy = "make the file and its folder writable for you, or name another gallery"
     elif "unable to open" in text:
@@ -88,7 +88,7 @@ def _in_words(where: str, error: sqlite3.Error) -> GalleryError:
     elif "closed" in text:
         remedy = "open the gallery again"
     else:
-        remedy = "check the disk and its free space; nothing of this call was stored"
+        remedy = "check the disk and its free space; the last step was not stored"
     return StorageError(f"{where}: {text}; {remedy}")
 
 
