@@ -21,7 +21,8 @@ help:
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "maskwise needs Python 3.10 or newer: install it, or name it with make PYTHON=/path/to/python3" >&2; exit 2; fi
-	$(PYTHON) -m venv $(VENV)
+	@# A venv that failed halfway (Debian without python3-venv) must not pass for one.
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
 
 # Two stamps: what the demo needs, and what the tests need on top of it.
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
