@@ -162,6 +162,35 @@ def test_every_photo_is_accounted_for(tmp_path: Path) -> None:
     assert again.templates == 0
 
 
+def test_people_enrolled_with_and_without_masks_are_ranked_by_margin() -> None:
+    high = OperatingCurve((0.1, 1e-6), (0.95, 0.99), 1000, "fakes")
+    low = OperatingCurve((0.1, 1e-6), (0.2, 0.3), 1000, "fakes")
+    points = {"bare-bare": CURVE, "bare-masked": low, "masked-masked": high}
+    r = recognizer(None)
+    r.operating_points = OperatingPoints("fake-encoder", points)
+    near = (200, 85, 85)
+    r.enrol("Ruby", face(near), masks="none")
+    r.enrol("Scarlet", face((220, 70, 60)))
+    (found,) = r.identify(face(RED, masked=True))
+    first, second = found.candidates
+    assert first.subject == "Ruby"
+    assert first.score < second.score < 0.9999
+    assert found.decision.outcome == "match"
+    assert found.decision.operating_point.wear_pair == "bare-masked"
+    assert r.identify(face(RED, masked=True), top=1)[0].candidates[0].subject == "Ruby"
+
+
+def test_two_real_masks_are_said_to_be_uncalibrated() -> None:
+    r = recognizer()
+    masked = face(RED, masked=True)
+    assert any("real masks" in reason for reason in r.verify(masked, masked).decision.reasons)
+    assert not r.verify(face(RED), masked).decision.reasons
+    r.enrol("Ruby", masked)
+    (found,) = r.identify(masked)
+    assert any("real masks" in reason for reason in found.decision.reasons)
+    assert not r.identify(face(RED))[0].decision.reasons
+
+
 def test_each_photo_is_told_of_as_it_is_looked_at() -> None:
     told: list[str] = []
     empty = np.zeros((50, 50, 3), np.uint8)

@@ -23,7 +23,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identification:
-    """A face, the people it is nearest to (by falling score), and what follows."""
+    """A face, the people it is nearest to (by rank), and what follows."""
 
     face: Face
     candidates: tuple[Candidate, ...]

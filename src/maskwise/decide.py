@@ -27,6 +27,10 @@ from maskwise.types import Candidate, Decision, OperatingPoint, Outcome, WearPai
 
 DEFAULT_FMR: Final = 1e-3
 DEFAULT_FPIR: Final = 0.01
+REAL_MASKS: Final = (
+    "both faces wear real masks; the threshold was fitted on drawn ones, so its error rate is not "
+    "known for such a pair"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +106,21 @@ class OperatingPoints:
         threshold, reached = curve.threshold(target_fmr)
         return OperatingPoint(threshold, reached, self.encoder_id, pair, curve.calibrated_on)
 
-    def verify(self, score: float, pair: WearPair, target_fmr: float = DEFAULT_FMR) -> Decision:
-        """1:1: match when ``score`` reaches the threshold of ``pair``."""
+    def verify(
+        self,
+        score: float,
+        pair: WearPair,
+        target_fmr: float = DEFAULT_FMR,
+        *,
+        both_real_masks: bool = False,
+    ) -> Decision:
+        """1:1: match when ``score`` reaches the threshold of ``pair``.
+
+        both_real_masks: neither mask was drawn; the decision then says what that means.
+        """
         point = self.at_fmr(pair, target_fmr)
         reasons = _unsupported(target_fmr, point, "the target is ")
+        reasons += (REAL_MASKS,) if both_real_masks else ()
         return Decision(_outcome(score, point), score, point, None, None, reasons)
 
     def identify(
@@ -118,7 +133,9 @@ class OperatingPoints:
     ) -> Decision:
         """1:N: match when the best candidate reaches the threshold for this gallery's size.
 
-        candidates: by falling score. people, references: how many the gallery holds.
+        candidates: as ``Gallery.search`` ranks them with ``other_wear_shift``, so that the first
+        one has the largest margin over its threshold. people, references: how many the gallery
+        holds.
         """
         if not 0 < target_fpir < 1:
             raise ConfigurationError(
@@ -133,9 +150,25 @@ class OperatingPoints:
         reasons = _unsupported(
             wanted, point, f"an FPIR of {target_fpir:g} over {references} enrolled photos needs "
         )
+        reasons += (REAL_MASKS,) if probe_masked and best.wear.kind == "real" else ()
         return Decision(
             _outcome(best.score, point), best.score, point, target_fpir, people, reasons
         )
+
+    def other_wear_shift(
+        self, probe_masked: bool, references: int, target_fpir: float = DEFAULT_FPIR
+    ) -> float:
+        """What ``Gallery.search`` adds to scores of templates that wear other than the probe.
+
+        The threshold of like pairs less that of unlike ones, for this gallery's size; 0 where
+        either is not calibrated, so that a gallery without unlike pairs needs no curve for them.
+        """
+        like: WearPair = "masked-masked" if probe_masked else "bare-bare"
+        if not {like, "bare-masked"} <= self._curves.keys():
+            return 0.0
+        wanted = comparison_fmr(target_fpir, references)
+        unlike = self.at_fmr("bare-masked", wanted).threshold
+        return self.at_fmr(like, wanted).threshold - unlike
 
 
 def comparison_fmr(target_fpir: float, references: int) -> float:

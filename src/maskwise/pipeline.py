@@ -226,7 +226,12 @@ class Recognizer:
         for face in faces:
             wear: Literal["bare", "masked"] = "masked" if face.mask.worn else "bare"
             vectors = face.template.vector[None]
-            found = tuple(self.gallery.search(vectors, wear=wear, top=top)[0])
+            shift = self.operating_points.other_wear_shift(
+                face.mask.worn, size.references, self.target_fpir
+            )
+            found = tuple(
+                self.gallery.search(vectors, wear=wear, top=top, other_wear_shift=shift)[0]
+            )
             decision = self.operating_points.identify(
                 found, face.mask.worn, size.people, size.references, self.target_fpir
             )
@@ -248,9 +253,13 @@ class Recognizer:
                 face_a, face_b, Decision("insufficient", None, None, reasons=reasons)
             )
         score, pair = self._pair_score(face_a, face_b)
-        return Verification(
-            face_a, face_b, self.operating_points.verify(score, pair, self.target_fmr)
+        decision = self.operating_points.verify(
+            score,
+            pair,
+            self.target_fmr,
+            both_real_masks=face_a.mask.worn and face_b.mask.worn,
         )
+        return Verification(face_a, face_b, decision)
 
     # What the jobs are made of.
 

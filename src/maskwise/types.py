@@ -344,7 +344,7 @@ class Template:
 class Candidate:
     """One person of the gallery, as near as the best of their templates is to the probe.
 
-    rank: from 1, by falling score. subject: the person's name. reference: the enrolled
+    rank: from 1, the most likely first. subject: the person's name. reference: the enrolled
     photo's source. wear: of the template that won. score: higher is more alike.
     """
 

@@ -198,7 +198,9 @@ class Gallery(ABC):
         """Counts, as of now."""
 
     @abstractmethod
-    def search(self, vectors: F32, *, wear: ProbeWear, top: int) -> list[list[Candidate]]:
+    def search(
+        self, vectors: F32, *, wear: ProbeWear, top: int, other_wear_shift: float = 0.0
+    ) -> list[list[Candidate]]:
         """The people nearest to each probe.
 
         vectors: (P, D) float32 of unit length. Returns P lists of at most ``top`` candidates,
@@ -207,6 +209,10 @@ class Gallery(ABC):
         wear "bare": only templates of bare faces count, and for a person without one, all of
         theirs; "masked": only virtually and really masked ones, and for a person without one,
         their bare ones. So everybody can be found. Templates of unknown wear count as bare.
+        other_wear_shift: added to the scores of people without a template of the right kind, for
+        the order alone: the two kinds of score do not mean the same, and the shift makes equal
+        margins over their thresholds equal ranks. Candidates keep their own scores, which then
+        need not fall.
         Raises InputError for arrays of another shape, dtype or length, and for top < 1.
         """
 

@@ -182,14 +182,18 @@ class SqliteGallery(Gallery):
             found.append(str(error))
         return found
 
-    def search(self, vectors: F32, *, wear: ProbeWear, top: int) -> list[list[Candidate]]:
+    def search(
+        self, vectors: F32, *, wear: ProbeWear, top: int, other_wear_shift: float = 0.0
+    ) -> list[list[Candidate]]:
         """The people nearest to each probe; see ``Gallery.search``."""
         with self._reading() as connection:
             index = self._refreshed(connection)
             check_probes(vectors, top, wear, None if index is None else index.dim)
             if index is None:
                 return [[] for _ in vectors]
-            hits = index.search(vectors, top, masked=wear == "masked")
+            hits = index.search(
+                vectors, top, masked=wear == "masked", other_wear_shift=other_wear_shift
+            )
             rows = listing.winners(connection, (int(k) for h in hits for k in h.keys))
         return [
             [

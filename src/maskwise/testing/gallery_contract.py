@@ -115,6 +115,12 @@ class GalleryContract:
         masked = gallery.search(axis(0)[None], wear="masked", top=9)[0]
         assert [c.subject for c in masked] == ["bare", "real", "both", "unknown"]
         assert [c.wear.kind for c in masked] == ["none", "real", "virtual", "unknown"]
+        # A shift moves those of the other kind in the order, and leaves the scores alone.
+        shifted = gallery.search(axis(0)[None], wear="masked", top=2, other_wear_shift=-0.45)[0]
+        assert [c.subject for c in shifted] == ["real", "bare"]
+        assert [c.score for c in shifted] == pytest.approx([0.8, 0.9], abs=1e-6)
+        (last,) = gallery.search(axis(0)[None], wear="masked", top=1, other_wear_shift=-1.5)[0]
+        assert last.subject == "real"
         # Once a template that fits comes, the other kind no longer counts.
         gallery.enrol("bare", [reference("e.jpg", [(virtual(), mix(0, 1, 0.1))])])
         masked = gallery.search(axis(0)[None], wear="masked", top=9)[0]

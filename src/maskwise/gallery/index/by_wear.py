@@ -35,8 +35,13 @@ class WearIndex:
                 index.add(keys[of_it], owners[of_it], vectors[of_it])
         self._only_bare = self._only_masked = None
 
-    def search(self, probes: F32, top: int, *, masked: bool) -> list[Hits]:
-        """The ``top`` nearest people to each probe (P, D) float32."""
+    def search(
+        self, probes: F32, top: int, *, masked: bool, other_wear_shift: float = 0.0
+    ) -> list[Hits]:
+        """The ``top`` nearest people to each probe (P, D) float32.
+
+        other_wear_shift: see ``Gallery.search``.
+        """
         if self._only_bare is None or self._only_masked is None:
             bare, with_mask = self._bare.owners, self._masked.owners
             self._only_bare = np.setdiff1d(bare, with_mask, assume_unique=True)
@@ -47,12 +52,13 @@ class WearIndex:
         if not len(others):
             return hits
         rest = second.search(probes, top, others)
-        return [_joined(a, b, top) for a, b in zip(hits, rest, strict=True)]
+        return [_joined(a, b, top, other_wear_shift) for a, b in zip(hits, rest, strict=True)]
 
 
-def _joined(a: Hits, b: Hits, top: int) -> Hits:
-    """The best of both; no owner stands in both."""
+def _joined(a: Hits, b: Hits, top: int, shift: float) -> Hits:
+    """The best of both, those of ``b`` as if they scored ``shift`` more; no owner is in both."""
     owners = np.concatenate([a.owners, b.owners])
     scores = np.concatenate([a.scores, b.scores])
-    order = np.lexsort((owners, -scores))[:top]
+    ranked = np.concatenate([a.scores, b.scores + np.float32(shift)])
+    order = np.lexsort((owners, -ranked))[:top]
     return Hits(owners[order], np.concatenate([a.keys, b.keys])[order], scores[order])
