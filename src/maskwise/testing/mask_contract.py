@@ -40,8 +40,10 @@ class MaskClassifierContract:
     def test_coverage_is_a_share_where_it_is_told(
         self, classifier: MaskClassifier, chips: U8
     ) -> None:
-        for state in classifier.classify(chips):
-            assert state.coverage is None or 0 <= state.coverage <= 1
+        told = [s.coverage for s in classifier.classify(chips) if s.coverage is not None]
+        if not told:
+            pytest.skip("this classifier tells no coverage")
+        assert all(0 <= coverage <= 1 for coverage in told)
 
     def test_the_batch_does_not_matter(self, classifier: MaskClassifier, chips: U8) -> None:
         together = [s.probability for s in classifier.classify(chips)]
