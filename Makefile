@@ -53,13 +53,16 @@ lint: $(VENV)/.dev
 wheel: $(VENV)/.run
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-# --universal: one file for every Python, system and processor that we support.
+# --universal: one file for every system and processor, and every Python from the oldest that
+# we support (without its number: from the one that runs this).
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet uv
-	$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.10 \
+	  --generate-hashes --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" pyproject.toml --group dev -o requirements/dev.txt
-	$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.10 \
+	  --generate-hashes --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" pyproject.toml --group build \
 	  -c requirements/dev.txt -o requirements/run.txt
 	rm -rf $(VENV)-lock

@@ -1,0 +1,1 @@
+"""How well it works: error rates, their intervals, and thresholds that mean something."""
