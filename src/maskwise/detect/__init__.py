@@ -18,7 +18,13 @@ def _mmod() -> Detector:
     return Mmod()
 
 
-DETECTORS: Final[dict[str, Callable[[], Detector]]] = {"mmod": _mmod}
+def _dlib_hog() -> Detector:
+    from maskwise.detect.dlib_hog import DlibHog
+
+    return DlibHog()
+
+
+DETECTORS: Final[dict[str, Callable[[], Detector]]] = {"mmod": _mmod, "dlib-hog": _dlib_hog}
 """The built-in detectors; each is imported when it is asked for."""
 
 
