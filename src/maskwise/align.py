@@ -9,31 +9,79 @@ import numpy as np
 import numpy.typing as npt
 
 from maskwise.errors import InputError
-from maskwise.types import F64, Chip, ChipSpec, Image, Landmarks
+from maskwise.types import F64, Bool, Chip, ChipSpec, Image, Landmarks, Scheme
 
 MIN_POINTS: Final = 2
 
 # The share of the points' spread that the fit must explain; a face, even a poor one, has > 0.5.
 _LEAST_RESEMBLANCE: Final = 1e-4
 
-# Mean positions of the five points in a unit face box, and 0.25 of padding on each side:
+# Mean positions of the points in a unit face box, and 0.25 of padding on each side:
 # dlib/image_transforms/interpolation.h, get_face_chip_details(). There the chip runs from 0 to
 # 150, edge to edge; here (0, 0) is the centre of a pixel, hence the half pixel below.
-_MEAN5 = np.array(
-    [
-        [0.8595674595992, 0.2134981538014],
-        [0.6460604764104, 0.2289674387677],
-        [0.1205750620789, 0.2137274526848],
-        [0.3340850613712, 0.2290642403242],
-        [0.4901123135679, 0.6277975316475],
-    ]
+_PADDING: Final = 0.25
+_MEAN5: Final = (
+    (0.8595674595992, 0.2134981538014),
+    (0.6460604764104, 0.2289674387677),
+    (0.1205750620789, 0.2137274526848),
+    (0.3340850613712, 0.2290642403242),
+    (0.4901123135679, 0.6277975316475),
 )
-_PADDING = 0.25
+# Points 17-67 of iBUG 300-W: there is no mean jaw.
+_MEAN68_FIRST: Final = 17
+_MEAN68: Final = (
+    # 17-26: brows.
+    *((0.000213256, 0.106454), (0.0752622, 0.038915), (0.18113, 0.0187482), (0.29077, 0.0344891)),
+    *((0.393397, 0.0773906), (0.586856, 0.0773906), (0.689483, 0.0344891), (0.799124, 0.0187482)),
+    *((0.904991, 0.038915), (0.98004, 0.106454)),
+    # 27-35: nose.
+    *((0.490127, 0.203352), (0.490127, 0.307009), (0.490127, 0.409805), (0.490127, 0.515625)),
+    *((0.36688, 0.587326), (0.426036, 0.609345), (0.490127, 0.628106), (0.554217, 0.609345)),
+    (0.613373, 0.587326),
+    # 36-47: eyes.
+    *((0.121737, 0.216423), (0.187122, 0.178758), (0.265825, 0.179852), (0.334606, 0.231733)),
+    *((0.260918, 0.245099), (0.182743, 0.244077), (0.645647, 0.231733), (0.714428, 0.179852)),
+    *((0.793132, 0.178758), (0.858516, 0.216423), (0.79751, 0.244077), (0.719335, 0.245099)),
+    # 48-59: outer lips; 55-59 are the lower one.
+    *((0.254149, 0.780233), (0.340985, 0.745405), (0.428858, 0.727388), (0.490127, 0.742578)),
+    *((0.551395, 0.727388), (0.639268, 0.745405), (0.726104, 0.780233), (0.642159, 0.864805)),
+    *((0.556721, 0.902192), (0.490127, 0.909281), (0.423532, 0.902192), (0.338094, 0.864805)),
+    # 60-67: inner lips; 65-67 are the lower one.
+    *((0.290379, 0.784792), (0.428096, 0.778746), (0.490127, 0.785343), (0.552157, 0.778746)),
+    *((0.689874, 0.784792), (0.553364, 0.824182), (0.490127, 0.831803), (0.42689, 0.824182)),
+)
+# Nose, eyes and upper lip; dlib never looks at jaw, brows and lower lip.
+_USED68: Final = (*range(27, 55), *range(60, 65))
 
-DLIB_CHIP: Final = ChipSpec(
-    "dlib5-150-p25", 150, "dlib5", 150 * (_PADDING + _MEAN5) / (1 + 2 * _PADDING) - 0.5
-)
+
+def _reference(mean: npt.ArrayLike) -> F64:
+    """Where a chip of 150 px has points whose place in the unit face box is ``mean`` (K, 2)."""
+    return 150 * (_PADDING + np.asarray(mean, np.float64)) / (1 + 2 * _PADDING) - 0.5
+
+
+DLIB_CHIP: Final = ChipSpec("dlib5-150-p25", 150, "dlib5", _reference(_MEAN5))
 """dlib's chip: 150 px, a quarter of padding, the five points of ``dlib5``."""
+
+DLIB_CHIP_68: Final = ChipSpec(
+    "dlib68-150-p25",
+    150,
+    "ibug68",
+    np.vstack([np.zeros((_MEAN68_FIRST, 2)), _reference(_MEAN68)]),
+    np.isin(np.arange(68), _USED68),
+)
+"""dlib's chip by the 68 points: 27-54 and 60-64 place it, as in dlib. References of the others
+are dlib's too, but for the jaw, 0-16, which has none: do not use it."""
+
+
+def chip_spec_for(scheme: Scheme) -> ChipSpec:
+    """dlib's chip by landmarks of ``scheme``.
+
+    Raises InputError for ``five``, whose points dlib's mean face lacks.
+    """
+    for spec in (DLIB_CHIP, DLIB_CHIP_68):
+        if spec.scheme == scheme:
+            return spec
+    raise InputError(f"chip: there is none for {scheme} landmarks; use dlib5 or ibug68")
 
 
 def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> F64:
@@ -82,21 +130,44 @@ def chip_transform(points: npt.ArrayLike, reference: npt.ArrayLike) -> F64:
     return np.asarray(cv2.invertAffineTransform(inverse), np.float64)
 
 
-def align(image: Image, landmarks: Landmarks, spec: ChipSpec) -> Chip:
-    """Cut the chip that ``spec`` wants out of ``image``.
+def placing(landmarks: Landmarks, spec: ChipSpec) -> Bool:
+    """(K,) bool: the points that place the chip, which are visible and used by ``spec``.
 
-    Uses the visible points of ``landmarks`` (px of ``image``), at least two. Outside the
-    picture the chip is black, as dlib's chips are. Large faces are averaged down first, so
-    that the bilinear warp does not alias.
-    Raises InputError when the schemes differ, when fewer than two points are visible, or when
-    the points cannot be a face (see ``chip_transform``).
+    Raises InputError when the schemes differ, and when there are fewer than two such points.
     """
     if landmarks.scheme != spec.scheme:
         raise InputError(
             f"align: the chip {spec.name} wants {spec.scheme} landmarks, got {landmarks.scheme}"
         )
-    keep = landmarks.visible
-    transform = chip_transform(landmarks.points[keep], spec.reference[keep])
+    keep: Bool = landmarks.visible & spec.used
+    if keep.sum() < MIN_POINTS:
+        used = ", ".join(map(str, np.flatnonzero(spec.used)))
+        raise InputError(
+            f"align: the chip {spec.name} needs two visible points or more of {used}; "
+            f"got {keep.sum()}"
+        )
+    return keep
+
+
+def transform_of(landmarks: Landmarks, spec: ChipSpec) -> F64:
+    """The transform (2, 3) float64, picture px -> chip px, that puts a face where ``spec`` wants.
+
+    Raises InputError as ``placing`` does, and when the points cannot be a face (see
+    ``chip_transform``).
+    """
+    keep = placing(landmarks, spec)
+    return chip_transform(landmarks.points[keep], spec.reference[keep])
+
+
+def align(image: Image, landmarks: Landmarks, spec: ChipSpec) -> Chip:
+    """Cut the chip that ``spec`` wants out of ``image``.
+
+    landmarks: in px of ``image``; those that are visible and that ``spec`` uses place the chip,
+    at least two. Outside the picture the chip is black, as dlib's chips are. Large faces are
+    averaged down first, so that the bilinear warp does not alias.
+    Raises InputError as ``transform_of`` does.
+    """
+    transform = transform_of(landmarks, spec)
     return Chip(warp(image, transform, spec.size), transform, spec, landmarks.mapped(transform))
 
 

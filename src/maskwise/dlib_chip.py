@@ -20,9 +20,9 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
-from maskwise.align import DLIB_CHIP, chip_transform
+from maskwise.align import chip_spec_for, chip_transform, placing
 from maskwise.errors import InputError
-from maskwise.types import F32, F64, U8, ChipSpec, Image, Landmarks
+from maskwise.types import F32, F64, U8, Image, Landmarks
 
 # Of the specs in maskwise.align: dlib's mean shape, unpadded, follows from any of them.
 _SPEC_PADDING: Final = 0.25
@@ -65,7 +65,8 @@ def place(landmarks: Landmarks, *, size: int = 150, padding: float = 0.25) -> Pl
     """
     if size < 1 or not (math.isfinite(padding) and padding >= 0):
         raise InputError(f"chip: expected size >= 1 and padding >= 0, got {size}, {padding}")
-    spec, keep = _spec(landmarks)
+    spec = chip_spec_for(landmarks.scheme)
+    keep = placing(landmarks, spec)
     # dlib's chip runs from 0 to size, edge to edge; and its padding is a C float.
     padding = float(np.float32(padding))
     mean = (spec.reference[keep] + 0.5) * (1 + 2 * _SPEC_PADDING) / spec.size - _SPEC_PADDING
@@ -166,13 +167,6 @@ def describe(
             total = total + numbers.sum(axis=0, dtype=np.float64)
         rows.append(total / num_jitters)
     return np.stack(rows)
-
-
-def _spec(landmarks: Landmarks) -> tuple[ChipSpec, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """The reference points, and which of them (K,) bool place the chip."""
-    if landmarks.scheme != DLIB_CHIP.scheme:
-        raise InputError(f"chip: dlib cuts no chip of {landmarks.scheme} landmarks")
-    return DLIB_CHIP, landmarks.visible
 
 
 def _jittered_place(size: int, rng: np.random.Generator) -> Place:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from maskwise import detect, encode, image, landmarks, masks, occlusion
-from maskwise.align import align, chip_transform
+from maskwise.align import align, transform_of
 from maskwise.answers import EnrolReport, Face, Identification, PhotoReport, Verification
 from maskwise.compare import compare
 from maskwise.decide import DEFAULT_FMR, DEFAULT_FPIR, OperatingPoints
@@ -264,9 +264,8 @@ class Recognizer:
     # What the jobs are made of.
 
     def _can_align(self, detection: Detection) -> bool:
-        points, spec = _landmarks(detection), self.encoder.chip_spec
         try:
-            chip_transform(points.points[points.visible], spec.reference[points.visible])
+            transform_of(_landmarks(detection), self.encoder.chip_spec)
         except InputError:
             return False
         return True

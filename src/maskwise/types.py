@@ -190,13 +190,15 @@ class ChipSpec:
     """Where an encoder wants the face: a square of ``size`` px and reference points in it.
 
     name: short and stable; part of the encoder_id. scheme: of the points.
-    reference: (K, 2) float64 px in the chip.
+    reference: (K, 2) float64 px in the chip. used: (K,) bool, two True or more, the points that
+    place the chip where they are visible; default all. References of the others may mean nothing.
     """
 
     name: str
     size: int
     scheme: Scheme
     reference: F64
+    used: Bool = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
         if self.scheme not in get_args(Scheme):
@@ -207,6 +209,12 @@ class ChipSpec:
         object.__setattr__(
             self, "reference", _frozen(self.reference, np.float64, (k, 2), "ChipSpec.reference")
         )
+        used = self.used if np.size(self.used) else np.ones(k, bool)
+        object.__setattr__(self, "used", _frozen(used, np.bool_, (k,), "ChipSpec.used"))
+        if self.used.sum() < 2:
+            raise InputError(
+                f"ChipSpec.used: a chip needs two points or more, got {self.used.sum()}"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
