@@ -10,12 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Point:
     """dlib.point: a whole pixel."""
 
     x: int
     y: int
+
+    def __repr__(self) -> str:
+        return f"point({self.x}, {self.y})"
+
+    def __str__(self) -> str:
+        return f"({self.x}, {self.y})"
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=True, repr=False)
@@ -78,7 +84,7 @@ class Rectangle:
         return self.left() <= point.x <= self.right() and self.top() <= point.y <= self.bottom()
 
     def __repr__(self) -> str:
-        return f"rectangle({', '.join(map(str, self._corners))})"
+        return f"rectangle({','.join(map(str, self._corners))})"
 
     def __str__(self) -> str:
         left, top, right, bottom = self._corners
