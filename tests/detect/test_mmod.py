@@ -172,7 +172,7 @@ class TestSettings:
     def test_what_cannot_be_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="upsample"):
             Mmod(upsample=-1)
-        image = Image(np.zeros((2000, 1000, 3), np.uint8), "big.png")
+        image = Image(np.zeros((2000, 2000, 3), np.uint8), "big.png")
         with pytest.raises(InputError, match=r"big\.png.*smaller upsample"):
             Mmod(upsample=2).detect(image)
 
