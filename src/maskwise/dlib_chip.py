@@ -24,7 +24,7 @@ from maskwise.align import chip_spec_for, chip_transform, placing
 from maskwise.errors import InputError
 from maskwise.types import F32, F64, U8, Image, Landmarks
 
-# Of the specs in maskwise.align: dlib's mean shape, unpadded, follows from any of them.
+# Of the specs in maskwise.align; dlib's mean face, unpadded, follows from them.
 _SPEC_PADDING: Final = 0.25
 
 # pyramid_down<2>::point_down in dlib/image_transforms/image_pyramid.h.
@@ -41,6 +41,12 @@ _JITTER_SHIFT: Final = 0.02
 _JITTER_BORDER: Final = 3
 # Jitters that are described at once, so that memory stays bounded.
 _JITTER_BATCH: Final = 128
+
+# dlib::rand in dlib/rand/rand_kernel_1.h: MT19937 by its usual seed, the first numbers thrown
+# away, and 48 bits a real number, divided by a little more than the largest.
+_RAND_SEED: Final = 5489
+_RAND_WASTED: Final = 10_000
+_RAND_MOST: Final = float(0xFFFFFF * 0x1000000 + 0xFFFFFF) + 0.01
 
 
 class Place(NamedTuple):
@@ -110,14 +116,29 @@ def cut_batch(
     return _extract(image.pixels, places, size)
 
 
-def jittered(chip: U8, count: int, *, seed: int | np.random.Generator) -> U8:
+def jitter_random(seed: int = 0) -> np.random.RandomState:
+    """The source of random numbers for ``jittered``; 0 is dlib's own.
+
+    A dlib model that was just loaded draws its jitters from the source of 0 and goes on with it
+    from face to face, as long as it lives.
+    Raises InputError unless 0 <= seed < 2**31.
+    """
+    if not 0 <= seed < 2**31:
+        raise InputError(f"seed: expected 0 <= seed < 2**31, got {seed}")
+    source = np.random.RandomState(_RAND_SEED + seed)
+    source.bytes(4 * _RAND_WASTED)
+    return source
+
+
+def jittered(chip: U8, count: int, *, seed: int | np.random.RandomState = 0) -> U8:
     """(count, S, S, 3) uint8 RGB: ``chip`` (S, S, 3) as dlib's jitter_image varies it.
 
     Each one is turned by up to 3 degrees, moved by up to 2 % (whole px), made up to 3 % smaller,
-    and mirrored half of the time; three border pixels are cut off before. The same
-    seed gives the same jitters; the random numbers are NumPy's, not dlib's, so single jitters
-    differ from dlib's, and their distribution does not.
-    Raises InputError when ``chip`` is no square of 8 px or more, or ``count`` is negative.
+    and mirrored half of the time; three border pixels are cut off before. The same seed gives the
+    same jitters; seed 0 those that dlib on Linux draws first. A source that ``jitter_random`` made
+    goes on where it stands.
+    Raises InputError when ``chip`` is no square of 8 px or more, ``count`` is negative, or as
+    ``jitter_random`` does.
     """
     if chip.dtype != np.uint8 or chip.ndim != 3 or chip.shape[0] != chip.shape[1]:
         raise InputError(f"chip: expected (S, S, 3) uint8, got {chip.shape} {chip.dtype}")
@@ -127,12 +148,11 @@ def jittered(chip: U8, count: int, *, seed: int | np.random.Generator) -> U8:
             f"jittered: expected an RGB chip of 8 px or more and a count >= 0, got {chip.shape}, "
             f"count {count}"
         )
-    rng = np.random.default_rng(seed)
+    source = seed if isinstance(seed, np.random.RandomState) else jitter_random(seed)
     out = np.empty((count, size, size, 3), np.uint8)
-    for one in out:
-        where = _jittered_place(size, rng)
-        one[:] = _extract(chip, [where], size)[0]
-        if rng.random() > 0.5:
+    for one, draws in zip(out, _reals(source, 5 * count).reshape(count, 5), strict=True):
+        one[:] = _extract(chip, [_jittered_place(size, draws)], size)[0]
+        if draws[4] > 0.5:
             one[:] = one[:, ::-1].copy()
     return out
 
@@ -143,15 +163,16 @@ def describe(
     landmarks: Sequence[Landmarks],
     *,
     num_jitters: int = 1,
-    seed: int = 0,
+    seed: int | np.random.RandomState = 0,
 ) -> F64:
     """(N, 128) float64: what dlib's compute_face_descriptor gives, face by face; N may be 0.
 
     describe_batch: an encoder's numbers of (M, 150, 150, 3) chips, such as
     ``DlibResnet().describe_batch``. num_jitters: above 1, the mean over that many jitters takes
-    the place of the chip itself; 1 and less mean none, as in dlib. Every face draws its jitters
-    anew from ``seed``, so its numbers do not depend on the other faces.
-    Raises InputError as ``place`` does, and what ``describe_batch`` raises.
+    the place of the chip itself; 1 and less mean none, as in dlib. seed: of the jitters, which
+    every face draws anew, so that its numbers do not depend on the other faces; with a source
+    that ``jitter_random`` made, the faces draw from it in turn, as those of a dlib model do.
+    Raises InputError as ``place`` and ``jitter_random`` do, and what ``describe_batch`` raises.
     """
     chips = [cut(image, one) for one in landmarks]
     if num_jitters <= 1 or not chips:
@@ -159,25 +180,44 @@ def describe(
         return np.asarray(describe_batch(stack), np.float64)
     rows = []
     for chip in chips:
-        rng = np.random.default_rng(seed)
+        source = seed if isinstance(seed, np.random.RandomState) else jitter_random(seed)
         total = np.zeros(())
         for start in range(0, num_jitters, _JITTER_BATCH):
             count = min(_JITTER_BATCH, num_jitters - start)
-            numbers = describe_batch(jittered(chip, count, seed=rng))
+            numbers = describe_batch(jittered(chip, count, seed=source))
             total = total + numbers.sum(axis=0, dtype=np.float64)
         rows.append(total / num_jitters)
     return np.stack(rows)
 
 
-def _jittered_place(size: int, rng: np.random.Generator) -> Place:
-    """One random place of jitter_image in a chip of ``size`` px."""
+def _reals(source: np.random.RandomState, count: int) -> F64:
+    """(count,) float64 in 0..1, as dlib::rand::get_random_double draws them."""
+    words = np.frombuffer(source.bytes(8 * count), "<u4").reshape(count, 2) & 0xFFFFFF
+    high, low = words.astype(np.float64).T
+    reals: F64 = (high * 0x1000000 + low) / _RAND_MOST
+    return reals
+
+
+def _jittered_place(size: int, draws: F64) -> Place:
+    """The place of jitter_image in a chip of ``size`` px that five numbers of 0..1 make.
+
+    GCC, which Linux's dlib is built with, draws the shift along y before that along x.
+    """
+    along_y, along_x, shrink, turn, _ = (float(v) for v in draws)
     side = size - 2 * _JITTER_BORDER
-    shift = np.floor(rng.uniform(-_JITTER_SHIFT, _JITTER_SHIFT, 2) * side + 0.5)
-    box = int(side / rng.uniform(*_JITTER_HEIGHT))
+    shift = [
+        math.floor(_between(-_JITTER_SHIFT, _JITTER_SHIFT, share) * side + 0.5)
+        for share in (along_x, along_y)
+    ]
+    box = int(side / _between(*_JITTER_HEIGHT, shrink))
     # dlib's centre of the rectangle _JITTER_BORDER .. size - 1 - _JITTER_BORDER, in whole px.
-    left, top = (float(v) for v in size // 2 + shift - box // 2)
-    angle = math.radians(rng.uniform(-_JITTER_DEG, _JITTER_DEG))
+    left, top = (float(size // 2 + one - box // 2) for one in shift)
+    angle = _between(-_JITTER_DEG, _JITTER_DEG, turn) * math.pi / 180
     return Place(left, top, left + box - 1, top + box - 1, angle)
+
+
+def _between(low: float, high: float, share: float) -> float:
+    return low + share * (high - low)
 
 
 def _extract(pixels: U8, places: Sequence[Place], size: int) -> U8:
