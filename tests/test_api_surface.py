@@ -19,6 +19,7 @@ PUBLIC = [
     "Detection",
     "EncoderMismatchError",
     "EnrolReport",
+    "EvaluationError",
     "Face",
     "Gallery",
     "GalleryError",

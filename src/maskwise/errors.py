@@ -6,6 +6,7 @@
     ├── InputError (ValueError)      what the caller handed in
     │   ├── ImageError               a picture that cannot be read, or is refused
     │   ├── NoFaceError              a picture without a face where one is needed
+    │   ├── EvaluationError          scores that nothing can be said of, or a file of none
     │   └── AmbiguousFaceError       several faces where one is needed
     ├── ConfigurationError (ValueError)  an option, a name or a setting that cannot be
     ├── ModelError                   a weights file that is missing, damaged or unfit
@@ -34,6 +35,10 @@ class ImageError(InputError):
 
 class NoFaceError(InputError):
     """No face was found where one is needed."""
+
+
+class EvaluationError(InputError):
+    """Scores that are no numbers, too few trials, or a score file that is damaged or too new."""
 
 
 class AmbiguousFaceError(InputError):
