@@ -14,67 +14,23 @@ point one pixel from dlib's.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from datfile import F32, FormatError, Reader
+from datfile import FormatError
+
+from maskwise.landmarks import shape_predictor_file
+from maskwise.landmarks.shape_predictor_file import ShapePredictor
 
 SOURCE = "shape_predictor_5_face_landmarks.dat"
 
 
-@dataclass(frozen=True)
-class Cascade:
-    """L levels of T trees with S splits and S + 1 leaves, P pixels a level, K points.
-
-    mean: (K, 2). pairs: (L, T, S, 2) the two pixels a split subtracts. thresholds: (L, T, S).
-    leaves: (L, T, S + 1, K, 2). anchors: (L, P) the point a pixel is tied to. deltas: (L, P, 2)
-    from that point to the pixel. Shapes are in a frame where the face's box is 0..1.
-    """
-
-    mean: F32
-    pairs: npt.NDArray[np.uint16]
-    thresholds: F32
-    leaves: F32
-    anchors: npt.NDArray[np.uint8]
-    deltas: F32
+def read_cascade(path: Path) -> ShapePredictor:
+    """All weights of ``path``; ModelError where it is no shape predictor."""
+    return shape_predictor_file.read(path)
 
 
-def read_cascade(path: Path) -> Cascade:
-    """All weights of ``path``; FormatError where it is no shape predictor."""
-    reader = Reader(path.read_bytes())
-    reader.expect(1)
-    mean = reader.matrix()
-    if mean.shape[1] != 1 or len(mean) % 2:
-        raise FormatError(f"{path.name}: the mean shape is {mean.shape}")
-    pairs, thresholds, leaves = [], [], []
-    for _ in range(levels := reader.integer()):
-        for _ in range(trees := reader.integer()):
-            for _ in range(splits := reader.integer()):
-                pairs.append((reader.integer(), reader.integer()))
-                thresholds.append(reader.number())
-            reader.expect(splits + 1)
-            leaves += [reader.matrix() for _ in range(splits + 1)]
-    reader.expect(levels)
-    anchors = [[reader.integer() for _ in range(reader.integer())] for _ in range(levels)]
-    reader.expect(levels)
-    deltas = [
-        [(reader.number(), reader.number()) for _ in range(reader.integer())] for _ in range(levels)
-    ]
-    reader.end()
-    # Every level and tree has the same size, or these reshapes fail.
-    return Cascade(
-        mean=mean.reshape(-1, 2),
-        pairs=np.array(pairs, np.uint16).reshape(levels, trees, splits, 2),
-        thresholds=np.array(thresholds, np.float32).reshape(levels, trees, splits),
-        leaves=np.array(leaves, np.float32).reshape(levels, trees, splits + 1, -1, 2),
-        anchors=np.array(anchors, np.uint8),
-        deltas=np.array(deltas, np.float32),
-    )
-
-
-def pack(cascade: Cascade) -> bytes:
+def pack(cascade: ShapePredictor) -> bytes:
     """The archive that maskwise.landmarks.dlib5 reads; the wheel compresses it, not we."""
     thresholds = np.floor(cascade.thresholds)
     if np.abs(thresholds).max() > 127:
@@ -86,7 +42,7 @@ def pack(cascade: Cascade) -> bytes:
         pairs=cascade.pairs,
         thresholds=thresholds.astype(np.int8),
         leaves=cascade.leaves,
-        anchors=cascade.anchors,
+        anchors=cascade.anchors.astype(np.uint8),
         deltas=cascade.deltas,
     )
     return buffer.getvalue()
