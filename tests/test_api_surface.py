@@ -29,6 +29,7 @@ PUBLIC = [
     "ImageError",
     "InputError",
     "Landmarks",
+    "LicenceError",
     "MaskSpec",
     "MaskState",
     "MaskwiseError",

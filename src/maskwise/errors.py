@@ -10,6 +10,7 @@
     │   └── AmbiguousFaceError       several faces where one is needed
     ├── ConfigurationError (ValueError)  an option, a name or a setting that cannot be
     ├── ModelError                   a weights file that is missing, damaged or unfit
+    │   └── LicenceError             weights whose licence must be accepted first
     ├── OutputError (OSError)        a file or folder that cannot be written
     └── GalleryError                 the store of enrolled people
         ├── GalleryFormatError       the file is no gallery, is damaged or too new
@@ -51,6 +52,10 @@ class ConfigurationError(MaskwiseError, ValueError):
 
 class ModelError(MaskwiseError):
     """A weights file is missing, damaged (its sha256 differs) or unfit for its use."""
+
+
+class LicenceError(ModelError):
+    """Weights whose licence must be accepted before they are used; says how."""
 
 
 class OutputError(MaskwiseError, OSError):
