@@ -192,6 +192,8 @@ def describe(
 
 def _reals(source: np.random.RandomState, count: int) -> F64:
     """(count,) float64 in 0..1, as dlib::rand::get_random_double draws them."""
+    if not count:
+        return np.zeros(0)  # NumPy would draw a number all the same.
     words = np.frombuffer(source.bytes(8 * count), "<u4").reshape(count, 2) & 0xFFFFFF
     high, low = words.astype(np.float64).T
     reals: F64 = (high * 0x1000000 + low) / _RAND_MOST
