@@ -18,7 +18,16 @@ def _dlib5() -> LandmarkPredictor:
     return Dlib5()
 
 
-PREDICTORS: Final[dict[str, Callable[[], LandmarkPredictor]]] = {"dlib5": _dlib5}
+def _dlib68() -> LandmarkPredictor:
+    from maskwise.landmarks.dlib68 import Dlib68
+
+    return Dlib68()
+
+
+PREDICTORS: Final[dict[str, Callable[[], LandmarkPredictor]]] = {
+    "dlib5": _dlib5,
+    "dlib68": _dlib68,
+}
 """The built-in landmark predictors; each is imported when it is asked for."""
 
 
