@@ -1,4 +1,4 @@
-"""Find the points of a face: the protocol, and one file a predictor."""
+"""Find the points of a face: the protocol, one file a predictor, and which points count."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from maskwise.backends import create_backend
+from maskwise.landmarks import subsets
 from maskwise.landmarks.protocol import LandmarkPredictor
 
 ENTRY_POINTS: Final = "maskwise.landmarks"
@@ -36,4 +37,4 @@ def create(name: str = "dlib5") -> LandmarkPredictor:
     return create_backend("landmark predictor", name, PREDICTORS, ENTRY_POINTS)
 
 
-__all__ = ["ENTRY_POINTS", "PREDICTORS", "LandmarkPredictor", "create"]
+__all__ = ["ENTRY_POINTS", "PREDICTORS", "LandmarkPredictor", "create", "subsets"]
