@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "verify": "verify",
     "mask": "mask",
     "gallery": "gallery",
+    "models": "models",
     "demo": "demo",
 }
 _ALIASES: Final = {"enroll": "enrol"}
