@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskwise.align import DLIB_CHIP, align, chip_transform, similarity, warp
+from maskwise.align import (
+    DLIB_CHIP,
+    DLIB_CHIP_68,
+    align,
+    chip_spec_for,
+    chip_transform,
+    placing,
+    similarity,
+    warp,
+)
 from maskwise.errors import InputError
 from maskwise.testing.pictures import drawn_face, face_detection
 from maskwise.testing.strategies import dlib5_landmarks, similarity_transforms
-from maskwise.types import F64, Detection, Image, Landmarks
+from maskwise.types import F64, Bool, Detection, Image, Landmarks
 
 points = st.integers(2, 12).flatmap(
     lambda k: st.lists(
@@ -237,10 +247,63 @@ class TestAlign:
         with pytest.raises(InputError, match="wants dlib5 landmarks, got five"):
             align(drawn_face(1), Landmarks("five", np.zeros((5, 2))), DLIB_CHIP)
 
+    def test_points_that_the_spec_does_not_use_take_no_part(self) -> None:
+        where = DLIB_CHIP_68.reference + 30
+        moved_jaw = np.where(DLIB_CHIP_68.used[:, None], where, where[::-1] * 3 - 500)
+        chips = [
+            align(drawn_face(2), Landmarks("ibug68", p), DLIB_CHIP_68) for p in (where, moved_jaw)
+        ]
+        np.testing.assert_array_equal(chips[0].transform, chips[1].transform)
+        np.testing.assert_array_equal(chips[0].pixels, chips[1].pixels)
+        np.testing.assert_allclose(chips[1].transform, [[1, 0, -30], [0, 1, -30]], atol=1e-4)
+        np.testing.assert_allclose(chips[1].landmarks.points[:17], moved_jaw[:17] - 30, atol=1e-3)
+
+    def test_visible_points_that_are_not_used_are_too_few(self) -> None:
+        visible: Bool = np.arange(68) <= 27
+        face = Landmarks("ibug68", DLIB_CHIP_68.reference, visible)
+        with pytest.raises(InputError, match=r"dlib68-150-p25 needs two .* of 27, 28, .*; got 1"):
+            align(drawn_face(1), face, DLIB_CHIP_68)
+        assert (
+            placing(Landmarks("ibug68", face.points, np.arange(68) <= 28), DLIB_CHIP_68).sum() == 2
+        )
+
+    def test_a_spec_of_other_points_places_by_them(self) -> None:
+        brows_too: Bool = np.arange(68) >= 17
+        spec = dataclasses.replace(DLIB_CHIP_68, name="dlib51", used=brows_too)
+        face = Landmarks("ibug68", DLIB_CHIP_68.reference * 0.8 + 9, np.arange(68) < 27)
+        chip = align(drawn_face(1), face, spec)
+        np.testing.assert_allclose(chip.landmarks.points[17:], spec.reference[17:], atol=1e-3)
+
     @given(dlib5_landmarks())
     @settings(max_examples=25)
     def test_any_face_gives_a_chip(self, face: Landmarks) -> None:
         assert align(drawn_face(1), face, DLIB_CHIP).pixels.shape == (150, 150, 3)
+
+
+class TestSpecs:
+    def test_each_scheme_of_dlib_has_one(self) -> None:
+        assert chip_spec_for("dlib5") is DLIB_CHIP
+        assert chip_spec_for("ibug68") is DLIB_CHIP_68
+        with pytest.raises(InputError, match="none for five landmarks; use dlib5 or ibug68"):
+            chip_spec_for("five")
+
+    def test_their_names_differ_as_they_are_a_part_of_encoder_ids(self) -> None:
+        assert (DLIB_CHIP.name, DLIB_CHIP_68.name) == ("dlib5-150-p25", "dlib68-150-p25")
+
+    def test_both_put_the_eyes_in_the_same_place(self) -> None:
+        five = Landmarks("dlib5", DLIB_CHIP.reference).eyes
+        many = Landmarks("ibug68", DLIB_CHIP_68.reference).eyes
+        assert np.abs(five - many).max() < 1.0
+        # dlib5's nose base is the 68's point 33.
+        np.testing.assert_allclose(DLIB_CHIP.reference[4], DLIB_CHIP_68.reference[33], atol=0.1)
+
+    def test_the_68_are_all_but_symmetric(self) -> None:
+        mirror = {36: 45, 39: 42, 48: 54, 31: 35, 60: 64, 17: 26, 21: 22, 59: 55, 67: 65}
+        x, y = DLIB_CHIP_68.reference.T
+        middle = x[27]
+        for right, left in mirror.items():
+            assert x[right] - middle == pytest.approx(middle - x[left], abs=0.05)
+            assert y[right] == pytest.approx(y[left], abs=0.05)
 
 
 def dlibs_transform(points: F64, size: int = 150) -> F64:

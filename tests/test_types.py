@@ -182,6 +182,19 @@ class TestChip:
         with pytest.raises(InputError, match=r"ChipSpec\.size"):
             ChipSpec("tiny", 0, "five", np.zeros((5, 2)))
 
+    def test_a_spec_uses_all_points_unless_told(self) -> None:
+        assert SPEC.used.tolist() == [True] * 5
+        used = np.array([True, False, True, False, False])
+        some = dataclasses.replace(SPEC, used=used)
+        used[:] = False
+        assert some.used.tolist() == [True, False, True, False, False]
+        assert not some.used.flags.writeable
+        assert pickle.loads(pickle.dumps(some)).used.sum() == 2
+        with pytest.raises(InputError, match=r"ChipSpec\.used: a chip needs two .* got 1"):
+            dataclasses.replace(SPEC, used=np.arange(5) == 2)
+        with pytest.raises(InputError, match=r"ChipSpec\.used: expected shape \(5\)"):
+            dataclasses.replace(SPEC, used=np.ones(4, bool))
+
     def test_check_chips_names_what_it_got(self) -> None:
         check_chips(np.zeros((0, 8, 8, 3), np.uint8), 8)
         for bad, got in (

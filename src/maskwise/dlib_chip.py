@@ -9,6 +9,9 @@ What dlib does, and ``align`` does not: corner pixels of the chip lie on the cor
 that is one pixel shorter than the chip's extent; values are cut to whole ones, not rounded; faces
 of more than twice the chip's size are halved by a 5x5 filter first, as often as need be, each time
 moving points by (1.25, 0.75) px; what a bilinear sample cannot fully reach is black.
+
+What is not repeated is the rounding noise of dlib's singular value decompositions: a value that is
+whole but for that may be cut to its neighbour. See docs/adr/0007-two-chips.md.
 """
 
 from __future__ import annotations
@@ -135,7 +138,7 @@ def jittered(chip: U8, count: int, *, seed: int | np.random.RandomState = 0) -> 
 
     Each one is turned by up to 3 degrees, moved by up to 2 % (whole px), made up to 3 % smaller,
     and mirrored half of the time; three border pixels are cut off before. The same seed gives the
-    same jitters; seed 0 those that dlib on Linux draws first. A source that ``jitter_random`` made
+    same jitters; seed 0 those that dlib on Linux draws first (S even). A source that ``jitter_random`` made
     goes on where it stands.
     Raises InputError when ``chip`` is no square of 8 px or more, ``count`` is negative, or as
     ``jitter_random`` does.
