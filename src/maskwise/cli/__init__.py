@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "gallery": "gallery",
     "models": "models",
     "demo": "demo",
+    "compat": "compat",
 }
 _ALIASES: Final = {"enroll": "enrol"}
 _OUTPUT_FAILS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
