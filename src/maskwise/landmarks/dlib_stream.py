@@ -180,9 +180,9 @@ def _fill(words: Words, starts: I64, values: F32) -> I64:
     looked at again.
     """
     column = np.arange(values.shape[1])
-    where = np.minimum(starts[:, None] + _USUAL_BYTES * column, words.size)
+    where = starts[:, None] + _USUAL_BYTES * column
     ends = starts + _USUAL_BYTES * len(column)
-    found = words.at[where]
+    found = words.at[np.minimum(where, words.size)]
     values[:] = _usual(found)
     odd = (found & _USUAL_MASK) != _USUAL
     rows = np.flatnonzero(odd.any(axis=1))
@@ -190,12 +190,13 @@ def _fill(words: Words, starts: I64, values: F32) -> I64:
     while len(rows):
         row = np.arange(len(rows))
         first = odd.argmax(axis=1)
-        number, following = numbers_at(words, where[row, first])
-        longer = following - where[row, first] - _USUAL_BYTES
+        here = np.minimum(where[row, first], words.size)
+        number, following = numbers_at(words, here)
+        longer = following - here - _USUAL_BYTES
         later = column > first[:, None]
-        where = np.minimum(where + np.where(later, longer[:, None], 0), words.size)
+        where = where + np.where(later, longer[:, None], 0)
         ends[rows] += longer
-        found = words.at[where]
+        found = words.at[np.minimum(where, words.size)]
         again = np.where(later, _usual(found), values[rows])
         again[row, first] = number
         values[rows] = again
