@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from maskwise.cli import gallery_import
 from maskwise.cli.inputs import as_name
 from maskwise.cli.options import gallery_option, json_option, open_gallery
 from maskwise.cli.output import print_json, print_table, printable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group(name="gallery")
 def command() -> None:
-    """List, show, rename and delete the people of a gallery; count and check it.
+    """List, show, rename and delete the people of a gallery; import, count and check.
 
     \b
     Examples:
@@ -232,6 +233,9 @@ def check(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
             else "sound"
         )
     ctx.exit(USAGE if problems else OK)
+
+
+command.add_command(gallery_import.command)
 
 
 def _agreed(details: SubjectDetails) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Literal
@@ -179,7 +179,6 @@ class Gallery(ABC):
     def check_encoder(self, encoder_id: str) -> None:
         """Raise EncoderMismatchError when the gallery holds templates of another encoder."""
 
-    @abstractmethod
     def enrol(self, subject: str, references: Sequence[NewReference]) -> EnrolResult:
         """Store photos of one person, all or none.
 
@@ -187,6 +186,15 @@ class Gallery(ABC):
         replace those with the same ``Wear.label`` (a new bare or really masked one replaces
         the old one of either kind), the others stay, and ``masks`` are joined.
         Raises InputError for a bad name or no references, and EncoderMismatchError.
+        """
+        return self.enrol_all([(subject, references)])[0]
+
+    @abstractmethod
+    def enrol_all(self, people: Iterable[tuple[str, Sequence[NewReference]]]) -> list[EnrolResult]:
+        """Store photos of many people, all or none: ``enrol`` for each, in one transaction.
+
+        people: names with references; it may be a generator, which must not use this gallery.
+        Other writers wait until it ends. Raises as ``enrol``.
         """
 
     @abstractmethod

@@ -126,6 +126,17 @@ def completed(target: Unfinished, state: tuple[Any, ...], spend_text: SpendText)
     return raw if shape else raw[0]
 
 
+def check_text(flat: npt.NDArray[Any]) -> None:
+    """ValueError for a (N,) contiguous array of text that is no Unicode.
+
+    NumPy takes it as it is, and fails when it is looked at, with a SystemError at times.
+    """
+    if flat.dtype.kind == "U" and flat.size:
+        points = flat.view(f"{flat.dtype.byteorder}u4")
+        if points.max() > 0x10FFFF:
+            raise ValueError("text that is no Unicode")
+
+
 def _text(value: Any) -> str:
     """Text that Python 3, or 2, wrote."""
     if type(value) is bytes:
@@ -166,5 +177,6 @@ def _array(
         raise ValueError("an array of another size than it says")
     # frombuffer refuses to make an array of nothing.
     flat: npt.NDArray[Any] = np.frombuffer(raw, dtype) if raw else np.zeros(0, dtype)
+    check_text(flat)
     shaped: npt.NDArray[Any] = flat.reshape(shape, order="F" if fortran else "C")
     return shaped

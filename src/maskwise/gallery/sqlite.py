@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,23 +82,10 @@ class SqliteGallery(Gallery):
 
     # Writing.
 
-    def enrol(self, subject: str, references: Sequence[NewReference]) -> EnrolResult:
-        """Store photos of one person, all or none, in one transaction."""
-        name = clean_name(subject)
-        encoders = {(t.encoder_id, len(t.vector)) for r in references for t in r.templates}
-        if len(encoders) != 1:
-            raise InputError(
-                f"enrol {name}: expected references with templates of one encoder, got "
-                f"{len(references)} references of {len(encoders)} encoders"
-            )
+    def enrol_all(self, people: Iterable[tuple[str, Sequence[NewReference]]]) -> list[EnrolResult]:
+        """Store photos of many people, all or none, in one transaction."""
         with self._writing() as connection:
-            encoder = self._pin(connection, *encoders.pop())
-            person, uid = enrolling.person(connection, name)
-            stored = [
-                enrolling.store(connection, person, encoder, reference) for reference in references
-            ]
-        photos = {reference.photo_sha256 for reference in references}
-        return EnrolResult(uid, len(photos), sum(stored))
+            return [self._enrol(connection, subject, photos) for subject, photos in people]
 
     def rename(self, old: str, new: str) -> None:
         """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
@@ -211,6 +198,24 @@ class SqliteGallery(Gallery):
             self._close()
 
     # What the above are made of.
+
+    def _enrol(
+        self, connection: sqlite3.Connection, subject: str, references: Sequence[NewReference]
+    ) -> EnrolResult:
+        name = clean_name(subject)
+        encoders = {(t.encoder_id, len(t.vector)) for r in references for t in r.templates}
+        if len(encoders) != 1:
+            raise InputError(
+                f"enrol {name}: expected references with templates of one encoder, got "
+                f"{len(references)} references of {len(encoders)} encoders"
+            )
+        encoder = self._pin(connection, *encoders.pop())
+        person, uid = enrolling.person(connection, name)
+        stored = [
+            enrolling.store(connection, person, encoder, reference) for reference in references
+        ]
+        photos = {reference.photo_sha256 for reference in references}
+        return EnrolResult(uid, len(photos), sum(stored))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

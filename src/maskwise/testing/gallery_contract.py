@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -282,6 +282,21 @@ class GalleryContract:
         assert gallery.show(name).references[0].source == f"/photos/{name}/1.jpg"
         assert gallery.integrity_check() == []
         gallery.delete(name)
+
+    def test_many_people_are_enrolled_at_once_or_none(self, gallery: Gallery) -> None:
+        def people(last: str) -> Iterator[tuple[str, list[NewReference]]]:
+            yield "Ada", [reference("a.jpg", [(NO_MASK, axis(0))])]
+            yield "Bo", [reference("b.jpg", [(NO_MASK, axis(1))])]
+            yield last, [reference("c.jpg", [(NO_MASK, axis(0))])]
+
+        with pytest.raises(InputError, match="cannot be empty"):
+            gallery.enrol_all(people(" "))
+        assert gallery.size() == GallerySize(0, 0, 0)
+        done = gallery.enrol_all(people("Ada"))
+        assert [(d.references, d.templates) for d in done] == [(1, 1)] * 3
+        assert done[0].subject_id == done[2].subject_id
+        assert gallery.size() == GallerySize(2, 3, 3)
+        assert gallery.enrol_all([]) == []
 
     def test_one_name_however_it_is_typed(self, gallery: Gallery) -> None:
         gallery.enrol("Rene\u0301", [reference("e\u0301.jpg", [(NO_MASK, axis(0))])])
