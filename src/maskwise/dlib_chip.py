@@ -170,17 +170,32 @@ def describe(
 ) -> F64:
     """(N, 128) float64: what dlib's compute_face_descriptor gives, face by face; N may be 0.
 
-    describe_batch: an encoder's numbers of (M, 150, 150, 3) chips, such as
-    ``DlibResnet().describe_batch``. num_jitters: above 1, the mean over that many jitters takes
-    the place of the chip itself; 1 and less mean none, as in dlib. seed: of the jitters, which
-    every face draws anew, so that its numbers do not depend on the other faces; with a source
-    that ``jitter_random`` made, the faces draw from it in turn, as those of a dlib model do.
+    num_jitters: above 1, the mean over that many jitters takes the place of the chip itself; 1
+    and less mean none, as in dlib. The rest is as in ``describe_chips``.
     Raises InputError as ``place`` and ``jitter_random`` do, and what ``describe_batch`` raises.
     """
-    chips = [cut(image, one) for one in landmarks]
-    if num_jitters <= 1 or not chips:
-        stack = np.stack(chips) if chips else np.zeros((0, 150, 150, 3), np.uint8)
-        return np.asarray(describe_batch(stack), np.float64)
+    cuts = [cut(image, one) for one in landmarks]
+    chips = np.stack(cuts) if cuts else np.zeros((0, 150, 150, 3), np.uint8)
+    return describe_chips(describe_batch, chips, num_jitters=num_jitters, seed=seed)
+
+
+def describe_chips(
+    describe_batch: Callable[[U8], F32],
+    chips: U8,
+    *,
+    num_jitters: int = 1,
+    seed: int | np.random.RandomState = 0,
+) -> F64:
+    """(N, 128) float64 of (N, 150, 150, 3) uint8 RGB chips that are cut already; N may be 0.
+
+    describe_batch: an encoder's numbers of (M, 150, 150, 3) chips, such as
+    ``DlibResnet().describe_batch``. seed: of the jitters, which every face draws anew, so that
+    its numbers do not depend on the other faces; with a source that ``jitter_random`` made, the
+    faces draw from it in turn, as those of a dlib model do.
+    Raises InputError as ``jittered`` does, and what ``describe_batch`` raises.
+    """
+    if num_jitters <= 1 or not len(chips):
+        return np.asarray(describe_batch(chips), np.float64)
     rows = []
     for chip in chips:
         source = seed if isinstance(seed, np.random.RandomState) else jitter_random(seed)
