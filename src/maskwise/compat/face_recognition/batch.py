@@ -13,7 +13,6 @@ import re
 import signal
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 import click
@@ -78,7 +77,7 @@ def files_of(place: str, what: str) -> list[str]:
 
     Raises click.BadParameter when there is nothing, or a folder that cannot be listed.
     """
-    if Path(place).is_dir() and place:
+    if _is_folder(place):
         try:
             return image_files_in_folder(place)
         except OSError as error:
@@ -90,7 +89,7 @@ def files_of(place: str, what: str) -> list[str]:
 
 def files_of_folder(place: str, what: str) -> list[str]:
     """As ``files_of``, of a folder only."""
-    if Path(place).exists() and not (Path(place).is_dir() and place):
+    if os.path.lexists(place) and not _is_folder(place):
         raise _unusable(place, "is no folder", what)
     return files_of(place, what)
 
@@ -227,6 +226,10 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _is_folder(place: str) -> bool:
+    return os.path.isdir(place)  # noqa: PTH112  Path("") would be the current one
 
 
 def _unusable(place: str, reason: str, what: str) -> click.BadParameter:
