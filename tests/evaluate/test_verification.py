@@ -233,7 +233,7 @@ def test_fold_accuracy_says_what_it_lacks() -> None:
         fold_accuracy(np.arange(4.0), mated, np.zeros(4, int))
     with pytest.raises(EvaluationError, match="fold 1 has no trial"):
         fold_accuracy(np.array([1, 0, np.nan, np.nan]), mated, np.array([0, 0, 1, 1]))
-    with pytest.raises(EvaluationError, match="non-mated"):
+    with pytest.raises(EvaluationError, match="no rate without trials"):
         fold_accuracy(np.arange(4.0), mated, np.array([0, 1, 0, 1]))
     with pytest.raises(EvaluationError, match="folds: "):
         fold_accuracy(np.arange(3.0), mated, np.array([0, 1, 0, 1]))

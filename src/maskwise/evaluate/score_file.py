@@ -13,17 +13,16 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.errors import EvaluationError, OutputError
+from maskwise.errors import EvaluationError
+from maskwise.evaluate.files import written_at_once
 from maskwise.evaluate.scores import Labels, Provenance, Scores
 from maskwise.evaluate.searches import Searches
 from maskwise.image import describe
@@ -59,7 +58,7 @@ def write_scores(path: PathLike, scores: Scores | Searches) -> str:
     digest = _digest(header, columns)
     text = json.dumps({**header, "sha256": digest}, sort_keys=True).encode()
     members = {"header": np.frombuffer(text, np.uint8), **columns}
-    with _written_at_once(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
+    with written_at_once(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, column in members.items():
             # A fixed date: two runs with equal results give equal files.
             info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
@@ -269,21 +268,3 @@ def _explained(name: str) -> Iterator[None]:
 
 def _fail(name: str, problem: str, error: BaseException | None = None) -> NoReturn:
     raise EvaluationError(f"{name}: {problem}") from error
-
-
-@contextlib.contextmanager
-def _written_at_once(path: Path) -> Iterator[Any]:
-    """A file beside ``path`` that takes its place when all is written."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
-    try:
-        with draft.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        why = error.strerror or error
-        raise OutputError(f"{describe(path)}: cannot be written ({why})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()

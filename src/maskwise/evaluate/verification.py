@@ -123,13 +123,13 @@ class FoldAccuracy:
 
 def fmr_at(non_mated: npt.ArrayLike, threshold: float) -> Rate:
     """FMR: non-mated trials with score >= threshold. ISO/IEC 19795-1."""
-    scores = _checked(non_mated, "non-mated")
+    scores = checked(non_mated, "non-mated")
     return Rate(int(np.count_nonzero(scores >= threshold)), scores.size)
 
 
 def fnmr_at(mated: npt.ArrayLike, threshold: float) -> Rate:
     """FNMR: mated trials with score < threshold. ISO/IEC 19795-1."""
-    scores = _checked(mated, "mated")
+    scores = checked(mated, "mated")
     return Rate(int(np.count_nonzero(scores < threshold)), scores.size)
 
 
@@ -139,7 +139,7 @@ def threshold_for_fmr(non_mated: npt.ArrayLike, target: float) -> float:
     With the scores falling, s_0 >= s_1 >= ..., and k = floor(N x target) accepted at most, that
     is the next float64 above s_k: ties with s_k are refused together.
     """
-    scores = _checked(non_mated, "non-mated")
+    scores = checked(non_mated, "non-mated")
     if not 0 < target < 1:
         raise EvaluationError(f"the target FMR is a share above 0 and below 1, got {target}")
     allowed = _allowed(scores.size, target)
@@ -208,7 +208,7 @@ def auc(mated: npt.ArrayLike, non_mated: npt.ArrayLike) -> float:
     P(mated > non-mated) + P(equal) / 2: the Mann-Whitney statistic over M x N (Hanley and McNeil
     1982, Radiology 143).
     """
-    same, other = _checked(mated, "mated"), _sorted(non_mated, "non-mated")
+    same, other = checked(mated, "mated"), _sorted(non_mated, "non-mated")
     below = np.searchsorted(other, same).sum(dtype=np.int64)
     up_to = np.searchsorted(other, same, side="right").sum(dtype=np.int64)
     return (int(below) + int(up_to)) / (2 * same.size * other.size)
@@ -281,7 +281,7 @@ def own_folds(
     return of[codes]
 
 
-def _checked(scores: npt.ArrayLike, what: str) -> F64:
+def checked(scores: npt.ArrayLike, what: str) -> F64:
     """(N,) float64, N > 0, all finite; EvaluationError otherwise."""
     try:
         out: F64 = np.asarray(scores, np.float64)
@@ -302,4 +302,4 @@ def _checked(scores: npt.ArrayLike, what: str) -> F64:
 
 
 def _sorted(scores: npt.ArrayLike, what: str) -> F64:
-    return np.sort(_checked(scores, what))
+    return np.sort(checked(scores, what))

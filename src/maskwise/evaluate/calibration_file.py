@@ -1,0 +1,124 @@
+"""A calibration as a JSON file, which decisions use.
+
+It has the form of the shipped ``operating_points.json``: ``encoders`` -> encoder id -> wear pair ->
+a table of FMRs and thresholds (see ``decide``), each with its counts and its map of scores; beside
+them ``provenance``, what the scores were made of, and ``refused``, what could not be fitted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NoReturn
+
+from maskwise.decide import OperatingCurve
+from maskwise.errors import ConfigurationError, EvaluationError
+from maskwise.evaluate.calibration import Calibration, PairCalibration, known_pair
+from maskwise.evaluate.files import written_at_once
+from maskwise.evaluate.llr import map_from_json
+from maskwise.evaluate.scores import Provenance
+from maskwise.image import describe
+from maskwise.types import WearPair
+
+FORMAT: Final = "maskwise-operating-points"
+VERSION: Final = 1
+
+
+def write_calibration(path: str | os.PathLike[str], calibration: Calibration) -> None:
+    """Write ``calibration`` as JSON, at once or not at all; OutputError where that fails."""
+    with written_at_once(path) as file:
+        text = json.dumps(to_json(calibration), indent=1, sort_keys=True)
+        file.write(text.encode() + b"\n")
+
+
+def to_json(calibration: Calibration) -> dict[str, Any]:
+    """The content of the file, as ``json`` takes it."""
+    given = calibration.provenance
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "encoders": {
+            calibration.encoder_id: {
+                pair: {
+                    "fmr": list(found.curve.fmr),
+                    "threshold": list(found.curve.thresholds),
+                    "calibrated_on": found.curve.calibrated_on,
+                    "mated": found.mated,
+                    "non_mated": found.non_mated,
+                    "people": found.people,
+                    "llr": found.scores_to_llr.to_json(),
+                    "cllr": found.cllr,
+                    "min_cllr": found.min_cllr,
+                }
+                for pair, found in calibration.pairs.items()
+            }
+        },
+        "provenance": {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in ((n, getattr(given, n)) for n in Provenance.__slots__)
+        },
+        "refused": dict(calibration.refused),
+    }
+
+
+def read_calibration(path: str | os.PathLike[str]) -> Calibration:
+    """What ``write_calibration`` wrote.
+
+    Raises EvaluationError that names the file and the remedy: not there, something else, of a
+    newer maskwise, damaged.
+    """
+    name = describe(path)
+    try:
+        given = json.loads(Path(path).read_text("utf-8"))
+        if given["format"] != FORMAT:
+            _refuse(name, "is no calibration; make one with maskwise calibrate")
+        if given["version"] > VERSION:
+            _refuse(
+                name,
+                f"is of format version {given['version']}, and this maskwise reads up to "
+                f"{VERSION}; update maskwise",
+            )
+        ((encoder_id, table),) = given["encoders"].items()
+        provenance = Provenance(
+            **{**given["provenance"], "notes": tuple(given["provenance"]["notes"])}
+        )
+        pairs: dict[WearPair, PairCalibration] = {}
+        for word, row in table.items():
+            pair = known_pair(word)
+            if pair is None:
+                raise ValueError(f"no wear pair: {word!r}")
+            pairs[pair] = PairCalibration(
+                OperatingCurve(
+                    tuple(map(float, row["fmr"])),
+                    tuple(map(float, row["threshold"])),
+                    int(row["non_mated"]),
+                    str(row["calibrated_on"]),
+                ),
+                map_from_json(row["llr"]),
+                int(row["mated"]),
+                int(row["non_mated"]),
+                int(row["people"]),
+                float(row["cllr"]),
+                float(row["min_cllr"]),
+            )
+        refused = {str(key): str(value) for key, value in given["refused"].items()}
+    except FileNotFoundError as error:
+        _refuse(name, "no such file; make a calibration with maskwise calibrate", error)
+    except OSError as error:
+        _refuse(name, f"cannot be read ({error.strerror or error})", error)
+    except (KeyError, TypeError, AttributeError, ConfigurationError, ValueError) as error:
+        if isinstance(error, EvaluationError) and str(error).startswith(f"{name}: "):
+            raise
+        _refuse(
+            name,
+            f"is no calibration, or damaged ({error}); make it again with maskwise calibrate",
+            error,
+        )
+    return Calibration(encoder_id, MappingProxyType(pairs), provenance, MappingProxyType(refused))
+
+
+def _refuse(name: str, problem: str, error: BaseException | None = None) -> NoReturn:
+    raise EvaluationError(f"{name}: {problem}") from error
