@@ -176,9 +176,11 @@ class TemplateMaker:
         if chip is None:
             chip = align(picture, points, self._recognizer.encoder.chip_spec)
         on_chip = {key: look for key, look in todo.items() if look.drawn_on == "chip"}
-        photo.new += self._worn_on_chip(photo, photo.plain, chip, on_chip)
-        for key in todo.keys() - on_chip.keys():
-            photo.new.append((key, *self._worn_on_photo(photo, picture, points, todo[key])))
+        if on_chip:
+            photo.new += self._worn_on_chip(photo, photo.plain, chip, on_chip)
+        for key, look in todo.items():
+            if look.drawn_on == "photo":
+                photo.new.append((key, *self._worn_on_photo(photo, picture, points, look)))
 
     def _face(self, picture: Image) -> tuple[Entry, Chip | None]:
         """The dominant face of a picture, as ``Recognizer.dominant`` chooses it."""

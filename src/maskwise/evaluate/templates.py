@@ -33,7 +33,8 @@ class PhotoTemplates:
     vectors: (P, K, D) float32 of unit length, NaN where ``valid`` (P, K) bool is False. status:
     (P, K) of ``Status``; ``several_faces`` has a vector unless those were refused, ``wears_mask``
     and ``mask_unfit`` are faces that no mask was drawn on, "" was not asked for. wear: (P, K),
-    what is worn, as ``Wear.label`` says it, "" where not ``valid``. mask: (P, K) float32, the
+    what is worn, or was to be, as ``Wear.label`` says it; ``unknown`` for a photo as it is in
+    which no face was found. mask: (P, K) float32, the
     classifier's probability that a mask is worn: of the photo as it is, or of the photo with the
     mask drawn; NaN for masks drawn on the chip and where no face was found.
     photo_sha256: P, "" for what could not be read. notes: (photo, look) -> a sentence.
@@ -108,12 +109,12 @@ def make_templates(
     asked |= np.array([not look.types for look in looks], bool)
     vectors = np.full((*shape, recognizer.encoder.dim), np.nan, np.float32)
     mask = np.full(shape, np.nan, np.float32)
-    status, wear = np.full(shape, "", "<U16"), np.full(shape, "", "<U32")
+    status, wear = np.full(shape, "", "<U16"), np.full(shape, "unknown", "<U32")
     valid = np.zeros(shape, bool)
     notes: dict[tuple[int, int], str] = {}
     digests: list[str] = []
     each = [
-        (Path(folder, photo), [looks[column] for column in np.flatnonzero(row)])
+        (Path(folder, photo), [looks[column] for column in np.flatnonzero(row).tolist()])
         for photo, row in zip(photos, asked, strict=True)
     ]
     for row, photo in enumerate(TemplateMaker(recognizer, cache).photos(each, on_photo)):
@@ -126,7 +127,7 @@ def make_templates(
             refused = several_faces == "refuse" and found == "several_faces"
             if found in FOUND and entry.vector is not None and not refused:
                 vectors[row, column], valid[row, column] = entry.vector, True
-                wear[row, column] = _wear(looks[column], entry, photo.sha256)
+            wear[row, column] = _wear(looks[column], found, entry, photo.sha256)
     for array in (vectors, mask, status, wear, valid):
         array.flags.writeable = False
     return PhotoTemplates(
@@ -144,8 +145,14 @@ def make_templates(
     )
 
 
-def _wear(look: Look, entry: Entry, sha256: str) -> str:
-    spec = look.spec(sha256)
-    if spec is not None:
-        return f"virtual:{spec.type}"
+def _wear(look: Look, status: Status, entry: Entry, sha256: str) -> str:
+    if status == "wears_mask":
+        return "real"
+    if look.types:
+        # A photo that is not there has no content that could draw one of several types.
+        spec = look.spec(sha256) if sha256 else None
+        types = look.types if spec is None else (spec.type,)
+        return f"virtual:{types[0]}" if len(types) == 1 else "virtual"
+    if np.isnan(entry.mask):
+        return "none" if look.bare_only else "unknown"
     return "real" if entry.mask >= WORN else "none"
