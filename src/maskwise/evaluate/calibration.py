@@ -204,7 +204,7 @@ def check_target(calibration: Calibration, pair: WearPair, target_fmr: float) ->
         raise EvaluationError(f"{pair} is not calibrated: {why}")
     threshold, reached = found.curve.threshold(target_fmr)
     if reached > target_fmr * (1 + 1e-9):
-        needed = found.curve.fmr[-1] * found.non_mated / target_fmr
+        needed = round(found.curve.fmr[-1] * found.non_mated) / target_fmr
         raise EvaluationError(
             f"{pair}: an FMR of {target_fmr:g} is not supported by {found.non_mated:,} non-mated "
             f"trials, which reach {reached:.2g}; it needs {needed:,.0f}"

@@ -32,7 +32,7 @@ from maskwise.evaluate.intervals import (
     rate_interval,
 )
 from maskwise.evaluate.searches import Searches
-from maskwise.evaluate.verification import threshold_for_fmr, unsupported
+from maskwise.evaluate.verification import most_errors, threshold_for_fmr, unsupported
 from maskwise.types import F64, Bool
 
 TARGET_FPIRS: Final = (0.1, 0.03, 0.01, 0.003, 0.001)
@@ -88,7 +88,8 @@ class Identification:
 def fpir(searches: Searches, threshold: float) -> Rate:
     """FPIR(N, T): non-mated searches in which anybody has score >= T. ISO/IEC 19795-1."""
     strangers = _strangers(searches)
-    return Rate(int(np.count_nonzero(strangers >= threshold)), strangers.size)
+    passed = np.isfinite(strangers) & (strangers >= threshold)
+    return Rate(int(np.count_nonzero(passed)), strangers.size)
 
 
 def fnir(searches: Searches, threshold: float, length: int = 1) -> Rate:
@@ -97,7 +98,8 @@ def fnir(searches: Searches, threshold: float, length: int = 1) -> Rate:
     length: R. ISO/IEC 19795-1.
     """
     found = _mates(searches, length)
-    return Rate(int(np.count_nonzero(~(found >= threshold))), found.size)
+    right = np.isfinite(found) & (found >= threshold)
+    return Rate(int(np.count_nonzero(~right)), found.size)
 
 
 def cmc(searches: Searches, longest: int = 20) -> F64:
@@ -119,12 +121,18 @@ def rank_rate(searches: Searches, k: int) -> Rate:
 
 
 def threshold_for_fpir(searches: Searches, target: float) -> float:
-    """The lowest threshold with FPIR <= target; as ``threshold_for_fmr``, failures included."""
+    """The lowest threshold with FPIR <= target, 0 < target < 1; as ``threshold_for_fmr``.
+
+    Failed searches count; -inf where so many failed that no threshold is needed.
+    Raises EvaluationError for another target, and without a non-mated search.
+    """
+    if not 0 < target < 1:
+        raise EvaluationError(f"the target FPIR is a share above 0 and below 1, got {target}")
     strangers = _strangers(searches)
     scored = strangers[np.isfinite(strangers)]
     if not strangers.size:
         raise EvaluationError("no stranger was searched for, so there is no FPIR")
-    if not scored.size or math.floor(strangers.size * target * (1 + 1e-12)) >= scored.size:
+    if most_errors(strangers.size, target) >= scored.size:
         return -math.inf
     # Failed searches have no score; the lowest stands for them, which no rate below notices.
     filled = np.where(np.isfinite(strangers), strangers, scored.min())

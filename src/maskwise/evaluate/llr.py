@@ -88,17 +88,17 @@ class PavMap:
 def map_from_json(given: Any) -> LlrMap:
     """What ``to_json`` wrote; EvaluationError for anything else."""
     try:
-        numbers = {key: value for key, value in given.items() if key != "kind"}
+        fields = {key: value for key, value in given.items() if key != "kind"}
         if given["kind"] == "logistic":
-            made = LogisticMap(**{key: float(value) for key, value in numbers.items()})
-            if made.slope >= 0 and made.low <= made.high and math.isfinite(made.offset):
+            made = LogisticMap(**{key: float(value) for key, value in fields.items()})
+            finite = np.isfinite([made.slope, made.offset, made.low, made.high]).all()
+            if finite and made.slope >= 0 and made.low <= made.high:
                 return made
         if given["kind"] == "pav":
-            steps = PavMap(
-                *(tuple(map(float, numbers.pop(key))) for key in ("scores", "llrs")), **numbers
-            )
+            steps = PavMap(**{key: tuple(map(float, value)) for key, value in fields.items()})
             x, y = np.array(steps.scores), np.array(steps.llrs)
-            if len(x) and (np.diff(x) > 0).all() and (np.diff(y) >= 0).all() and len(x) == len(y):
+            fits = len(x) == len(y) > 0 and bool(np.isfinite([x, y]).all())
+            if fits and (np.diff(x) > 0).all() and (np.diff(y) >= 0).all():
                 return steps
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise EvaluationError(f"no map of scores: {error!r}") from error

@@ -136,21 +136,22 @@ def fnmr_at(mated: npt.ArrayLike, threshold: float) -> Rate:
 def threshold_for_fmr(non_mated: npt.ArrayLike, target: float) -> float:
     """The lowest float64 t with FMR(t) <= target, 0 < target < 1.
 
-    With the scores falling, s_0 >= s_1 >= ..., and k = floor(N x target) accepted at most, that
+    With the scores falling, s_0 >= s_1 >= ..., and k = ``most_errors(N, target)`` accepted, that
     is the next float64 above s_k: ties with s_k are refused together.
     """
     scores = checked(non_mated, "non-mated")
     if not 0 < target < 1:
         raise EvaluationError(f"the target FMR is a share above 0 and below 1, got {target}")
-    allowed = _allowed(scores.size, target)
-    place = scores.size - 1 - allowed
+    place = scores.size - 1 - most_errors(scores.size, target)
     return float(np.nextafter(np.partition(scores, place)[place], np.inf))
 
 
-def _allowed(count: int, target: float) -> int:
-    """floor(count x target), where 1000 x 0.003 is 3 whatever binary fractions say."""
-    allowed = math.floor(count * target * (1 + 1e-12))
-    return min(allowed, count - 1)
+def most_errors(count: int, target: float) -> int:
+    """The largest k with k / count <= target, as floats divide: 3 of 1000 for 0.003."""
+    most = min(math.floor(count * target) + 1, count)
+    while most / count > target:
+        most -= 1
+    return most
 
 
 def fnmr_at_fmr(
