@@ -19,6 +19,7 @@ from maskwise.compat.face_recognition.api import (
     load_image_file,
 )
 from maskwise.compat.face_recognition.engine import strict
+from maskwise.compat.face_recognition.visible import face_encodings_masked
 
 __version__ = "1.3.0"
 """Of face_recognition: whose functions these are. maskwise's own is ``maskwise.__version__``."""
@@ -28,6 +29,7 @@ __all__ = [
     "compare_faces",
     "face_distance",
     "face_encodings",
+    "face_encodings_masked",
     "face_landmarks",
     "face_locations",
     "load_image_file",
