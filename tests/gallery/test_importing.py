@@ -347,6 +347,28 @@ def test_an_array_that_is_named_often_is_not_copied_without_end(
             read(save(tmp_path / "a.pickle", value))
 
 
+def test_one_array_named_a_thousand_times_is_refused_before_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding_rows, "MAX_NUMBERS", 1 << 20)
+    row = np.ones(1 << 16)
+    path = save(tmp_path / "a.pickle", {"names": ["Ada"] * 1000, "encodings": [row] * 1000})
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="more than 1,048,576 numbers"):
+            read(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 23
+    finally:
+        tracemalloc.stop()
+
+
+def test_text_that_is_no_unicode(tmp_path: Path) -> None:
+    names = save(tmp_path / "n.npy", np.array(["a", "b", "c"]))
+    names.write_bytes(names.read_bytes().replace(b"c\0\0\0", b"\xff" * 4))
+    with pytest.raises(InputError, match=r"n\.npy: a damaged \.npy \(text that is no Unicode\)"):
+        read(save(tmp_path / "a.npy", ROWS), names)
+
+
 # Into a gallery.
 
 

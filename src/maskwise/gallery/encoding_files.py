@@ -11,6 +11,7 @@ import itertools
 import json
 import lzma
 import os
+import stat
 import warnings
 import zipfile
 import zlib
@@ -76,7 +77,10 @@ def _bytes(path: Path, source: str) -> bytes:
         if path.is_dir():
             raise InputError(f"{source}: a folder; name the file that holds the encodings")
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            # Room is taken for what is asked for, so ask for no more than is there.
+            facts = os.fstat(file.fileno())
+            size = facts.st_size if stat.S_ISREG(facts.st_mode) else MAX_BYTES
+            data = file.read(min(size, MAX_BYTES) + 1)
     except FileNotFoundError:
         raise InputError(f"{source}: no such file; check the path") from None
     except (OSError, ValueError) as error:
