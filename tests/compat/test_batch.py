@@ -152,3 +152,18 @@ def test_a_name_that_is_no_text_goes_out_as_it_is() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout == b"\xff.jpg,1\n"
     assert done.stderr == b"WARNING: \\udcff.jpg\n"
+
+
+def test_help_loads_no_models_and_no_libraries_for_pictures() -> None:
+    code = (
+        "import sys\n"
+        "from maskwise.cli import main\n"
+        "for name in ('face_recognition', 'face_detection'):\n"
+        "    try: main(['compat', name, '--help'])\n"
+        "    except SystemExit as end: assert not end.code\n"
+        "heavy = {'cv2', 'onnxruntime', 'PIL', 'dlib', 'multiprocessing'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("--cpus") >= 2
