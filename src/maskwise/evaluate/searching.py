@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from maskwise.compare import compare
 from maskwise.decide import DEFAULT_FPIR, OperatingPoints
-from maskwise.errors import InputError
+from maskwise.errors import EvaluationError, InputError
 from maskwise.evaluate.looks import Look
 from maskwise.evaluate.scores import Labels
 from maskwise.evaluate.scoring import Sides, provenance
@@ -120,9 +120,9 @@ def score_searches(
     gallery_people: Sequence[str],
     probes: PhotoTemplates,
     probe_people: Sequence[str],
+    *,
     references: Sequence[Look],
     probe: Look,
-    *,
     operating_points: OperatingPoints | None = None,
     target_fpir: float = DEFAULT_FPIR,
     seed: int = 0,
@@ -133,7 +133,8 @@ def score_searches(
     gallery_people, probe_people: whom each photo shows. operating_points: of the recognizer, for
     the shift between like and unlike pairs; None: no shift. The dominant face of a probe is
     searched, where ``identify`` searches all. Raises InputError where the photos and people
-    differ in number, the encoders differ, or templates lack a look.
+    differ in number, the encoders differ, or templates lack a look, and EvaluationError where
+    nobody could be enrolled.
     """
     if len(probe_people) != len(probes.photos):
         raise InputError(f"{len(probes.photos)} probes of {len(probe_people)} people")
@@ -143,6 +144,12 @@ def score_searches(
             f"{probes.encoder_id}; make both with one encoder"
         )
     people = EnrolledPeople.of(gallery, gallery_people, references)
+    if not people.references:
+        reasons = ", ".join(f"{count} x {why}" for why, count in people.failures.items())
+        raise EvaluationError(
+            f"nobody could be enrolled ({reasons or 'no photos'}); name a folder of people whose "
+            "faces are seen"
+        )
     side = Sides.of(probes, [probe])
     code = {name: place for place, name in enumerate(people.names)}
     codes = np.array([code.get(name, -1) for name in probe_people], np.int64)
