@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from maskwise.errors import InputError
 from maskwise.evaluate.looks import AS_IS, BARE, Look, probe_look, reference_looks
 from maskwise.evaluate.scoring import TrialScores, score_trials, trial_templates
 from maskwise.evaluate.template_cache import TemplateCache
-from maskwise.evaluate.templates import PhotoTemplates
+from maskwise.evaluate.templates import PhotoTemplates, Progress
 from maskwise.evaluate.trials import TrialList, from_folder
 from maskwise.image import load_with_sha256
 
@@ -194,7 +195,9 @@ def test_no_masks_are_drawn_where_none_are_met(tmp_path: Path) -> None:
     masked = from_folder(people(tmp_path, 3, 2, masked=[(0, 0)]))
     with TemplateCache.open(tmp_path / "cache") as cache:
         looks = reference_looks("virtual:all")
-        trial_templates(r, tmp_path, masked, looks, AS_IS, cache=cache)
+        said: list[Progress] = []
+        trial_templates(r, tmp_path, masked, looks, AS_IS, cache=cache, on_photo=said.append)
+        assert [p.stage for p in said] == ["faces"] * 6 + ["masks"] * 6
         # Five bare photos meet the one that wears a mask; no face is looked for twice.
         assert r.encoder.batches == [6, 6, 5 * 6]  # type: ignore[attr-defined]
         before = calls(r)
@@ -343,6 +346,30 @@ def test_the_shipped_models_score_as_verify_does(sample_photos: list[Path], prob
         assert decided[place] == answer.operating_point.wear_pair
         assert found.scores.scores[place] == pytest.approx(answer.score, abs=2e-6)
     assert set(decided) == {"bare-bare" if probe == "as-is" else "masked-masked"}
+
+
+@pytest.mark.data
+@pytest.mark.models
+def test_real_masks_score_as_verify_does(data_folder: Path, tmp_path: Path) -> None:
+    """Bare and masked photos of three people, either of which may be the probe."""
+    folder = data_folder / "mfr2-dev"
+    if not folder.is_dir():
+        pytest.skip("needs mfr2-dev in MASKWISE_DATA")
+    for person in sorted(folder.iterdir())[:3]:
+        shutil.copytree(person, tmp_path / person.name)
+    trials = from_folder(tmp_path)
+    r = Recognizer()
+    found = score(r, tmp_path, trials, "virtual:all", several_faces="refuse")
+    decided = found.decided.words()
+    for place, (a, b) in enumerate(trials.pairs.tolist()):
+        if place % 4 and decided[place] == "bare-bare":
+            continue
+        answer = r.verify(tmp_path / trials.photos[a], tmp_path / trials.photos[b]).decision
+        assert (answer.outcome == "insufficient") == (decided[place] == "")
+        if answer.operating_point is not None:
+            assert decided[place] == answer.operating_point.wear_pair
+            assert found.scores.scores[place] == pytest.approx(answer.score, abs=2e-6)
+    assert {"bare-bare", "masked-masked"} <= set(decided)
 
 
 def test_pairs_are_swapped_without_a_difference(tmp_path: Path) -> None:

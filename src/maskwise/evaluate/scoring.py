@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any, Final
@@ -116,7 +116,7 @@ def trial_templates(
     """The templates that ``score_trials`` needs, and no others.
 
     In two rounds: only faces that meet a masked one get virtual masks. The second round looks for
-    no face again, and there is none where all are bare.
+    no face again, and there is none where all are bare; ``Progress.stage`` tells them apart.
     """
     first, virtual = _split(references)
     looks = tuple(dict.fromkeys((AS_IS, first, *virtual, probe)))
@@ -124,7 +124,11 @@ def trial_templates(
     wanted[trials.pairs[:, 0], looks.index(first)] = True
     wanted[trials.pairs[:, 1], looks.index(probe)] = True
 
-    def made() -> PhotoTemplates:
+    def masks_stage(progress: Progress) -> None:
+        if on_photo is not None:
+            on_photo(replace(progress, stage="masks"))
+
+    def made(told: Callable[[Progress], None] | None) -> PhotoTemplates:
         return make_templates(
             recognizer,
             folder,
@@ -133,10 +137,10 @@ def trial_templates(
             cache=cache,
             wanted=wanted,
             several_faces=several_faces,
-            on_photo=on_photo,
+            on_photo=told,
         )
 
-    found = made()
+    found = made(on_photo)
     reference, other = Sides.of(found, [first]), Sides.of(found, [probe])
     a, b = trials.pairs.T
     both = reference.valid[a] & other.valid[b]
@@ -148,7 +152,7 @@ def trial_templates(
         return found
     for look in virtual:
         wanted[needed, looks.index(look)] = True
-    return made()
+    return made(masks_stage)
 
 
 def score_trials(

@@ -36,12 +36,16 @@ _CHOICE: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is: photos done, of so many; those that the cache held; those without a face."""
+    """How far it is: photos done, of so many; those that the cache held; those without a face.
+
+    stage: "masks" in the round that draws masks on faces found before, else "faces".
+    """
 
     done: int
     total: int
     cached: int
     failed: int
+    stage: Literal["faces", "masks"] = "faces"
 
 
 @dataclass(slots=True, eq=False)
