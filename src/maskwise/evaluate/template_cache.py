@@ -67,6 +67,11 @@ class TemplateCache:
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self._connection, self._name = connection, name
 
+    @property
+    def name(self) -> str:
+        """The file, for messages."""
+        return self._name
+
     @classmethod
     def open(cls, folder: str | os.PathLike[str] | None = None) -> TemplateCache:
         """The cache in ``folder`` (None: ``default_folder()``), made where there is none.

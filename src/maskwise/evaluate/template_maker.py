@@ -161,8 +161,8 @@ class TemplateMaker:
                 and (entry.place is None or len(entry.place) != place_size)
             ):
                 raise OutputError(
-                    "the cache of templates is damaged (a row of another length); delete it and "
-                    "run again"
+                    f"{self._cache.name}: the cache of templates is damaged (a row of another "
+                    "length); delete it and run again"
                 )
         return Photo(sha256, entries=entries)
 
