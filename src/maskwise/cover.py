@@ -1,8 +1,8 @@
 """Neutralise the part of a chip that a mask covers, the same way whether one is worn or not.
 
 An encoder sees pixels: aligned on the eyes alone, a masked chip still shows the mask, and its
-encoding says so. Covering the same part of both sides makes them alike again. What that gains and
-costs is measured in docs/why-zeroed-landmarks.md; virtual masks (``maskwise.masks``) gain more.
+encoding says so. Covering the same part of both sides makes them alike again. What that gains, and
+what it costs bare faces, is measured in docs/why-zeroed-landmarks.md.
 
 The part is what a surgical mask hides of the mean face, in every chip the same pixels: a chip is
 aligned, so the face is about there. An outline fitted to each face's own landmarks was tried and
