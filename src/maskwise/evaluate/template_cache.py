@@ -84,7 +84,7 @@ class TemplateCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            connection = sqlite3.connect(path, _BUSY_TIMEOUT_S, isolation_level=None)
+            connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
             try:
                 _prepare(connection, str(path))
             except BaseException:
