@@ -75,7 +75,12 @@ def read_scores(path: PathLike) -> Scores:
     Raises EvaluationError that names the file and the remedy: not there, no score file, of
     searches, of a newer maskwise, damaged.
     """
-    header, columns, name = _read(path, "trials")
+    return _as_scores(*_read(path, "trials"))
+
+
+def _as_scores(
+    header: Mapping[str, Any], columns: Mapping[str, npt.NDArray[Any]], name: str
+) -> Scores:
     with _explained(name):
         labels = _labels(header, columns)
         return Scores(
@@ -93,7 +98,18 @@ def read_scores(path: PathLike) -> Scores:
 
 def read_searches(path: PathLike) -> Searches:
     """The searches of a score file; as ``read_scores``."""
-    header, columns, name = _read(path, "searches")
+    return _as_searches(*_read(path, "searches"))
+
+
+def read_any(path: PathLike) -> Scores | Searches:
+    """What a score file holds, of either kind; as ``read_scores``."""
+    header, columns, name = _read(path, "")
+    return (_as_scores if header["kind"] == "trials" else _as_searches)(header, columns, name)
+
+
+def _as_searches(
+    header: Mapping[str, Any], columns: Mapping[str, npt.NDArray[Any]], name: str
+) -> Searches:
     with _explained(name):
         labels = _labels(header, columns)
         return Searches(
@@ -182,7 +198,9 @@ def _read(path: PathLike, kind: str) -> tuple[dict[str, Any], dict[str, npt.NDAr
                     f"is of format version {header['version']}, and this maskwise reads up to "
                     f"{VERSION}; update maskwise",
                 )
-            if header["kind"] != kind:
+            if header["kind"] not in ("trials", "searches"):
+                raise ValueError("it holds neither trials nor searches")
+            if kind and header["kind"] != kind:
                 _fail(
                     name, f"holds {header['kind']}, and {kind} are needed here; name another file"
                 )

@@ -1,0 +1,43 @@
+"""The figures of parts of the trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+import numpy as np
+
+from maskwise.evaluate.breakdown import Summary, summarise
+from maskwise.evaluate.scores import Scores
+from maskwise.evaluate.verification import TARGET_FMRS
+from maskwise.types import Bool
+
+_GRID: Final = tuple(float(f"{v:.4g}") for v in 10.0 ** np.arange(-6.75, 0, 0.25))
+"""FMRs at which a DET curve's interval is computed."""
+
+
+@dataclass
+class Figures:
+    """Each computed once however often it is shown."""
+
+    scores: Scores
+    replicates: int
+    seed: int
+    _known: dict[str, Summary] = field(default_factory=dict)
+
+    def of(self, keep: Bool, name: str, *, curve: bool = False) -> Summary:
+        """curve: at the FMRs of a DET curve too."""
+        key = sha256(np.packbits(keep).tobytes() + bytes([curve])).hexdigest()
+        if key not in self._known:
+            part = self.scores if keep.all() else self.scores.subset(keep)
+            lowest = 1 / max(int(np.count_nonzero(~part.mated & ~part.failed)), 1)
+            grid = [t for t in _GRID if curve and t >= lowest and t not in TARGET_FMRS]
+            self._known[key] = summarise(
+                part,
+                name,
+                target_fmrs=(*TARGET_FMRS, *grid),
+                replicates=self.replicates,
+                seed=self.seed,
+            )
+        return self._known[key]
