@@ -2,10 +2,10 @@
 
     MASKWISE_DATA=... python benchmarks/subset_alignment.py [--pairs FILE] [--json FILE]
 
-The figures of docs/why-zeroed-landmarks.md. Three conditions, on people that no weight and no
-choice of ours has seen (the report part of the one split, training/photos.py):
+The figures of docs/why-zeroed-landmarks.md, under three conditions:
 
-- bare-bare: LFW, the mated pairs of View 2 whose person is in the report part;
+- bare-bare: LFW, the mated pairs of View 2 whose person is in the report part of the one split
+  (training/photos.py), on whom nothing was chosen;
 - bare-masked, drawn: the same, the second photo wearing a virtual mask that was drawn on the
   whole photo before anything looked at it;
 - bare-masked, real: MFR2, every bare photo with every masked one.

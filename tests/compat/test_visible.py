@@ -201,6 +201,11 @@ class TestTheExample:
         assert "(dlib itself), these change the chip: 27-54, 60-64" in out
         assert "dlib cuts the same wreck: True" in out
         assert "False" not in out
+        page = (ROOT / "docs" / "why-zeroed-landmarks.md").read_text("utf-8")
+        shown = page.partition("## 1.")[2].partition("## 2.")[0].splitlines()
+        quoted = [line.strip() for line in shown if line.startswith("    ")]
+        assert len(quoted) == 4
+        assert set(quoted) <= set(out.splitlines())
 
     def test_a_photo_without_a_face(self, tmp_path: Path) -> None:
         PillowImage.fromarray(NOBODY).save(tmp_path / "wall.png")
