@@ -62,6 +62,13 @@ class TestArguments:
         with pytest.raises(ValueError, match=r"Supported models are \['small', 'large'\]"):
             encodings_masked(NOBODY, [], model="medium")
 
+    @pytest.mark.parametrize(("model", "subset"), [("small", "question"), ("large", "ears")])
+    def test_a_subset_that_does_not_exist_even_without_a_face(
+        self, model: str, subset: str
+    ) -> None:
+        with pytest.raises(InputError, match=f"no subset '{subset}'.*name one of all"):
+            encodings_masked(NOBODY, [], model=model, landmarks=subset)
+
     @pytest.mark.parametrize("how", [None, *COVERS])
     def test_no_face_is_an_empty_list(self, how: Any) -> None:
         assert encodings_masked(NOBODY, [], cover=how) == []

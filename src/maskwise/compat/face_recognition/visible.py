@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maskwise.compat.face_recognition import api, engine
-from maskwise.types import F64
+from maskwise.types import F64, Scheme
 
 if TYPE_CHECKING:
     from maskwise.cover import Cover
@@ -43,13 +43,16 @@ def face_encodings_masked(
 
     if cover is not None:
         check_cover(cover)
+    # Looked at first: a photo without a face would not tell that they are wrong.
+    scheme: Scheme = "dlib5" if engine.landmark_model(model) == "dlib5" else "ibug68"
+    points = subsets.indices(landmarks, scheme)
     image, found = api._found(face_image, known_face_locations, model)
-    points = landmarks if isinstance(landmarks, str) else tuple(landmarks)
-    chips = [dlib_chip.cut(image, subsets.keep(face, points)) for _, face in found]
-    if not chips:
-        return []
-    stack = np.stack(chips) if cover is None else covered(np.stack(chips), cover)
+    cuts = [dlib_chip.cut(image, subsets.keep(face, points)) for _, face in found]
+    chips = np.stack(cuts) if cuts else np.zeros((0, 150, 150, 3), np.uint8)
     rows = dlib_chip.describe_chips(
-        engine.encoder().describe_batch, stack, num_jitters=num_jitters, seed=seed
+        engine.encoder().describe_batch,
+        chips if cover is None else covered(chips, cover),
+        num_jitters=num_jitters,
+        seed=seed,
     )
     return list(rows)
