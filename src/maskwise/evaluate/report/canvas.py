@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INKS: Final = {
     "text": ("#222222", "#e6e6e6"),
     "soft": ("#5c5c5c", "#a8a8a8"),
-    "grid": ("#dddddd", "#3a3d42"),
+    "grid": ("#e4e4e4", "#34373c"),
     "void": ("#f1efe9", "#24272c"),
     "paper": ("#ffffff", "#1b1d21"),
     # Okabe and Ito 2008, "Color universal design": told apart with any colour vision; darkened

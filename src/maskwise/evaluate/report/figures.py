@@ -24,20 +24,23 @@ class Figures:
     scores: Scores
     replicates: int
     seed: int
-    _known: dict[str, Summary] = field(default_factory=dict)
+    _known: dict[tuple[str, bool], Summary] = field(default_factory=dict)
 
     def of(self, keep: Bool, name: str, *, curve: bool = False) -> Summary:
         """curve: at the FMRs of a DET curve too."""
-        key = sha256(np.packbits(keep).tobytes() + bytes([curve])).hexdigest()
-        if key not in self._known:
-            part = self.scores if keep.all() else self.scores.subset(keep)
-            lowest = 1 / max(int(np.count_nonzero(~part.mated & ~part.failed)), 1)
-            grid = [t for t in _GRID if curve and t >= lowest and t not in TARGET_FMRS]
-            self._known[key] = summarise(
-                part,
-                name,
-                target_fmrs=(*TARGET_FMRS, *grid),
-                replicates=self.replicates,
-                seed=self.seed,
-            )
-        return self._known[key]
+        trials = sha256(np.packbits(keep).tobytes()).hexdigest()
+        for key in ((trials, True), (trials, curve)):
+            if key in self._known:
+                return self._known[key]
+        part = self.scores if keep.all() else self.scores.subset(keep)
+        lowest = 1 / max(int(np.count_nonzero(~part.mated & ~part.failed)), 1)
+        grid = [t for t in _GRID if curve and t >= lowest and t not in TARGET_FMRS]
+        found = summarise(
+            part,
+            name,
+            target_fmrs=(*TARGET_FMRS, *grid),
+            replicates=self.replicates,
+            seed=self.seed,
+        )
+        self._known[trials, curve] = found
+        return found

@@ -7,7 +7,7 @@ from typing import Final
 
 from maskwise.evaluate.breakdown import Differential, differentials
 from maskwise.evaluate.report.figures import Figures
-from maskwise.evaluate.report.parts import Block, Plot
+from maskwise.evaluate.report.parts import Block, Plot, worn
 from maskwise.evaluate.report.plots import group_rates
 from maskwise.evaluate.report.tables import Cell, Figure, Share, Table, columns
 from maskwise.evaluate.report.thresholds import Limit
@@ -22,7 +22,8 @@ def group_blocks(
 ) -> Iterator[Block]:
     """By mask type, where there are several, and by each of the user's columns."""
     scores = figures.scores
-    masks = scores.mask_type()
+    types = scores.mask_type()
+    masks = Labels.coded(types.codes, [worn(label) for label in types.values])
     every = {"mask type": masks, **groups} if len(masks.values) > 1 else dict(groups)
     for number, (name, labels) in enumerate(every.items()):
         key = f"{prefix}group-{number + 1}"

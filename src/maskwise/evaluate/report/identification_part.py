@@ -19,7 +19,15 @@ from maskwise.evaluate.identification import (
 from maskwise.evaluate.intervals import Rate
 from maskwise.evaluate.report import thresholds, worst
 from maskwise.evaluate.report.failures import search_failure_blocks
-from maskwise.evaluate.report.parts import Block, Part, Plot, Section, groupings, provenance_section
+from maskwise.evaluate.report.parts import (
+    Block,
+    Card,
+    Part,
+    Plot,
+    Section,
+    groupings,
+    provenance_section,
+)
 from maskwise.evaluate.report.plots import Mark, Trace, cmc_curves, data, error_curves, histogram
 from maskwise.evaluate.report.tables import Cell, Figure, Share, Table, columns
 from maskwise.evaluate.report.thresholds import Limit
@@ -96,6 +104,7 @@ def identification_part(
         tuple(section for section in sections if section.blocks),
         searches.provenance,
         content,
+        tuple(_cards(searches, whole, limit)),
         extra={"replicates": replicates, "bootstrap_seed": seed},
     )
 
@@ -137,6 +146,26 @@ def _summary(searches: Searches, whole: Identification, limit: Limit | None) -> 
         yield (
             f"With no threshold, the right person comes first in {percent(first.rate.value)} of "
             f"mated searches (rank 1, {percent_range(first.interval)})."
+        )
+
+
+def _cards(searches: Searches, whole: Identification, limit: Limit | None) -> Iterator[Card]:
+    if limit is not None and whole.mated and whole.non_mated:
+        false, missed = fpir(searches, limit.threshold), fnir(searches, limit.threshold)
+        chosen = "by choice" if limit.own else percent_range(false.interval())
+        yield Card(
+            f"among {count(whole.people, 'person', 'people')}",
+            percent(missed.value, 2),
+            f"of enrolled people are not named (FNIR, {percent_range(missed.interval())})",
+            f"where {percent(false.value, 2)} of strangers are named (FPIR, {chosen})",
+        )
+    first = whole.ranks[0]
+    if first.rate.trials:
+        yield Card(
+            "rank 1",
+            percent(first.rate.value, 2),
+            f"of mated searches put the right person first ({percent_range(first.interval)})",
+            "at no threshold: strangers are not asked for",
         )
 
 

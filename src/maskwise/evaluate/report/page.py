@@ -10,7 +10,7 @@ from typing import Final
 from maskwise.evaluate.report import canvas
 from maskwise.evaluate.report.parts import Block, Cases, Part, Plot
 from maskwise.evaluate.report.tables import Table
-from maskwise.evaluate.report.words import shown
+from maskwise.evaluate.report.words import markup
 
 PAGE_MARK: Final = '<meta name="generator" content="maskwise">'
 """Only a page that carries it is replaced."""
@@ -54,16 +54,16 @@ def page(
 ) -> bytes:
     """The HTML, UTF-8. pictures: part's key -> photo -> address; None for no thumbnails."""
     body = [
-        f"<header><h1>{_text(title)}</h1><p class=lead>{_text(lead)}</p></header>",
+        f"<header><h1>{markup(title)}</h1><p class=lead>{markup(lead)}</p></header>",
         _nav(parts),
     ]
     if compared:
         body.append("<section><h2>Side by side</h2>" + _blocks(compared, None) + "</section>")
     body += [_part(part, None if pictures is None else pictures.get(part.key)) for part in parts]
-    words = "".join(f"<dt>{_text(word)}</dt><dd>{_text(said)}</dd>" for word, said in _WORDS)
+    words = "".join(f"<dt>{markup(word)}</dt><dd>{markup(said)}</dd>" for word, said in _WORDS)
     body.append(f"<section><h2 id=words>What the words mean</h2><dl>{words}</dl></section>")
     body.append(
-        "<footer>" + "".join(f"<p class=note>{_text(line)}</p>" for line in footer) + "</footer>"
+        "<footer>" + "".join(f"<p class=note>{markup(line)}</p>" for line in footer) + "</footer>"
     )
     style = (
         resources.files(__package__).joinpath("page.css").read_text("utf-8")
@@ -77,7 +77,7 @@ def page(
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="referrer" content="no-referrer">',
-            f"<title>{_text(title)}</title>",
+            f"<title>{markup(title)}</title>",
             f"<style>{style}</style></head><body>",
             *body,
             "</body></html>\n",
@@ -87,10 +87,10 @@ def page(
 
 
 def _nav(parts: Sequence[Part]) -> str:
-    links = [f'<li><a href="#{part.key}">{_text(part.name)}</a></li>' for part in parts]
+    links = [f'<li><a href="#part-{part.key}">{markup(part.name)}</a></li>' for part in parts]
     if len(parts) == 1:
         links = [
-            f'<li><a href="#{_anchor(parts[0], section.title)}">{_text(section.title)}</a></li>'
+            f'<li><a href="#{_anchor(parts[0], section.title)}">{markup(section.title)}</a></li>'
             for section in parts[0].sections
         ]
     links.append('<li><a href="#words">What the words mean</a></li>')
@@ -99,15 +99,21 @@ def _nav(parts: Sequence[Part]) -> str:
 
 def _part(part: Part, pictures: Mapping[str, str] | None) -> str:
     kind = "Verification" if part.kind == "trials" else "Identification"
-    summary = "".join(f"<li>{_text(sentence)}</li>" for sentence in part.summary)
+    summary = "".join(f"<li>{markup(sentence)}</li>" for sentence in part.summary)
     sections = "".join(
-        f'<section><h3 id="{_anchor(part, section.title)}">{_text(section.title)}</h3>\n'
+        f'<section><h3 id="{_anchor(part, section.title)}">{markup(section.title)}</h3>\n'
         f"{_blocks(section.blocks, pictures)}</section>\n"
         for section in part.sections
     )
+    cards = "".join(
+        f"<li><b>{markup(card.title)}</b><strong>{markup(card.figure)}</strong>"
+        f"<span>{markup(card.what)}</span><small>{markup(card.small)}</small></li>"
+        for card in part.cards
+    )
     return (
-        f'<section class="part"><h2 id="{escape(part.key)}">{kind}: {_text(part.name)}</h2>\n'
-        f'<ul class="summary">{summary}</ul>\n{sections}</section>'
+        f'<section class="part"><h2 id="part-{part.key}">{kind}: {markup(part.name)}</h2>\n'
+        + (f'<ul class="cards">{cards}</ul>\n' if cards else "")
+        + f'<ul class="summary">{summary}</ul>\n{sections}</section>'
     )
 
 
@@ -118,7 +124,7 @@ def _blocks(blocks: Sequence[Block], pictures: Mapping[str, str] | None) -> str:
         if isinstance(block, Plot):
             row.append(
                 f'<figure id="{escape(block.key)}">{block.canvas.svg(alone=False)}'
-                f"<p>{_text(block.caption)}</p></figure>"
+                f"<p>{markup(block.caption)}</p></figure>"
             )
             continue
         if row:
@@ -127,10 +133,10 @@ def _blocks(blocks: Sequence[Block], pictures: Mapping[str, str] | None) -> str:
         if isinstance(block, Table):
             made.append(block.html())
         elif isinstance(block, str):
-            made.append(f"<p>{_text(block)}</p>")
+            made.append(f"<p>{markup(block)}</p>")
         elif isinstance(block, Cases) and pictures is not None:
             if not cared:
-                made.append(f'<p class="care">{_text(_CARE)}</p>')
+                made.append(f'<p class="care">{markup(_CARE)}</p>')
                 cared = True
             made.append(_cases(block, pictures))
     if row:
@@ -142,17 +148,17 @@ def _cases(cases: Cases, pictures: Mapping[str, str]) -> str:
     items = []
     for case in cases.cases:
         shots = "".join(
-            f"<div>{_picture(pictures.get(one.photo))}<span>{_text(one.caption)}</span></div>"
+            f"<div>{_picture(pictures.get(one.photo))}<span>{markup(one.caption)}</span></div>"
             for one in case.pictures
         )
         wrong, two = ' class="wrong"' if case.wrong else "", "two" if len(case.pictures) > 1 else ""
         said = "" if case.wrong else " (right)"
         items.append(
-            f'<li{wrong}><div class="{two}">{shots}</div><b>{_text(case.caption)}{said}</b></li>'
+            f'<li{wrong}><div class="{two}">{shots}</div><b>{markup(case.caption)}{said}</b></li>'
         )
     return (
-        f'<figure id="{escape(cases.key)}"><figcaption>{_text(cases.title)}</figcaption>'
-        f'<p class=note>{_text(cases.intro)}</p><ul class="cases">{"".join(items)}</ul></figure>'
+        f'<figure id="{escape(cases.key)}"><figcaption>{markup(cases.title)}</figcaption>'
+        f'<p class=note>{markup(cases.intro)}</p><ul class="cases">{"".join(items)}</ul></figure>'
     )
 
 
@@ -163,8 +169,4 @@ def _picture(address: str | None) -> str:
 
 
 def _anchor(part: Part, title: str) -> str:
-    return escape(f"{part.key}-{title.lower().replace(' ', '-')}")
-
-
-def _text(text: str) -> str:
-    return escape(shown(text))
+    return escape(f"section-{part.key}--{title.lower().replace(' ', '-')}")

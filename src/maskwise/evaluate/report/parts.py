@@ -55,6 +55,16 @@ class Cases:
     cases: tuple[Case, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A figure to take in at a glance. what: it is the share of. small: on what condition."""
+
+    title: str
+    figure: str
+    what: str
+    small: str
+
+
 Block: TypeAlias = "Table | Plot | Cases | str"
 
 
@@ -77,6 +87,7 @@ class Part:
     sections: tuple[Section, ...]
     provenance: Provenance
     content_sha256: str
+    cards: tuple[Card, ...] = ()
     headline: tuple[tuple[Cell, ...], ...] = ()
     traces: tuple[Any, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from maskwise.types import F64
 
 _WIDTH, _HEIGHT = 420, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 34, 44
-_NARROW: Final = 6.6
+_NARROW: Final = 7.4
 """Width of a letter at 13 px, about: for what must not run into another."""
 
 
@@ -154,14 +154,14 @@ def histogram(
     most = max(1e-9, *(float(made.max()) for made in shares))
     plot = Frame(
         Axis(low, high, False),
-        Axis(0, most * 1.16, False),
+        Axis(0, most * 1.28, False),
         title,
         f"Shares of {mated.size} mated and {non_mated.size} non-mated trials by score",
     )
     steps = _round_steps(low, high)
     plot.ticks(
         [(value, f"{value:g}") for value in steps],
-        [(value, percent(value)) for value in _round_steps(0, most * 1.16, 4)],
+        [(value, percent(value)) for value in _round_steps(0, most * 1.28, 4)],
         "score (higher is more alike)",
         "share of trials of the kind",
     )

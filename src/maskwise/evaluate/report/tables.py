@@ -11,7 +11,7 @@ from html import escape
 from typing import Any, Final, TypeAlias
 
 from maskwise.evaluate.intervals import Interval, Rate
-from maskwise.evaluate.report.words import NOTHING, percent, percent_range, score, shown
+from maskwise.evaluate.report.words import NOTHING, markup, percent, percent_range, score, shown
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins so for a formula, and runs it."""
@@ -91,7 +91,7 @@ class Table:
             for place in range(len(self.columns))
         ]
         head = "".join(
-            f"<th scope=col{_class(numeric[place])}{_hint(column.hint)}>{_text(column.title)}</th>"
+            f"<th scope=col{_class(numeric[place])}{_hint(column.hint)}>{markup(column.title)}</th>"
             for place, column in enumerate(self.columns)
         )
         body = "".join(
@@ -110,11 +110,11 @@ class Table:
                 f"{len(self.rows) - self.shown_rows:,} more rows stand in tables/{self.key}.csv."
             )
         return (
-            f'<figure class="table" id="{escape(self.key)}"><figcaption>{_text(self.title)}'
+            f'<figure class="table" id="{escape(self.key)}"><figcaption>{markup(self.title)}'
             f'</figcaption><div class="scroll" tabindex=0 role=region '
             f'aria-label="{escape(shown(self.title))}"><table><thead><tr>{head}</tr></thead>\n'
             f"<tbody>{body}</tbody></table></div>"
-            + "".join(f"<p class=note>{_text(note)}</p>" for note in notes)
+            + "".join(f"<p class=note>{markup(note)}</p>" for note in notes)
             + "</figure>\n"
         )
 
@@ -153,7 +153,8 @@ def _csv_cell(value: Any) -> Any:
 
 def _html_cell(cell: Cell) -> str:
     if isinstance(cell, str):
-        return _text(cell)
+        # Not broken at its hyphens.
+        return f"<span class=nb>{markup(cell)}</span>" if len(cell) <= 20 else markup(cell)
     if isinstance(cell, int):
         return f"{cell:,}"
     if isinstance(cell, Share):
@@ -172,7 +173,7 @@ def _html_share(cell: Share) -> str:
     small = f"{cell.rate.errors:,} of {cell.rate.trials:,}"
     if cell.interval is not None:
         small = f"{percent_range(cell.interval)}{_mark(cell.interval)}<br>{small}"
-    return f"{percent(cell.rate.value)} <small>{small}</small>"
+    return f"{markup(percent(cell.rate.value))} <small>{small}</small>"
 
 
 def _mark(interval: Interval) -> str:
@@ -207,10 +208,6 @@ def _class(numeric: bool) -> str:
 
 def _hint(hint: str) -> str:
     return f' title="{escape(hint)}"' if hint else ""
-
-
-def _text(text: str) -> str:
-    return escape(shown(text))
 
 
 def columns(*given: Sequence[str]) -> tuple[Column, ...]:

@@ -13,7 +13,7 @@ from maskwise.evaluate.report import thresholds, worst
 from maskwise.evaluate.report.failures import failure_blocks
 from maskwise.evaluate.report.figures import Figures
 from maskwise.evaluate.report.groups import group_blocks
-from maskwise.evaluate.report.parts import Block, Part, Section, groupings, provenance_section
+from maskwise.evaluate.report.parts import Block, Card, Part, Section, groupings, provenance_section
 from maskwise.evaluate.report.plots import Trace
 from maskwise.evaluate.report.thresholds import Limit
 from maskwise.evaluate.report.verification_plots import det_plot, histograms, traces_of
@@ -83,6 +83,7 @@ def verification_part(
         tuple(section for section in sections if section.blocks),
         scores.provenance,
         content,
+        tuple(_cards(limits, decided)),
         tuple(headline(name, by_pair, limits, decided)),
         traces,
         {"replicates": replicates, "bootstrap_seed": seed},
@@ -140,6 +141,18 @@ def _plain_words(pair: str, limit: Limit, group: Group) -> str:
         f"{pair}: {', and '.join(said)}, at the threshold {score(limit.threshold)}, "
         f"{thresholds.origin(limit, 'FMR')}."
     )
+
+
+def _cards(limits: Mapping[str, Limit], decided: Mapping[str, Group]) -> Iterator[Card]:
+    for pair, group in decided.items():
+        if group.fnmr.trials and group.fmr.trials:
+            chosen = "by choice" if limits[pair].own else percent_range(group.fmr_interval)
+            yield Card(
+                pair,
+                percent(group.fnmr.value, 2),
+                f"of mated comparisons fail (FNMR, {percent_range(group.fnmr_interval)})",
+                f"where {percent(group.fmr.value, 2)} of non-mated ones pass (FMR, {chosen})",
+            )
 
 
 def _error_blocks(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from html import escape
 from typing import Final
 
 from maskwise.evaluate.intervals import Interval, Rate
@@ -22,8 +23,13 @@ def shown(text: str) -> str:
     )
 
 
+def markup(text: str) -> str:
+    """``text`` for HTML, also inside an attribute; no line ends before a percent sign."""
+    return escape(shown(text)).replace(" %", "\u00a0%")
+
+
 def slug(text: str, taken: set[str]) -> str:
-    """A file name's part for ``text``, new in ``taken``, to which it is added."""
+    """A file name's part for ``text``, never with ``--``, new in ``taken``; added to it."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     stem = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:40] or "part"
     name, count = stem, 1

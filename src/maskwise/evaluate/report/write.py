@@ -32,6 +32,7 @@ from maskwise.image import describe
 PAGE: Final = "report.html"
 FORMAT: Final = "maskwise-report"
 VERSION: Final = 1
+_BOTH: Final = "side-by-side"
 _LEAST_REPLICATES: Final = 200
 _BUDGET: Final = 200_000_000
 """Trials times replicates of one bootstrap: about six seconds on one core."""
@@ -146,12 +147,12 @@ def _parts(
     asked: _Asked,
     on_part: Callable[[str], None] | None,
 ) -> list[Part]:
-    taken: set[str] = set()
+    taken = {_BOTH}
     made = []
     for name, given in parts.items():
         key = slug(name, taken)
         shared: dict[str, Any] = {
-            "prefix": "" if len(parts) == 1 else f"{key}-",
+            "prefix": "" if len(parts) == 1 else f"{key}--",
             "points": thresholds.points_for(given.provenance.encoder_id, asked.operating_points),
             "replicates": _replicates(len(given)) if asked.replicates is None else asked.replicates,
             "seed": asked.seed,
@@ -185,7 +186,7 @@ def _compared(made: Sequence[Part]) -> list[Table | Plot]:
         return []
     blocks: list[Table | Plot] = [
         Table(
-            "side-by-side",
+            _BOTH,
             "Verification, by score file",
             HEADLINE,
             tuple(row for part in given for row in part.headline),
@@ -196,7 +197,7 @@ def _compared(made: Sequence[Part]) -> list[Table | Plot]:
         for part in given
         for t in part.traces
     ]
-    return [*([det_plot("side-by-side-det", traces)] if traces else []), *blocks]
+    return [*([det_plot(f"{_BOTH}--det", traces)] if traces else []), *blocks]
 
 
 def _pictures(
