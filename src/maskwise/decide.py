@@ -2,7 +2,8 @@
 
 The shipped operating points stand in ``operating_points.json``: for each encoder and wear pair
 a table of false match rates (FMR) and the lowest threshold that keeps to them, with the number
-of trials behind it. ``training/operating_points/`` makes it.
+of trials behind it. ``training/operating_points/`` makes it. A calibration of one's own lies beside
+the gallery (``own_calibration``).
 
 A threshold here means "at most": among the non-mated comparisons it was fitted on, no more than
 the target share has score >= threshold. Identification is open set (ISO/IEC 19795-1): with R
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
@@ -23,10 +24,19 @@ from typing import Any, Final
 import numpy as np
 
 from maskwise.errors import ConfigurationError
-from maskwise.types import Candidate, Decision, OperatingPoint, Outcome, WearPair
+from maskwise.likelihood import LlrMap, map_from_json
+from maskwise.types import (
+    CalibratedBy,
+    Candidate,
+    Decision,
+    OperatingPoint,
+    Outcome,
+    WearPair,
+)
 
 DEFAULT_FMR: Final = 1e-3
 DEFAULT_FPIR: Final = 0.01
+_CLOSE: Final = 1e-9
 REAL_MASKS: Final = (
     "both faces wear real masks; the threshold was fitted on drawn ones, so its error rate is not "
     "known for such a pair"
@@ -37,6 +47,7 @@ REAL_MASKS: Final = (
 class OperatingCurve:
     """Thresholds of one wear pair. fmr falls, thresholds rise; non_mated: trials behind it.
 
+    scores_to_llr: the map of its scores, where one was fitted.
     Raises ConfigurationError for a table that is none.
     """
 
@@ -44,6 +55,7 @@ class OperatingCurve:
     thresholds: tuple[float, ...]
     non_mated: int
     calibrated_on: str
+    scores_to_llr: LlrMap | None = None
 
     def __post_init__(self) -> None:
         fmr, thresholds = np.array(self.fmr), np.array(self.thresholds)
@@ -71,11 +83,24 @@ class OperatingCurve:
 
 
 class OperatingPoints:
-    """The thresholds of one encoder, by wear pair."""
+    """The thresholds of one encoder, by wear pair.
 
-    def __init__(self, encoder_id: str, curves: Mapping[WearPair, OperatingCurve]) -> None:
+    source: whose they are. fallback: decides where these have no curve, or were fitted on too few
+    trials for the FMR that is asked for; its thresholds then count, but none below these.
+    """
+
+    def __init__(
+        self,
+        encoder_id: str,
+        curves: Mapping[WearPair, OperatingCurve],
+        *,
+        source: CalibratedBy = "given",
+        fallback: OperatingPoints | None = None,
+    ) -> None:
         self.encoder_id = encoder_id
+        self.source: CalibratedBy = source
         self._curves = dict(curves)
+        self._fallback = fallback
 
     @classmethod
     def shipped(cls, encoder_id: str) -> OperatingPoints:
@@ -84,27 +109,59 @@ class OperatingPoints:
         if table is None:
             raise ConfigurationError(
                 f"the encoder {encoder_id} has no calibrated thresholds, so no score of it can "
-                "be turned into a decision; use a calibrated encoder or read the scores yourself"
+                "be turned into a decision; use a calibrated encoder, calibrate it yourself "
+                "(maskwise calibrate), or read the scores yourself"
             )
-        return cls(encoder_id, {pair: _curve(row) for pair, row in table.items()})
+        curves = {pair: curve_from_json(row) for pair, row in table.items()}
+        return cls(encoder_id, curves, source="shipped")
 
     def at_fmr(self, pair: WearPair, target_fmr: float) -> OperatingPoint:
         """The operating point of ``pair`` for an FMR of at most ``target_fmr`` (0 < fmr < 1).
 
-        Where the calibration does not reach so far, ``target_fmr`` of the result is the
-        nearest FMR that it supports.
+        Where no calibration reaches so far, the result is not ``supported`` and its
+        ``target_fmr`` is the nearest FMR that one supports.
         Raises ConfigurationError for another FMR, and where ``pair`` was not calibrated.
         """
         if not 0 < target_fmr < 1:
             raise ConfigurationError(f"the target FMR is a share above 0 and below 1: {target_fmr}")
         curve = self._curves.get(pair)
+        fallback = self._fallback if self._fallback and pair in self._fallback.pairs else None
         if curve is None:
+            if fallback is not None:
+                return fallback.at_fmr(pair, target_fmr)
             raise ConfigurationError(
                 f"the encoder {self.encoder_id} has no calibrated thresholds for {pair} pairs; "
                 f"there are: {', '.join(sorted(self._curves)) or 'none'}"
             )
         threshold, reached = curve.threshold(target_fmr)
-        return OperatingPoint(threshold, reached, self.encoder_id, pair, curve.calibrated_on)
+        supported = reached <= target_fmr * (1 + _CLOSE)
+        if fallback is not None and not supported:
+            beyond = fallback.at_fmr(pair, target_fmr)
+            if beyond.target_fmr < reached:
+                # Never below its own last row: a smaller FMR must not have a lower threshold.
+                return replace(beyond, threshold=max(threshold, beyond.threshold))
+        return OperatingPoint(
+            threshold,
+            reached,
+            self.encoder_id,
+            pair,
+            curve.calibrated_on,
+            self.source,
+            supported,
+        )
+
+    @property
+    def pairs(self) -> frozenset[WearPair]:
+        """The wear pairs that there are thresholds for."""
+        found = frozenset(self._curves)
+        return found | self._fallback.pairs if self._fallback else found
+
+    def llr(self, score: float, pair: WearPair) -> float | None:
+        """The log-likelihood ratio of ``score``; None where no map was fitted for ``pair``."""
+        curve = self._curves.get(pair)
+        if curve is None or curve.scores_to_llr is None:
+            return self._fallback.llr(score, pair) if self._fallback else None
+        return float(curve.scores_to_llr.llr(score)) if math.isfinite(score) else None
 
     def verify(
         self,
@@ -119,9 +176,11 @@ class OperatingPoints:
         both_real_masks: neither mask was drawn; the decision then says what that means.
         """
         point = self.at_fmr(pair, target_fmr)
-        reasons = _unsupported(target_fmr, point, "the target is ")
+        reasons = self._remarks(target_fmr, point, "the target is ")
         reasons += (REAL_MASKS,) if both_real_masks else ()
-        return Decision(_outcome(score, point), score, point, None, None, reasons)
+        return Decision(
+            _outcome(score, point), score, point, None, None, reasons, self.llr(score, pair)
+        )
 
     def identify(
         self,
@@ -146,13 +205,20 @@ class OperatingPoints:
             return Decision("no_match", None, None, target_fpir, people, (reason,))
         best = candidates[0]
         wanted = comparison_fmr(target_fpir, references)
-        point = self.at_fmr(wear_pair(best, probe_masked), wanted)
-        reasons = _unsupported(
+        pair = wear_pair(best, probe_masked)
+        point = self.at_fmr(pair, wanted)
+        reasons = self._remarks(
             wanted, point, f"an FPIR of {target_fpir:g} over {references} enrolled photos needs "
         )
         reasons += (REAL_MASKS,) if probe_masked and best.wear.kind == "real" else ()
         return Decision(
-            _outcome(best.score, point), best.score, point, target_fpir, people, reasons
+            _outcome(best.score, point),
+            best.score,
+            point,
+            target_fpir,
+            people,
+            reasons,
+            self.llr(best.score, pair),
         )
 
     def other_wear_shift(
@@ -164,11 +230,28 @@ class OperatingPoints:
         either is not calibrated, so that a gallery without unlike pairs needs no curve for them.
         """
         like: WearPair = "masked-masked" if probe_masked else "bare-bare"
-        if not {like, "bare-masked"} <= self._curves.keys():
+        if not {like, "bare-masked"} <= self.pairs:
             return 0.0
         wanted = comparison_fmr(target_fpir, references)
         unlike = self.at_fmr("bare-masked", wanted).threshold
         return self.at_fmr(like, wanted).threshold - unlike
+
+    def _remarks(self, wanted: float, point: OperatingPoint, lead: str) -> tuple[str, ...]:
+        """What is to be said of a point for an FMR of ``wanted``; lead: who wants it."""
+        reasons = []
+        if self.source == "own" != point.calibration:
+            curve = self._curves.get(point.wear_pair)
+            why = "has none for this pair" if curve is None else f"reaches {curve.fmr[-1]:.1e} only"
+            reasons.append(
+                f"{lead}an FMR of {wanted:.1e}; the calibration beside the gallery {why}, so "
+                "the shipped thresholds decide"
+            )
+        if not point.supported:
+            reasons.append(
+                f"unsupported: {lead}an FMR of {wanted:.1e}; the calibration reaches down to "
+                f"{point.target_fmr:.1e} only, so more strangers than asked may pass"
+            )
+        return tuple(reasons)
 
 
 def comparison_fmr(target_fpir: float, references: int) -> float:
@@ -188,22 +271,21 @@ def _outcome(score: float, point: OperatingPoint) -> Outcome:
     return "match" if score >= point.threshold else "no_match"
 
 
-def _unsupported(target: float, point: OperatingPoint, lead: str) -> tuple[str, ...]:
-    if point.target_fmr <= target * (1 + 1e-9):
-        return ()
-    return (
-        f"{lead}an FMR of {target:.1e}; the calibration reaches down to "
-        f"{point.target_fmr:.1e} only, so more strangers than asked may pass",
-    )
-
-
 @lru_cache(maxsize=1)
 def _shipped_table() -> Any:
     text = resources.files("maskwise").joinpath("operating_points.json").read_text("utf-8")
     return json.loads(text)
 
 
-def _curve(row: Mapping[str, Any]) -> OperatingCurve:
+def curve_from_json(row: Mapping[str, Any]) -> OperatingCurve:
+    """A wear pair's row of a calibration file, its map of scores included where it has one.
+
+    Raises ConfigurationError, EvaluationError, KeyError, TypeError or ValueError for what is none.
+    """
     return OperatingCurve(
-        tuple(row["fmr"]), tuple(row["threshold"]), int(row["non_mated"]), row["calibrated_on"]
+        tuple(map(float, row["fmr"])),
+        tuple(map(float, row["threshold"])),
+        int(row["non_mated"]),
+        str(row["calibrated_on"]),
+        map_from_json(row["llr"]) if "llr" in row else None,
     )

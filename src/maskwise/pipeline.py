@@ -31,6 +31,7 @@ from maskwise.errors import (
     InputError,
     NoFaceError,
 )
+from maskwise.own_calibration import place_beside, read_own
 from maskwise.types import (
     NO_MASK,
     Chip,
@@ -60,7 +61,8 @@ class Recognizer:
 
     gallery: a path or URL, or an open ``Gallery``; None: in memory.
     detector, predictor, mask_classifier, encoder: a backend's name, or the backend itself.
-    operating_points: the thresholds; None: those that ship for the encoder.
+    operating_points: the thresholds; None: those of the calibration beside the gallery, if there
+    is one, else those that ship for the encoder.
     masks: the virtual masks that enrolment draws: "all", "none", or type names.
     target_fmr: the share of non-mated pairs that ``verify`` lets pass, at most.
     target_fpir: the share of strangers that ``identify`` lets pass, at most.
@@ -112,8 +114,27 @@ class Recognizer:
 
     @cached_property
     def operating_points(self) -> OperatingPoints:
-        """The calibrated thresholds of the encoder."""
-        return self._operating_points or OperatingPoints.shipped(self.encoder.id)
+        """The calibrated thresholds: those given, those beside the gallery, or the shipped ones.
+
+        Read at first use. Raises ConfigurationError when a calibration lies beside the gallery
+        that cannot be used (see ``own_calibration``), or when the encoder has no thresholds.
+        """
+        if self._operating_points is not None:
+            return self._operating_points
+        file = self._gallery_file()
+        own = None
+        if file is not None:
+            own = read_own(place_beside(file), self.encoder.id, self.models)
+        return OperatingPoints.shipped(self.encoder.id) if own is None else own
+
+    def _gallery_file(self) -> Path | None:
+        given = self._gallery_argument
+        if given is None:
+            return None
+        # Not ``self.gallery``: to verify, no gallery is opened or made.
+        from maskwise.gallery import Gallery, gallery_file
+
+        return given.file if isinstance(given, Gallery) else gallery_file(given)
 
     def close(self) -> None:
         """Close the gallery, unless it was handed in open."""

@@ -41,6 +41,8 @@ WearPair = Literal["bare-bare", "bare-masked", "masked-masked"]
 compares a masked probe with a person's virtually masked templates (the best of them counts)."""
 
 Outcome = Literal["match", "no_match", "insufficient"]
+CalibratedBy = Literal["shipped", "own", "given"]
+"""Whose thresholds: those that ship, those beside the gallery, or those a program handed in."""
 
 
 def _frozen(array: npt.ArrayLike, dtype: type, shape: tuple[int | None, ...], name: str) -> Any:
@@ -370,6 +372,8 @@ class OperatingPoint:
     """A threshold and what it means. Accept when score >= threshold.
 
     target_fmr: share of non-mated comparisons that pass, at most. calibrated_on: in words.
+    supported: False where a smaller FMR was asked for than the calibration's trials can show;
+    target_fmr is then the smallest that they show.
     """
 
     threshold: float
@@ -377,6 +381,8 @@ class OperatingPoint:
     encoder_id: str
     wear_pair: WearPair
     calibrated_on: str
+    calibration: CalibratedBy = "given"
+    supported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +392,8 @@ class Decision:
     outcome: match | no_match | insufficient. score: of the best candidate, None without one.
     target_fpir and gallery_size: set when identifying, None when verifying.
     reasons: sentences for people, empty when there is nothing to add.
+    llr: natural logarithm of how much likelier such a score is for one person than for two; None
+    where the calibration has no map of scores (see docs/calibration.md).
     """
 
     outcome: Outcome
@@ -394,3 +402,4 @@ class Decision:
     target_fpir: float | None = None
     gallery_size: int | None = None
     reasons: tuple[str, ...] = ()
+    llr: float | None = None

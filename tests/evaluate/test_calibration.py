@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -283,7 +284,10 @@ def test_the_file_has_the_form_of_the_shipped_one(
     monkeypatch.setattr(decide, "_shipped_table", lambda: to_json(made))
     shipped = decide.OperatingPoints.shipped(made.encoder_id)
     for pair in made.pairs:
-        assert shipped.at_fmr(pair, 1e-2) == made.operating_points().at_fmr(pair, 1e-2)
+        own = made.operating_points().at_fmr(pair, 1e-2)
+        assert (shipped.at_fmr(pair, 1e-2).calibration, own.calibration) == ("shipped", "own")
+        assert shipped.at_fmr(pair, 1e-2) == replace(own, calibration="shipped")
+        assert shipped.llr(1.5, pair) == made.pairs[pair].scores_to_llr.llr(1.5)
 
 
 @pytest.mark.parametrize(

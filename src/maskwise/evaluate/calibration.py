@@ -7,7 +7,7 @@ overlap is refused. ``calibration_file`` keeps what is fitted here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
@@ -66,10 +66,12 @@ class Calibration:
     refused: Mapping[str, str]
 
     def operating_points(self) -> OperatingPoints:
-        """What ``decide`` asks for thresholds."""
-        return OperatingPoints(
-            self.encoder_id, {pair: found.curve for pair, found in self.pairs.items()}
-        )
+        """What ``decide`` asks for thresholds; the shipped ones play no part."""
+        curves = {
+            pair: replace(found.curve, scores_to_llr=found.scores_to_llr)
+            for pair, found in self.pairs.items()
+        }
+        return OperatingPoints(self.encoder_id, curves, source="own")
 
 
 def calibrate(
@@ -84,8 +86,10 @@ def calibrate(
 
     reported_people: whose results are reported; () says that none are. calibrated_on: in words,
     printed with decisions. Trials of unknown wear are left out; a wear pair with too few trials
-    is refused and named. Raises EvaluationError when people of ``scores`` are reported too, and
-    when no wear pair can be fitted.
+    is refused and named; mated trials of the same two photos count once there, however often masks
+    were drawn on them. Of the provenance, settings and notes are left out, as they may hold names
+    and paths. Raises EvaluationError when people of ``scores`` are reported too, and when no wear
+    pair can be fitted.
     """
     check_disjoint(scores.people(), reported_people)
     wear_pairs, fine, codes = scores.wear_pair(), ~scores.failed, scores.subject_codes()
@@ -98,6 +102,7 @@ def calibrate(
             refused[pair] = f"{int(here.sum())} trials of which one side's wear is not known"
             continue
         try:
+            check_mated(_distinct(scores.pairs[here & scores.mated]))
             fitted[known] = fit_pair(
                 scores.scores[here & scores.mated],
                 scores.scores[here & ~scores.mated],
@@ -114,7 +119,7 @@ def calibrate(
     return Calibration(
         scores.provenance.encoder_id,
         MappingProxyType(fitted),
-        scores.provenance,
+        replace(scores.provenance, settings=MappingProxyType({}), notes=()),
         MappingProxyType(refused),
     )
 
@@ -132,11 +137,7 @@ def fit_pair(
     too few non-mated ones to reach ``HIGHEST_FMR``.
     """
     count = np.size(mated)
-    if count < LEAST_MATED:
-        raise EvaluationError(
-            f"{count} mated trials are too few to calibrate with ({LEAST_MATED} at least); add "
-            "photos of people who have two or more"
-        )
+    check_mated(count)
     fit = fit_logistic if kind == "logistic" else fit_pav
     curve = fit_curve(non_mated, calibrated_on=calibrated_on, least_matches=least_matches)
     scores_to_llr: LlrMap = fit(mated, non_mated)
@@ -149,6 +150,21 @@ def fit_pair(
         cllr(scores_to_llr.llr(mated), scores_to_llr.llr(non_mated)),
         min_cllr(mated, non_mated),
     )
+
+
+def check_mated(count: int) -> None:
+    """EvaluationError, with why and what to do, for fewer than ``LEAST_MATED`` mated trials."""
+    if count < LEAST_MATED:
+        raise EvaluationError(
+            f"{count} mated trials are too few to calibrate with ({LEAST_MATED} at least): how "
+            "often somebody is not recognised could not be told from chance; add photos, two or "
+            "more of each person (n photos of a person make n (n - 1) / 2 mated trials)"
+        )
+
+
+def _distinct(pairs: npt.NDArray[np.int32]) -> int:
+    """How many unordered pairs of photos (T, 2) holds."""
+    return len(np.unique(np.sort(pairs, axis=1), axis=0))
 
 
 def fit_curve(

@@ -3,6 +3,7 @@
 It has the form of the shipped ``operating_points.json``: ``encoders`` -> encoder id -> wear pair ->
 a table of FMRs and thresholds (see ``decide``), each with its counts and its map of scores; beside
 them ``provenance``, what the scores were made of, and ``refused``, what could not be fitted.
+``own_calibration`` reads of it what decisions need.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from maskwise.decide import OperatingCurve
 from maskwise.errors import ConfigurationError, EvaluationError
@@ -21,10 +22,8 @@ from maskwise.evaluate.files import written_at_once
 from maskwise.evaluate.llr import map_from_json
 from maskwise.evaluate.scores import Provenance
 from maskwise.image import describe
+from maskwise.own_calibration import FORMAT, VERSION
 from maskwise.types import WearPair
-
-FORMAT: Final = "maskwise-operating-points"
-VERSION: Final = 1
 
 
 def write_calibration(path: str | os.PathLike[str], calibration: Calibration) -> None:

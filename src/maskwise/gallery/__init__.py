@@ -18,7 +18,7 @@ from maskwise.gallery.gallery import (
     TemplateDetails,
     clean_name,
 )
-from maskwise.gallery.where import default_place, open_gallery
+from maskwise.gallery.where import default_place, gallery_file, open_gallery
 
 __all__ = [
     "DeleteResult",
@@ -34,5 +34,6 @@ __all__ = [
     "TemplateDetails",
     "clean_name",
     "default_place",
+    "gallery_file",
     "open_gallery",
 ]

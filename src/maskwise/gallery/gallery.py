@@ -7,6 +7,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
 
@@ -169,6 +170,11 @@ class Gallery(ABC):
     @abstractmethod
     def where(self) -> str:
         """The path or URL, without secrets; for messages."""
+
+    @property
+    def file(self) -> Path | None:
+        """The file that holds it, beside which its calibration lies; None where there is none."""
+        return None
 
     @property
     @abstractmethod

@@ -68,6 +68,11 @@ class SqliteGallery(Gallery):
         return ":memory:" if self._path is None else str(self._path)
 
     @property
+    def file(self) -> Path | None:
+        """The file; None in memory."""
+        return self._path
+
+    @property
     def encoder_id(self) -> str | None:
         """The encoder whose templates this gallery holds; None while it is empty."""
         with self._reading() as connection:

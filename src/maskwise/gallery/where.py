@@ -40,6 +40,22 @@ def open_gallery(where: str | os.PathLike[str] | None, *, create: bool = True) -
     """
     from maskwise.gallery.sqlite import SqliteGallery
 
+    path = _file_or_memory(where)
+    if path == _MEMORY:
+        return SqliteGallery.in_memory()
+    return SqliteGallery.open(Path(path).expanduser(), create=create)
+
+
+def gallery_file(where: str | os.PathLike[str] | None) -> Path | None:
+    """The file that ``open_gallery`` would open; None for a gallery in memory.
+
+    Raises ConfigurationError as ``open_gallery``. Nothing is opened or made.
+    """
+    path = _file_or_memory(where)
+    return None if path == _MEMORY else Path(path).expanduser()
+
+
+def _file_or_memory(where: str | os.PathLike[str] | None) -> str:
     path = _MEMORY if where is None else os.fspath(where)
     scheme = _SCHEME.match(path)
     if scheme is not None:
@@ -54,8 +70,6 @@ def open_gallery(where: str | os.PathLike[str] | None, *, create: bool = True) -
                 f"{path}: write sqlite:///relative/path or sqlite:////absolute/path"
             )
         path = rest[1:] or _MEMORY
-    if path == _MEMORY:
-        return SqliteGallery.in_memory()
     if not path:
         raise ConfigurationError("the gallery's path is empty; name a file")
-    return SqliteGallery.open(Path(path).expanduser(), create=create)
+    return path

@@ -1,0 +1,178 @@
+"""Photos of people -> the scores that thresholds are fitted on: bare, and with masks drawn.
+
+Each wear pair gets the comparisons that ``verify`` would make of it, and no others:
+
+- bare-bare: each photo with each other one, as they are. Where one of two wears a real mask, the
+  comparison is masked-masked, as ``verify`` has it.
+- masked-masked: a photo with a random mask drawn on it, in which the face is looked for anew,
+  against the templates that enrolment stores of another photo, the best of which counts.
+- bare-masked: the same masked photo against the bare template alone.
+
+A face whose mask is overlooked is left out of all three: which threshold it meets is the mask
+classifier's mistake, and counted in evaluations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from maskwise.errors import EvaluationError
+from maskwise.evaluate.looks import AS_IS, Look, probe_look, reference_looks
+from maskwise.evaluate.scores import Labels, Scores
+from maskwise.evaluate.scoring import score_trials
+from maskwise.evaluate.template_cache import TemplateCache
+from maskwise.evaluate.templates import PhotoTemplates, Progress, make_templates
+from maskwise.evaluate.trials import TrialList
+from maskwise.pipeline import Recognizer
+
+PROBE_MASKS: Final = 2
+"""Random masks drawn on each photo: more tell little that is new of the same people."""
+NON_MATED: Final = 500_000
+"""Pairs of photos of two people, at most. Masks double and quadruple them: 2 ways, 2 masks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationTrials:
+    """The trials of some photos. people, photos: those with a face. failures: reason -> photos."""
+
+    scores: Scores
+    people: int
+    photos: int
+    failures: Mapping[str, int]
+
+
+def calibration_trials(
+    recognizer: Recognizer,
+    folder: str | os.PathLike[str],
+    trials: TrialList,
+    *,
+    cache: TemplateCache,
+    seed: int = 0,
+    on_photo: Callable[[Progress], None] | None = None,
+) -> CalibrationTrials:
+    """Score ``trials`` (pairs of photos below ``folder``) in each wear pair.
+
+    Masked ones are made both ways round, with ``PROBE_MASKS`` masks a photo, drawn by ``seed``.
+    Photos that ``enrol`` would refuse are failures. Raises as ``make_templates``.
+    """
+    references = reference_looks("virtual:all")
+    probes = [probe_look("virtual:all", seed + k) for k in range(PROBE_MASKS)]
+    templates = make_templates(
+        recognizer,
+        folder,
+        trials.photos,
+        (*references, *probes),
+        cache=cache,
+        several_faces="refuse",
+        on_photo=on_photo,
+    )
+    parts = [_compared(trials, templates, references, AS_IS, seed, drawn=False)]
+    both = _both_ways(trials)
+    for probe in probes:
+        parts.append(_compared(both, templates, references, probe, seed, drawn=True))
+        bare = _compared(both, templates, (AS_IS,), probe, seed, drawn=True)
+        # A reference that wears a real mask was compared just so already.
+        parts.append(bare.subset(bare.reference_wear.where("none")))
+    valid = templates.valid[:, templates.column(AS_IS)]
+    there = [person for person, fine in zip(trials.subjects, valid, strict=True) if fine]
+    return CalibrationTrials(
+        joined(parts), len(set(there)), len(there), templates.failures(templates.column(AS_IS))
+    )
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The trials of all parts. A photo of one name and person is one photo.
+
+    Raises EvaluationError where there is no part, or they are of different models.
+    """
+    if not parts:
+        raise EvaluationError("there are no scores to join; name a score file")
+    first = parts[0].provenance
+    for part in parts[1:]:
+        given = part.provenance
+        if (given.encoder_id, given.models) != (first.encoder_id, first.models):
+            raise EvaluationError(
+                "the scores are of different models, and so are their thresholds: "
+                f"{_models(given.models)}, and {_models(first.models)}; calibrate each alone"
+            )
+    places: dict[tuple[str, str], int] = {}
+    pairs = []
+    for part in parts:
+        own = [
+            places.setdefault(photo, len(places))
+            for photo in zip(part.photos, part.subjects, strict=True)
+        ]
+        pairs.append(np.array(own, np.int32)[part.pairs] if own else part.pairs)
+
+    def labels(name: str) -> Labels:
+        found: list[Labels] = [getattr(part, name) for part in parts]
+        words = [word for one in found for word in one.values]
+        starts = np.cumsum([0, *(len(one.values) for one in found)])
+        codes = [one.codes + start for one, start in zip(found, starts[:-1].tolist(), strict=True)]
+        return Labels.coded(np.concatenate(codes), words)
+
+    return Scores(
+        replace(
+            first,
+            data_sha256=_one_hash([part.provenance.data_sha256 for part in parts]),
+            trials_sha256=_one_hash([part.provenance.trials_sha256 for part in parts]),
+        ),
+        tuple(photo for photo, _ in places),
+        tuple(subject for _, subject in places),
+        np.concatenate(pairs),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.mated for part in parts]),
+        labels("reference_wear"),
+        labels("probe_wear"),
+        labels("reference_failure"),
+        labels("probe_failure"),
+    )
+
+
+def _compared(
+    trials: TrialList,
+    templates: PhotoTemplates,
+    references: Sequence[Look],
+    probe: Look,
+    seed: int,
+    *,
+    drawn: bool,
+) -> Scores:
+    """Scores of the trials whose mask state the pipeline has right, each made once.
+
+    drawn: only those whose probe wears a drawn mask; others were made with the photos as they are.
+    """
+    found = score_trials(trials, templates, references, probe, seed=seed)
+    scores = found.scores
+    keep = ~scores.failed
+    for pair in scores.wear_pair().values:
+        keep &= ~scores.wear_pair().where(pair) | found.decided.where(pair)
+    if drawn:
+        keep &= ~(scores.probe_wear.where("none") | scores.probe_wear.where("real"))
+    return scores.subset(keep)
+
+
+def _both_ways(trials: TrialList) -> TrialList:
+    return TrialList(
+        trials.source,
+        trials.photos,
+        trials.subjects,
+        np.concatenate([trials.pairs, trials.pairs[:, ::-1]]),
+        np.concatenate([trials.mated, trials.mated]),
+        trials.missing,
+    )
+
+
+def _one_hash(hashes: Sequence[str]) -> str:
+    once = list(dict.fromkeys(hashes))
+    return once[0] if len(once) == 1 else hashlib.sha256("".join(once).encode()).hexdigest()
+
+
+def _models(models: Mapping[str, str]) -> str:
+    return ", ".join(f"{stage} {name}" for stage, name in sorted(models.items()))

@@ -1,0 +1,98 @@
+"""The calibration that lies beside a gallery: ``maskwise calibrate`` writes it, decisions read it.
+
+It is one JSON file, ``<gallery>.calibration.json``, described in docs/calibration.md. It decides,
+or stops the decision: a file that is damaged, too new, or made with other models is an error, as
+deciding by other thresholds than the owner chose must not happen unnoticed. Where there is no
+file, the shipped thresholds decide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from maskwise.decide import OperatingCurve, OperatingPoints, curve_from_json
+from maskwise.errors import ConfigurationError, EvaluationError
+from maskwise.types import WearPair
+
+SUFFIX: Final = ".calibration.json"
+FORMAT: Final = "maskwise-operating-points"
+VERSION: Final = 1
+_PAIRS: Final[tuple[WearPair, ...]] = ("bare-bare", "bare-masked", "masked-masked")
+
+
+def place_beside(gallery: Path) -> Path:
+    """Where the calibration of the gallery in this file lies, whether it is there or not."""
+    return gallery.with_name(gallery.name + SUFFIX)
+
+
+def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> OperatingPoints | None:
+    """The thresholds in ``path``; None when there is no such file.
+
+    encoder_id, models: of who decides (``Recognizer.models``). The shipped thresholds are the
+    fallback, where the encoder has some. Raises ConfigurationError that names the file and the
+    remedy: it cannot be read, is damaged or of a newer maskwise, or belongs to other models.
+    """
+    try:
+        # At once: a calibration that is being replaced is read as it was or as it will be.
+        text = path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        _refuse(path, f"the gallery's calibration cannot be read ({why})", error)
+    try:
+        given = json.loads(text)
+        form, version = given["format"], given["version"]
+        if form == FORMAT and type(version) is int and version > VERSION:
+            _refuse(
+                path,
+                f"the gallery's calibration is of format {version}, and this maskwise reads up "
+                f"to {VERSION}: update maskwise",
+            )
+        if form != FORMAT or version != VERSION:
+            raise ValueError("not a calibration")
+        ((made_for, table),) = given["encoders"].items()
+        made_with = dict(given["provenance"]["models"])
+        curves = {pair: curve_from_json(table[pair]) for pair in _PAIRS if pair in table}
+        if not curves:
+            raise ValueError("no wear pair in it")
+    except ConfigurationError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        _refuse_damaged(path, error)
+    except (EvaluationError, KeyError, TypeError, AttributeError, ValueError) as error:
+        _refuse_damaged(path, error)
+    _check_models(path, {**made_with, "encoder": made_for}, {**models, "encoder": encoder_id})
+    return _with_fallback(encoder_id, curves)
+
+
+def _with_fallback(encoder_id: str, curves: Mapping[WearPair, OperatingCurve]) -> OperatingPoints:
+    try:
+        shipped = OperatingPoints.shipped(encoder_id)
+    except ConfigurationError:
+        shipped = None
+    return OperatingPoints(encoder_id, curves, source="own", fallback=shipped)
+
+
+def _check_models(path: Path, made_with: Mapping[str, Any], models: Mapping[str, str]) -> None:
+    for stage in sorted(models):
+        if made_with.get(stage) != models[stage]:
+            _refuse(
+                path,
+                f"the gallery's calibration was made with the {stage} {made_with.get(stage)}, "
+                f"and this is {models[stage]}: its thresholds do not hold",
+            )
+
+
+def _refuse_damaged(path: Path, error: Exception) -> NoReturn:
+    _refuse(path, f"the gallery's calibration is damaged ({error})", error)
+
+
+def _refuse(path: Path, problem: str, error: Exception | None = None) -> NoReturn:
+    raise ConfigurationError(
+        f"{path}: {problem}; calibrate anew (maskwise calibrate), or move the file away to decide "
+        "by the shipped thresholds"
+    ) from error
