@@ -10,7 +10,8 @@ import pytest
 
 from maskwise.evaluate.intervals import Interval, Rate
 from maskwise.evaluate.report.canvas import INKS, Canvas, _dashed
-from maskwise.evaluate.report.plots import Axis, Mark, _parted, _round_steps, histogram
+from maskwise.evaluate.report.frame import Axis
+from maskwise.evaluate.report.plots import Mark, _parted, _round_steps, histogram
 from maskwise.evaluate.report.tables import Share, Table, columns
 from maskwise.evaluate.report.words import (
     count,

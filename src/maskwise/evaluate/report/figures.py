@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from maskwise.errors import EvaluationError
 from maskwise.evaluate.breakdown import Summary, summarise
 from maskwise.evaluate.scores import Scores
-from maskwise.evaluate.verification import TARGET_FMRS
+from maskwise.evaluate.verification import TARGET_FMRS, FoldAccuracy, fold_accuracy
 from maskwise.types import Bool
 
 _GRID: Final = tuple(float(f"{v:.4g}") for v in 10.0 ** np.arange(-6.75, 0, 0.25))
@@ -25,6 +26,17 @@ class Figures:
     replicates: int
     seed: int
     _known: dict[tuple[str, bool], Summary] = field(default_factory=dict)
+
+    def accuracy(self, keep: Bool) -> FoldAccuracy | None:
+        """Over the folds of the list; None where it has none, or some fold lacks trials."""
+        if self.scores.fold is None:
+            return None
+        try:
+            return fold_accuracy(
+                self.scores.scores[keep], self.scores.mated[keep], self.scores.fold[keep]
+            )
+        except EvaluationError:
+            return None
 
     def of(self, keep: Bool, name: str, *, curve: bool = False) -> Summary:
         """curve: at the FMRs of a DET curve too."""

@@ -5,20 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from maskwise.evaluate.report.canvas import DASHES, SERIES, Canvas, Point, Words
+from maskwise.evaluate.report.frame import BOTTOM, TOP, Axis, Frame, legend
 from maskwise.evaluate.report.words import percent
 from maskwise.types import F64
-
-_WIDTH, _HEIGHT = 420, 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 34, 44
-_NARROW: Final = 7.4
-"""Width of a letter at 13 px, about: for what must not run into another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,72 +38,6 @@ class Mark:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Share of a side of the plot for each value. low, high: the ends; log: of base ten."""
-
-    low: float
-    high: float
-    log: bool
-
-    def place(self, values: npt.ArrayLike) -> F64:
-        """0 at ``low``, 1 at ``high``; what lies beyond is held at the ends."""
-        given, low, high = np.asarray(values, np.float64), self.low, self.high
-        if self.log:
-            given = np.log10(np.maximum(given, low))
-            low, high = math.log10(low), math.log10(high)
-        out: F64 = np.clip((given - low) / (high - low), 0, 1)
-        return out
-
-
-class Frame:
-    """A canvas with axes."""
-
-    def __init__(
-        self, x: Axis, y: Axis, title: str, description: str, *, height: float = _HEIGHT
-    ) -> None:
-        self.x, self.y = x, y
-        self.canvas = Canvas(_WIDTH, height, title, description)
-        self.left, self.right = float(_LEFT), float(_WIDTH - _RIGHT)
-        self.top, self.bottom = float(_TOP), float(height - _BOTTOM)
-        self.canvas.words(Words((8, 16), title, bold=True))
-
-    def points(self, x: npt.ArrayLike, y: npt.ArrayLike) -> list[Point]:
-        """Of the data, on the canvas."""
-        across = self.left + self.x.place(x) * (self.right - self.left)
-        down = self.bottom - self.y.place(y) * (self.bottom - self.top)
-        return list(zip(across.tolist(), down.tolist(), strict=True))
-
-    def ticks(
-        self,
-        x: Sequence[tuple[float, str]],
-        y: Sequence[tuple[float, str]],
-        x_title: str,
-        y_title: str,
-    ) -> None:
-        """Grid lines with their labels, and what the axes are."""
-        for value, label in x:
-            ((at, _),) = self.points([value], [self.y.low])
-            self.canvas.line(((at, self.top), (at, self.bottom)), "grid")
-            place = "end" if at > self.right - 8 and len(label) > 3 else "middle"
-            self.canvas.words(Words((at, self.bottom + 15), label, "soft", 11.5, place))
-        for value, label in y:
-            ((_, at),) = self.points([self.x.low], [value])
-            self.canvas.line(((self.left, at), (self.right, at)), "grid")
-            self.canvas.words(Words((self.left - 5, at + 4), label, "soft", 11.5, "end"))
-        middle = (self.left + self.right) / 2
-        self.canvas.words(
-            Words((middle, self.canvas.height - 8), x_title, px=12.5, anchor="middle")
-        )
-        upright = (self.top + self.bottom) / 2
-        self.canvas.words(Words((13, upright), y_title, px=12.5, anchor="middle", turned=True))
-
-    def edge(self) -> None:
-        """The axes' lines, over what was drawn."""
-        corner = ((self.left, self.top), (self.left, self.bottom), (self.right, self.bottom))
-        self.canvas.line(corner, "soft")
-
-
 def error_curves(traces: Sequence[Trace], title: str, x_title: str, y_title: str) -> Canvas:
     """DET curves on two logarithmic axes: what a point below the last tick is, is said."""
     least_x = min([float(t.x[t.x > 0].min()) for t in traces if (t.x > 0).any()], default=0.1)
@@ -132,7 +60,7 @@ def error_curves(traces: Sequence[Trace], title: str, x_title: str, y_title: str
         plot.canvas.line(pale, f"s{number}", 1.3, DASHES[number], 0.45)
         plot.canvas.line(firm, f"s{number}", 2.2, DASHES[number])
         lines.append(points)
-    _legend(plot, lines, [trace.name for trace in traces[:SERIES]])
+    legend(plot, lines, [trace.name for trace in traces[:SERIES]])
     plot.edge()
     return plot.canvas
 
@@ -217,7 +145,7 @@ def cmc_curves(curves: Sequence[tuple[str, F64]], title: str) -> Canvas:
         points = plot.points(np.arange(1, len(values) + 1), values)
         plot.canvas.line(points, f"s{number}", 2.2, DASHES[number])
         lines.append(points)
-    _legend(plot, lines, [name for name, _ in given])
+    legend(plot, lines, [name for name, _ in given])
     plot.edge()
     return plot.canvas
 
@@ -228,12 +156,12 @@ def group_rates(
     """A dot and an interval for each group: (name, rate, low, high), on a scale from 0."""
     most = max([high for *_, high in rows], default=0.0) or 0.01
     top = min(1.0, most * 1.05)
-    height = _TOP + _BOTTOM + 34 * len(rows)
+    height = TOP + BOTTOM + 34 * len(rows)
     plot = Frame(Axis(0, top, False), Axis(0, 1, False), title, x_title, height=height)
     plot.left = 14.0
     plot.ticks([(v, percent(v)) for v in _round_steps(0, top, 4)], [], x_title, "")
     for place, (name, rate, low, high) in enumerate(rows):
-        y = _TOP + 34 * place + 24
+        y = TOP + 34 * place + 24
         ((a, _), (b, _), (c, _)) = plot.points([low, high, rate], [0, 0, 0])
         plot.canvas.words(Words((plot.left + 2, y - 8), name, px=12, halo=True))
         plot.canvas.line(((a, y), (b, y)), "s0", 2)
@@ -241,44 +169,6 @@ def group_rates(
             plot.canvas.line(((end, y - 3), (end, y + 3)), "s0", 1.5)
         plot.canvas.dot((c, y), "s0")
     return plot.canvas
-
-
-def _legend(plot: Frame, lines: Sequence[list[Point]], names: Sequence[str]) -> None:
-    """The names of the lines, from the highest line down, in the corner that they leave free."""
-    longest = max((len(name) for name in names), default=0)
-    wide = min(_NARROW * longest + 34, plot.right - plot.left - 16)
-    high = 17.0 * len(names) + 4
-    corners = [
-        (x, y)
-        for y in (plot.top + 4, plot.bottom - high - 4)
-        for x in (plot.right - wide - 4, plot.left + 8)
-    ]
-
-    def crowd(corner: Point) -> int:
-        return sum(
-            corner[0] - 6 <= x <= corner[0] + wide and corner[1] - 4 <= y <= corner[1] + high + 4
-            for line in lines
-            for a, b in pairwise(line)
-            for x, y in _between(a, b)
-        )
-
-    left, top = min(corners, key=crowd)
-    heights = [sum(y for _, y in line) / max(len(line), 1) for line in lines]
-    for row, number in enumerate(sorted(range(len(names)), key=heights.__getitem__)):
-        y = top + 17 * row + 13
-        room = int((wide - 30) / _NARROW)
-        name = names[number]
-        text = name if len(name) <= room else f"{name[: max(room - 1, 1)]}…"
-        plot.canvas.line(((left, y - 4), (left + 24, y - 4)), f"s{number}", 2.2, DASHES[number])
-        plot.canvas.words(Words((left + 30, y), text, f"s{number}", 12.5, halo=True, bold=True))
-
-
-def _between(a: Point, b: Point) -> list[Point]:
-    """Points on the line from a to b, about 6 apart."""
-    steps = max(1, round(math.dist(a, b) / 6))
-    return [
-        (a[0] + k / steps * (b[0] - a[0]), a[1] + k / steps * (b[1] - a[1])) for k in range(steps)
-    ]
 
 
 def _thinned(points: list[Point], least: float = 0.35) -> list[Point]:

@@ -19,7 +19,7 @@ from maskwise.evaluate.report.thresholds import Limit
 from maskwise.evaluate.report.verification_plots import det_plot, histograms, traces_of
 from maskwise.evaluate.report.verification_tables import (
     decided_table,
-    folds_block,
+    folds_table,
     headline,
     overview,
     targets_table,
@@ -27,7 +27,7 @@ from maskwise.evaluate.report.verification_tables import (
 from maskwise.evaluate.report.words import count, of_many, percent, percent_range, score
 from maskwise.evaluate.score_file import content_sha256
 from maskwise.evaluate.scores import Labels, Scores
-from maskwise.evaluate.verification import TARGET_FMRS
+from maskwise.evaluate.verification import TARGET_FMRS, FoldAccuracy
 
 
 def verification_part(
@@ -49,6 +49,13 @@ def verification_part(
     everything = np.ones(len(scores), bool)
     whole = figures.of(everything, "all", curve=True)
     by_pair = {value: figures.of(pairs.where(value), value, curve=True) for value in pairs.values}
+    # One wear pair is all there is: two rows would say the same.
+    parts = {"all": whole, **by_pair} if len(by_pair) > 1 else by_pair
+    accuracy = {
+        part: found
+        for part in parts
+        if (found := figures.accuracy(everything if part == "all" else pairs.where(part)))
+    }
     limits = thresholds.of_trials(scores, points, target_fmr)
     decided = {
         pair: differentials(
@@ -68,7 +75,12 @@ def verification_part(
             "At the threshold that decides",
             (decided_table(prefix, limits, decided, by_pair),),
         ),
-        Section("Error rates", tuple(_error_blocks(prefix, scores, whole, by_pair, traces))),
+        Section(
+            "Error rates",
+            tuple(
+                _error_blocks(prefix, parts, accuracy, traces, has_folds=scores.fold is not None)
+            ),
+        ),
         Section("Scores", tuple(histograms(prefix, scores, limits))),
         Section("Groups", (*notes, *group_blocks(prefix, figures, limits, groups))),
         Section("The worst errors", tuple(worst.of_trials(prefix, scores, limits))),
@@ -84,7 +96,7 @@ def verification_part(
         scores.provenance,
         content,
         tuple(_cards(limits, decided)),
-        tuple(headline(name, by_pair, limits, decided)),
+        tuple(headline(name, parts, limits, decided, accuracy)),
         traces,
         {"replicates": replicates, "bootstrap_seed": seed},
     )
@@ -157,17 +169,20 @@ def _cards(limits: Mapping[str, Limit], decided: Mapping[str, Group]) -> Iterato
 
 def _error_blocks(
     prefix: str,
-    scores: Scores,
-    whole: Summary,
-    by_pair: Mapping[str, Summary],
+    parts: Mapping[str, Summary],
+    accuracy: Mapping[str, FoldAccuracy],
     traces: Sequence[Trace],
+    *,
+    has_folds: bool,
 ) -> Iterator[Block]:
     if traces:
         yield det_plot(f"{prefix}det", traces)
-    parts = {"all": whole, **(by_pair if len(by_pair) > 1 else {})}
-    if len(by_pair) == 1:
-        parts = {next(iter(by_pair)): whole}
     yield overview(f"{prefix}overview", "By wear pair", "wear pair", parts)
     yield targets_table(prefix, parts)
-    if scores.fold is not None:
-        yield folds_block(prefix, scores)
+    if accuracy:
+        yield folds_table(prefix, accuracy)
+    lacking = [part for part in parts if part not in accuracy] if has_folds else []
+    if lacking:
+        yield (
+            f"No accuracy over folds for {', '.join(lacking)}: some fold lacks trials with a score."
+        )

@@ -5,35 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from maskwise.errors import EvaluationError
 from maskwise.evaluate.breakdown import AtTarget, Group, Summary
 from maskwise.evaluate.intervals import Rate
 from maskwise.evaluate.report import thresholds
-from maskwise.evaluate.report.parts import Block
 from maskwise.evaluate.report.tables import Cell, Figure, Share, Table, columns
 from maskwise.evaluate.report.thresholds import Limit
 from maskwise.evaluate.report.words import percent
-from maskwise.evaluate.scores import Scores
-from maskwise.evaluate.verification import TARGET_FMRS, fold_accuracy
+from maskwise.evaluate.verification import TARGET_FMRS, FoldAccuracy
 
 
 def headline(
     name: str,
-    by_pair: Mapping[str, Summary],
+    parts: Mapping[str, Summary],
     limits: Mapping[str, Limit],
     decided: Mapping[str, Group],
+    accuracy: Mapping[str, FoldAccuracy],
 ) -> Iterator[tuple[Cell, ...]]:
     """Rows of the table that sets score files side by side; columns: ``HEADLINE``."""
-    for pair, part in by_pair.items():
+    for pair, part in parts.items():
         group = decided.get(pair)
-        at = next((t for t in part.targets if t.at.target == 1e-3), None)
+        at = _target(part, 1e-3)
         yield (
             name,
             pair,
             part.mated,
             part.non_mated,
             Share(part.failures.fta),
+            Figure(accuracy[pair].accuracy if pair in accuracy else None),
             Figure(part.eer.value if part.eer else None, "share", part.eer_interval),
+            _at_target(_target(part, 1e-2)),
             _at_target(at),
             Share(at.gfrr) if at is not None and at.at.supported else None,
             Figure(limits[pair].threshold, "score") if pair in limits else None,
@@ -48,7 +48,9 @@ HEADLINE: Final = columns(
     ("mated", "mated"),
     ("non_mated", "non-mated"),
     ("fta", "FTA", "failure to acquire: probes that gave no template"),
+    ("accuracy", "accuracy", "over the folds of the list, where it has folds"),
     ("eer", "EER", "where FMR and FNMR are equal"),
+    ("fnmr_at_0.01", "FNMR at FMR 1 %", "threshold picked on these trials"),
     ("fnmr_at_0.001", "FNMR at FMR 0.1 %", "threshold picked on these trials"),
     ("gfrr_at_0.001", "GFRR there", "FNMR with failures folded in"),
     ("threshold", "threshold"),
@@ -193,30 +195,32 @@ def targets_table(prefix: str, parts: Mapping[str, Summary]) -> Table:
     )
 
 
-def folds_block(prefix: str, scores: Scores) -> Block:
-    """Accuracy over the folds of the list; a sentence where there is none."""
-    assert scores.fold is not None
-    try:
-        found = fold_accuracy(scores.scores, scores.mated, scores.fold)
-    except EvaluationError as error:
-        return f"No accuracy over folds: {error}."
+def folds_table(prefix: str, found: Mapping[str, FoldAccuracy]) -> Table:
+    """Accuracy over the folds of the list."""
     return Table(
         f"{prefix}folds",
-        f"Accuracy over {len(found.folds)} folds (the protocol of LFW)",
+        "Accuracy over the folds of the list (the protocol of LFW)",
         columns(
+            ("group", "trials"),
             ("accuracy", "accuracy"),
             ("standard_error", "standard error"),
             ("accuracy_with_failures", "failures as errors"),
             ("failed", "trials without a score"),
-            ("folds", "of each fold"),
+            ("folds", "folds"),
         ),
-        (
+        tuple(
             (
-                Figure(found.accuracy),
-                Figure(found.standard_error),
-                Figure(found.accuracy_with_failures),
-                found.failed,
-                ", ".join(percent(value) for value in found.folds),
-            ),
+                name,
+                Figure(one.accuracy),
+                Figure(one.standard_error),
+                Figure(one.accuracy_with_failures),
+                one.failed,
+                len(one.folds),
+            )
+            for name, one in found.items()
+        ),
+        tuple(
+            f"{name}, fold by fold: {', '.join(percent(value) for value in one.folds)}."
+            for name, one in found.items()
         ),
     )
