@@ -17,6 +17,7 @@ whole but for that may be cut to its neighbour. See docs/adr/0007-two-chips.md.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -124,11 +125,9 @@ def jitter_random(seed: int = 0) -> np.random.RandomState:
 
     A dlib model that was just loaded draws its jitters from the source of 0 and goes on with it
     from face to face, as long as it lives.
-    Raises InputError unless 0 <= seed < 2**31.
+    Raises InputError unless it is a whole number, 0 <= seed < 2**31.
     """
-    if not 0 <= seed < 2**31:
-        raise InputError(f"seed: expected 0 <= seed < 2**31, got {seed}")
-    source = np.random.RandomState(_RAND_SEED + seed)
+    source = np.random.RandomState(_RAND_SEED + _checked_seed(seed))
     source.bytes(4 * _RAND_WASTED)
     return source
 
@@ -138,8 +137,8 @@ def jittered(chip: U8, count: int, *, seed: int | np.random.RandomState = 0) -> 
 
     Each one is turned by up to 3 degrees, moved by up to 2 % (whole px), made up to 3 % smaller,
     and mirrored half of the time; three border pixels are cut off before. The same seed gives the
-    same jitters; seed 0 those that dlib on Linux draws first (S even). A source that ``jitter_random`` made
-    goes on where it stands.
+    same jitters; seed 0 those that dlib on Linux draws first (S even). A source that
+    ``jitter_random`` made goes on where it stands.
     Raises InputError when ``chip`` is no square of 8 px or more, ``count`` is negative, or as
     ``jitter_random`` does.
     """
@@ -192,8 +191,12 @@ def describe_chips(
     ``DlibResnet().describe_batch``. seed: of the jitters, which every face draws anew, so that
     its numbers do not depend on the other faces; with a source that ``jitter_random`` made, the
     faces draw from it in turn, as those of a dlib model do.
-    Raises InputError as ``jittered`` does, and what ``describe_batch`` raises.
+    Raises InputError as ``jittered`` does, for a ``num_jitters`` or ``seed`` that cannot be however
+    many chips there are, and what ``describe_batch`` raises.
     """
+    num_jitters = _whole("num_jitters", num_jitters)
+    if not isinstance(seed, np.random.RandomState):
+        seed = _checked_seed(seed)
     if num_jitters <= 1 or not len(chips):
         return np.asarray(describe_batch(chips), np.float64)
     rows = []
@@ -206,6 +209,20 @@ def describe_chips(
             total = total + numbers.sum(axis=0, dtype=np.float64)
         rows.append(total / num_jitters)
     return np.stack(rows)
+
+
+def _checked_seed(seed: int) -> int:
+    seed = _whole("seed", seed)
+    if not 0 <= seed < 2**31:
+        raise InputError(f"seed: expected 0 <= seed < 2**31, got {seed}")
+    return seed
+
+
+def _whole(name: str, value: int) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(f"{name}: expected a whole number, got {value!r}") from None
 
 
 def _reals(source: np.random.RandomState, count: int) -> F64:

@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 
 from maskwise.compat import face_recognition
-from maskwise.compat.face_recognition import api, engine
+from maskwise.compat.face_recognition import api, engine, pictures
 from maskwise.detect.mmod import Mmod
 from maskwise.errors import (
     ConfigurationError,
@@ -43,6 +43,12 @@ SIGNATURES = {
 """Of face_recognition 1.3.0."""
 
 NOBODY = np.full((90, 120, 3), 128, np.uint8)
+
+
+def closed_file() -> io.BytesIO:
+    file = io.BytesIO(b"a picture once")
+    file.close()
+    return file
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +98,22 @@ class TestLoadImageFile:
             assert loaded.flags.writeable
             assert np.array_equal(loaded, pixels)
 
+    def test_an_open_file_is_read_from_its_beginning(self, tmp_path: Path) -> None:
+        """As Pillow does: a server has looked into an upload before, or loads it twice."""
+        path = tmp_path / "a.png"
+        PIL.Image.fromarray(NOBODY).save(path)
+        with path.open("rb") as file:
+            for position in (0, 5, path.stat().st_size):
+                file.seek(position)
+                assert np.array_equal(face_recognition.load_image_file(file), NOBODY)
+
+        class Stream(io.BytesIO):
+            def seek(self, offset: int, whence: int = 0) -> int:
+                raise io.UnsupportedOperation("seek")
+
+        stream = Stream(path.read_bytes())
+        assert np.array_equal(face_recognition.load_image_file(stream), NOBODY)
+
     def test_grey_is_what_pillow_makes_of_it(self, tmp_path: Path) -> None:
         path = tmp_path / "a.png"
         picture = PIL.Image.fromarray(drawn_face(1, (60, 50), 30).pixels)
@@ -100,6 +122,8 @@ class TestLoadImageFile:
         assert np.array_equal(grey, np.array(picture.convert("L")))
         with pytest.raises(ConfigurationError, match="mode"):
             face_recognition.load_image_file(path, mode="RGBX1")
+        with pytest.raises(ConfigurationError, match="mode"):
+            face_recognition.load_image_file(path, mode=8)  # type: ignore[arg-type]
 
     def test_turns_photos_upright(self, tmp_path: Path) -> None:
         path = tmp_path / "a.jpg"
@@ -129,6 +153,7 @@ class TestLoadImageFile:
             (lambda folder: folder, OSError),
             (lambda folder: io.BytesIO(b"no picture"), OSError),
             (lambda folder: io.StringIO("text"), OSError),
+            (lambda folder: closed_file(), ValueError),
         ],
     )
     def test_errors_are_ours_and_those_that_users_catch(
@@ -165,11 +190,20 @@ class TestCompare:
             ([np.zeros(128), np.zeros(512)], np.zeros(128)),
             (["someone"], np.zeros(128)),
             (np.zeros(128), np.zeros(128)),
+            # What to forget [0], or a look whether there was a face, leads to.
+            ([[np.zeros(128)]], np.zeros(128)),
+            ([np.zeros(128)], None),
+            (None, np.zeros(128)),
+            ([np.zeros(128), None], np.zeros(128)),
+            ([np.zeros(128)], 0.5),
+            ([np.zeros(128, complex)], np.zeros(128)),
+            ((known for known in [np.zeros(128)]), np.zeros(128)),
         ],
     )
     def test_what_does_not_compare(self, known: Any, probe: Any) -> None:
-        with pytest.raises(InputError, match="face_distance: expected a list of encodings"):
+        with pytest.raises(InputError, match="face_distance: expected a list of enc") as caught:
             face_recognition.compare_faces(known, probe)
+        assert isinstance(caught.value, TypeError)
 
 
 class TestShapes:
@@ -210,18 +244,68 @@ class TestArguments:
         with pytest.raises(ConfigurationError, match='choose "hog" or "cnn"'):
             face_recognition.face_locations(NOBODY, model="HOG")
 
-    @pytest.mark.parametrize("number", [-1, 0.5, "many", None])
+    @pytest.mark.parametrize("model", ["", None, ["small"]])
+    def test_a_model_of_points_that_is_no_name(self, model: Any) -> None:
+        with pytest.raises(ConfigurationError, match="Supported models"):
+            face_recognition.face_encodings(NOBODY, [], model=model)
+
+    @pytest.mark.parametrize("number", [-1, 0.5, "many", None, float("inf"), np.zeros(2)])
     def test_upsampling_that_cannot_be(self, number: Any) -> None:
         with pytest.raises(ConfigurationError, match="number_of_times_to_upsample"):
             face_recognition.face_locations(NOBODY, number)
 
-    def test_the_batch_size(self) -> None:
+    @pytest.mark.parametrize("size", [0, 1.5, None])
+    def test_the_batch_size(self, size: Any) -> None:
         with pytest.raises(ConfigurationError, match="batch_size"):
-            face_recognition.batch_face_locations([NOBODY], batch_size=0)
+            face_recognition.batch_face_locations([NOBODY], batch_size=size)
+
+    @pytest.mark.parametrize("given", [NOBODY, NOBODY[..., 0], None, 7])
+    def test_a_batch_is_a_list_of_pictures(self, given: Any) -> None:
+        for call in (face_recognition.batch_face_locations, api._raw_face_locations_batched):
+            with pytest.raises(pictures.UnsupportedImageError, match="a list of pictures"):
+                call(given)
+
+    @pytest.mark.parametrize("given", [(1, 20, 30, 4), np.array([1, 20, 30, 4]), 7, "abcd"])
+    def test_boxes_are_a_list_of_boxes(self, given: Any) -> None:
+        with pytest.raises(engine.FaceLocationError, match="a list of face locations"):
+            face_recognition.face_encodings(NOBODY, given)
+
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            ({"num_jitters": None}, "num_jitters"),
+            ({"num_jitters": 2.5}, "num_jitters"),
+            ({"seed": -1}, "seed"),
+            ({"seed": "a"}, "seed"),
+            ({"landmarks": "ears"}, "ears"),
+            ({"landmarks": 5}, "not a subset"),
+        ],
+    )
+    def test_options_are_looked_at_also_where_there_is_no_face(
+        self, options: dict[str, Any], named: str
+    ) -> None:
+        with pytest.raises(InputError, match=named):
+            face_recognition.face_encodings(NOBODY, [], **options)
+
+    def test_a_forked_child_has_a_detector_of_its_own(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The parent's may be locked: by a thread that the child does not have."""
+        ours = engine.detector("hog", 1)
+        assert engine.detector("hog", 1) is ours
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        assert engine.detector("hog", 1) is not ours
 
     @pytest.mark.parametrize(
         "picture",
-        [None, "photo.jpg", NOBODY.astype(float), NOBODY[None], np.zeros((0, 5, 3), "u1")],
+        [
+            None,
+            "photo.jpg",
+            NOBODY.astype(float),
+            NOBODY.astype(np.uint16),  # black, if it was scaled
+            NOBODY[None],
+            np.zeros((0, 5, 3), "u1"),
+        ],
     )
     def test_what_is_no_picture(self, picture: Any) -> None:
         with pytest.raises(ImageError) as caught:

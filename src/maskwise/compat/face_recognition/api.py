@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.compat.face_recognition import engine
+from maskwise.compat.face_recognition import engine, pictures
 from maskwise.compat.face_recognition.shapes import (
     FullObjectDetection,
     MmodRectangle,
     Point,
     Rectangle,
 )
-from maskwise.errors import ConfigurationError, InputError
+from maskwise.errors import ConfigurationError
 from maskwise.types import F64, U8, Image, Landmarks
 
 Css: TypeAlias = tuple[int, int, int, int]
@@ -45,19 +45,20 @@ _SMALL: dict[str, list[int]] = {"nose_tip": [4], "left_eye": [2, 3], "right_eye"
 def load_image_file(file: Any, mode: str | None = "RGB") -> U8:
     """(H, W, 3) uint8 RGB of a picture, upright; (H, W) uint8 grey with mode "L".
 
-    file: a path or a binary file object. Transparency is laid over white. Another ``mode`` is
-    Pillow's; None means "RGB". Of a JPEG that was cut off the rest is grey, with a warning.
+    file: a path or a binary file object, which is read from its beginning. Transparency is laid
+    over white. Another ``mode`` is Pillow's; None means "RGB". Of a JPEG that was cut off the
+    rest is grey, with a warning.
     Raises ImageError (also a FileNotFoundError or OSError) and ConfigurationError (a ValueError)
     for a mode that Pillow lacks.
     """
-    pixels = engine.read_image(file).pixels
+    pixels = pictures.read_image(file).pixels
     if mode is None or mode == "RGB":
         return np.array(pixels)
     import PIL.Image
 
     try:
         return np.array(PIL.Image.fromarray(pixels).convert(mode))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigurationError(f'mode: {error}; choose "RGB" or "L"') from error
 
 
@@ -72,7 +73,7 @@ def face_locations(
     Raises ImageError for what is no picture, ConfigurationError (a ValueError) for a model or
     number that cannot be, and in the strict mode NoFaceError for no face.
     """
-    image = engine.as_image(img)
+    image = pictures.as_image(img)
     found = engine.boxes(image, model, number_of_times_to_upsample)
     engine.expect_faces(found, image)
     return [_trim_css_to_bounds(_rect_to_css(rect), image.pixels.shape) for rect, _ in found]
@@ -86,11 +87,11 @@ def batch_face_locations(
     batch_size: is checked and makes no difference: on a CPU a batch of large pictures gains
     nothing. Raises as ``face_locations``, but never for no face.
     """
-    pictures = [engine.as_image(img) for img in images]
-    found = _mmod(pictures, number_of_times_to_upsample, batch_size)
+    given = pictures.as_images(images)
+    found = _mmod(given, number_of_times_to_upsample, batch_size)
     return [
         [_trim_css_to_bounds(_rect_to_css(face.rect), picture.pixels.shape) for face in faces]
-        for picture, faces in zip(pictures, found, strict=True)
+        for picture, faces in zip(given, found, strict=True)
     ]
 
 
@@ -131,22 +132,26 @@ def face_encodings(
     such as "eyes". See ``face_encodings_masked`` for more against masks.
     Raises as ``face_landmarks``, and InputError for a subset that is none.
     """
+    points = None if landmarks is None else engine.subset(landmarks, model)
     image, found = _found(face_image, known_face_locations, model)
-    return _described(image, [lm for _, lm in found], num_jitters, landmarks, seed)
+    return _described(image, [lm for _, lm in found], num_jitters, points, seed)
 
 
 def face_distance(face_encodings: Any, face_to_compare: Any) -> F64:
     """(N,) float64 Euclidean distance of each of N encodings to one; ``np.empty(0)`` of none.
 
-    Raises InputError (a ValueError) when their lengths differ or they hold no numbers.
+    Raises EncodingError (an InputError, ValueError and TypeError) when their lengths differ or
+    they are no numbers, such as None where no face was found.
     """
-    if len(face_encodings) == 0:
-        return np.empty(0)
     try:
-        known = np.asarray(face_encodings, np.float64)
-        distance: F64 = np.linalg.norm(known - np.asarray(face_to_compare, np.float64), axis=1)
+        if len(face_encodings) == 0:
+            return np.empty(0)
+        known, one = _numbers(face_encodings), _numbers(face_to_compare)
+        if known.ndim != 2 or one.ndim not in (1, 2) or known.shape[1] != one.shape[-1]:
+            raise ValueError("shapes")
+        distance: F64 = np.linalg.norm(known - one, axis=1)
     except (TypeError, ValueError) as error:
-        raise InputError(
+        raise engine.EncodingError(
             "face_distance: expected a list of encodings and one encoding of the same length, got "
             f"{_shape(face_encodings)} and {_shape(face_to_compare)}"
         ) from error
@@ -183,7 +188,7 @@ def _raw_face_locations(
     img: PixelArray, number_of_times_to_upsample: int = 1, model: str = "hog"
 ) -> list[Any]:
     """Rectangles that may reach outside the picture; MmodRectangles with model "cnn"."""
-    found = engine.boxes(engine.as_image(img), model, number_of_times_to_upsample)
+    found = engine.boxes(pictures.as_image(img), model, number_of_times_to_upsample)
     if model == "cnn":
         return [MmodRectangle(rect, score) for rect, score in found]
     return [rect for rect, _ in found]
@@ -193,8 +198,7 @@ def _raw_face_locations_batched(
     images: Sequence[PixelArray], number_of_times_to_upsample: int = 1, batch_size: int = 128
 ) -> list[list[MmodRectangle]]:
     """``_raw_face_locations`` with model "cnn" of each picture."""
-    pictures = [engine.as_image(img) for img in images]
-    return _mmod(pictures, number_of_times_to_upsample, batch_size)
+    return _mmod(pictures.as_images(images), number_of_times_to_upsample, batch_size)
 
 
 def _raw_face_landmarks(
@@ -209,8 +213,7 @@ def _raw_face_landmarks(
 
 
 def _mmod(images: Sequence[Image], upsample: int, batch_size: int) -> list[list[MmodRectangle]]:
-    if batch_size < 1:
-        raise ConfigurationError(f"batch_size: expected 1 or more, got {batch_size!r}")
+    engine.whole_number("batch_size", batch_size, 1)
     return [
         [MmodRectangle(rect, score) for rect, score in engine.boxes(image, "cnn", upsample)]
         for image in images
@@ -222,11 +225,11 @@ def _found(
 ) -> tuple[Image, list[tuple[Rectangle, Landmarks]]]:
     """The picture, and each face's box and points; looked for where no boxes are given."""
     engine.landmark_model(model)
-    image = engine.as_image(face_image)
+    image = pictures.as_image(face_image)
     if locations is None:
         rects = [rect for rect, _ in engine.boxes(image, "hog", 1)]
     else:
-        rects = [engine.rectangle(css) for css in locations]
+        rects = engine.rectangles(locations)
     engine.expect_faces(rects, image)
     return image, list(zip(rects, engine.predict(image, rects, model), strict=True))
 
@@ -235,16 +238,15 @@ def _described(
     image: Image,
     faces: Sequence[Landmarks],
     num_jitters: int,
-    landmarks: str | Iterable[int] | None,
+    points: tuple[int, ...] | None,
     seed: int,
 ) -> list[F64]:
-    """(128,) float64 of each face, aligned on the points that ``landmarks`` names."""
+    """(128,) float64 of each face, aligned on the points of these indices; None: on all."""
     from maskwise import dlib_chip
 
-    if landmarks is not None:
+    if points is not None:
         from maskwise.landmarks import subsets
 
-        points = landmarks if isinstance(landmarks, str) else tuple(landmarks)
         faces = [subsets.keep(face, points) for face in faces]
     rows = dlib_chip.describe(
         engine.encoder().describe_batch, image, faces, num_jitters=num_jitters, seed=seed
@@ -252,8 +254,18 @@ def _described(
     return list(rows)
 
 
+def _numbers(value: Any) -> F64:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(array.dtype)
+    return np.asarray(array, np.float64)
+
+
 def _shape(value: Any) -> str:
+    if not hasattr(value, "__len__"):
+        return type(value).__name__
     try:
-        return f"shape {np.shape(value)}"
+        array = np.asarray(value)
     except ValueError:
         return "encodings of unequal lengths"
+    return f"shape {array.shape} of {array.dtype}"

@@ -6,23 +6,15 @@ import contextlib
 import functools
 import math
 import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from maskwise import image as images
 from maskwise.compat.face_recognition.shapes import Rectangle
-from maskwise.errors import (
-    ConfigurationError,
-    ImageError,
-    InputError,
-    NoFaceError,
-)
-from maskwise.types import U8, Detection, Image, Landmarks
+from maskwise.errors import ConfigurationError, InputError, NoFaceError
+from maskwise.types import Detection, Image, Landmarks
 
 if TYPE_CHECKING:
     from maskwise.detect.protocol import Detector
@@ -43,20 +35,12 @@ _MOST_COORDINATE: Final = 1 << 24  # px; whole numbers up to here are exact in f
 _strict: ContextVar[bool | None] = ContextVar("maskwise_compat_strict", default=None)
 
 
-class ImageNotFoundError(ImageError, FileNotFoundError):
-    """A path where no file is."""
-
-
-class ImageFileError(ImageError, OSError):
-    """A file that is no picture, is damaged, or may not be read (Pillow raises OSError)."""
-
-
-class UnsupportedImageError(ImageError, RuntimeError, TypeError):
-    """An array that is no picture (dlib raises RuntimeError, and TypeError for encodings)."""
-
-
 class FaceLocationError(InputError, TypeError):
     """A box that is not (top, right, bottom, left) (dlib raises TypeError)."""
+
+
+class EncodingError(InputError, TypeError):
+    """Encodings that cannot be compared (NumPy raises TypeError or ValueError)."""
 
 
 class NoFaceFoundError(NoFaceError, IndexError):
@@ -92,69 +76,25 @@ def expect_faces(found: Sequence[object], image: Image) -> None:
         )
 
 
-def read_image(file: Any) -> Image:
-    """The picture of a path or a binary file object, upright; of a cut-off JPEG what is left.
-
-    Raises ImageError, which is a FileNotFoundError or an OSError too where Pillow raises that.
-    """
-    source = file
-    if callable(getattr(file, "read", None)):
-        source = file.read()
-        if not isinstance(source, bytes):
-            raise ImageFileError(
-                f"{images.describe(file)}: a file opened as text; open it with mode 'rb'"
-            )
+def whole_number(name: str, value: Any, least: int) -> int:
+    """``value``, a whole number from ``least`` up; ConfigurationError, with ``name``."""
     try:
-        return images.load(source)
-    except ImageError as error:
-        whole = _completed_jpeg(source)
-        if whole is not None:
-            return Image(whole, images.describe(source))
-        kind = ImageNotFoundError if _is_missing(error) else ImageFileError
-        raise kind(str(error)) from error
-
-
-def as_image(array: Any) -> Image:
-    """An array as face_recognition's users have it: any strides, grey or RGB, 8 bits.
-
-    Raises ImageError (a RuntimeError too, as dlib's is) for anything else.
-    """
-    if (
-        isinstance(array, np.ndarray)
-        and array.dtype == np.uint8
-        and array.ndim == 3
-        and array.shape[2] == 3
-        and array.size
-        and array.flags.c_contiguous
-    ):
-        # Not copied: the picture is looked at during the call only.
-        view = array.view(np.ndarray)
-        view.flags.writeable = False
-        return Image(view)
-    if array is None or isinstance(array, str | bytes | os.PathLike):
-        raise UnsupportedImageError(
-            f"expected the array of a picture, got {type(array).__name__}; load_image_file reads "
-            "a file, and cv2.imread gives None for one that it cannot read"
-        )
-    try:
-        return images.load(array)
-    except ImageError as error:
-        raise UnsupportedImageError(str(error)) from error
+        count = int(value)
+        fits = bool(count == value and count >= least)
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise ConfigurationError(f"{name}: expected a whole number from {least} up, got {value!r}")
+    return count
 
 
 def detector(model: str, upsample: int) -> Detector:
     """The detector that ``model`` ("hog" or "cnn") means; ConfigurationError for another name."""
     if model not in ("hog", "cnn"):
         raise ConfigurationError(f'Invalid face detection model {model!r}: choose "hog" or "cnn".')
-    try:
-        count = int(upsample)
-    except (TypeError, ValueError):
-        count = -1
-    if count != upsample or count < 0:
-        raise ConfigurationError(
-            f"number_of_times_to_upsample: expected 0, 1, 2 ..., got {upsample!r}"
-        )
-    return _detector(hog() if model == "hog" else "cnn", count)
+    count = whole_number("number_of_times_to_upsample", upsample, 0)
+    # A forked child makes its own: the parent's may be at work at that moment, and locked.
+    return _detector(hog() if model == "hog" else "cnn", count, os.getpid())
 
 
 def hog() -> str:
@@ -175,6 +115,22 @@ def boxes(image: Image, model: str, upsample: int) -> list[tuple[Rectangle, floa
         (Rectangle(*(int(v) for v in found.box)), found.score)
         for found in detector(model, upsample).detect(image)
     ]
+
+
+def rectangles(locations: Any) -> list[Rectangle]:
+    """``rectangle`` of each box of a list; FaceLocationError for what is no list of boxes."""
+    try:
+        given = list(locations)
+    except TypeError:
+        raise FaceLocationError(
+            f"expected a list of face locations, got {type(locations).__name__}"
+        ) from None
+    if len(given) == 4 and all(map(np.isscalar, given)):
+        raise FaceLocationError(
+            f"expected a list of face locations, got the single one {tuple(given)!r}; put it "
+            "into a list"
+        )
+    return [rectangle(css) for css in given]
 
 
 def rectangle(css: Any) -> Rectangle:
@@ -212,11 +168,18 @@ def predict(image: Image, rects: Sequence[Rectangle], model: str) -> list[Landma
 
 def landmark_model(model: str) -> str:
     """Our name of face_recognition's predictor ``model``; ConfigurationError (a ValueError)."""
-    if model not in LANDMARK_MODELS:
+    if not isinstance(model, str) or model not in LANDMARK_MODELS:
         raise ConfigurationError(
             "Invalid landmarks model type. Supported models are ['small', 'large']."
         )
     return LANDMARK_MODELS[model]
+
+
+def subset(points: str | Iterable[int], model: str) -> tuple[int, ...]:
+    """The indices of a subset of ``model``'s points; InputError, whatever a picture shows."""
+    from maskwise.landmarks import subsets
+
+    return subsets.indices(points, _predictor(landmark_model(model)).scheme)
 
 
 @functools.cache
@@ -228,7 +191,7 @@ def encoder() -> DlibResnet:
 
 
 @functools.lru_cache(maxsize=16)
-def _detector(name: str, upsample: int) -> Detector:
+def _detector(name: str, upsample: int, process: int) -> Detector:
     if name == "dlib":
         from maskwise.detect.dlib_hog import DlibHog
 
@@ -244,26 +207,3 @@ def _predictor(name: str) -> LandmarkPredictor:
     from maskwise import landmarks
 
     return landmarks.create(name)
-
-
-def _is_missing(error: ImageError) -> bool:
-    return isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
-
-
-def _completed_jpeg(source: Any) -> U8 | None:
-    """The pixels of a JPEG that was cut off, the rest grey, as face_recognition reads it.
-
-    None when ``source`` is no such file. An end-of-image marker makes the decoder fill the rest,
-    where Pillow's own switch for that would change it for the whole process.
-    """
-    try:
-        if not isinstance(source, bytes):
-            with Path(source).open("rb") as file:
-                source = file.read(images.MAX_FILE_BYTES)
-        if not source.startswith(b"\xff\xd8\xff") or source.rstrip(b"\0").endswith(b"\xff\xd9"):
-            return None
-        pixels = images.load(source + b"\xff\xd9").pixels
-    except (OSError, ImageError, TypeError, ValueError):
-        return None  # the first error says it better
-    warnings.warn("a cut-off JPEG was read; what is missing of it is grey", stacklevel=4)
-    return pixels
