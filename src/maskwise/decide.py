@@ -87,6 +87,7 @@ class OperatingPoints:
 
     source: whose they are. fallback: decides where these have no curve, or were fitted on too few
     trials for the FMR that is asked for; its thresholds then count, but none below these.
+    default_fmr: what ``verify`` decides at where nothing else is asked for.
     """
 
     def __init__(
@@ -96,11 +97,17 @@ class OperatingPoints:
         *,
         source: CalibratedBy = "given",
         fallback: OperatingPoints | None = None,
+        default_fmr: float = DEFAULT_FMR,
     ) -> None:
+        if not 0 < default_fmr < 1:
+            raise ConfigurationError(
+                f"the target FMR is a share above 0 and below 1: {default_fmr}"
+            )
         self.encoder_id = encoder_id
         self.source: CalibratedBy = source
         self._curves = dict(curves)
         self._fallback = fallback
+        self.default_fmr = default_fmr
 
     @classmethod
     def shipped(cls, encoder_id: str) -> OperatingPoints:
@@ -167,16 +174,18 @@ class OperatingPoints:
         self,
         score: float,
         pair: WearPair,
-        target_fmr: float = DEFAULT_FMR,
+        target_fmr: float | None = None,
         *,
         both_real_masks: bool = False,
     ) -> Decision:
         """1:1: match when ``score`` reaches the threshold of ``pair``.
 
+        target_fmr: None: ``default_fmr``.
         both_real_masks: neither mask was drawn; the decision then says what that means.
         """
-        point = self.at_fmr(pair, target_fmr)
-        reasons = self._remarks(target_fmr, point, "the target is ")
+        wanted = self.default_fmr if target_fmr is None else target_fmr
+        point = self.at_fmr(pair, wanted)
+        reasons = self._remarks(wanted, point, "the target is ")
         reasons += (REAL_MASKS,) if both_real_masks else ()
         return Decision(
             _outcome(score, point), score, point, None, None, reasons, self.llr(score, pair)

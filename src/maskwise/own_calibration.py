@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from maskwise.decide import OperatingCurve, OperatingPoints, curve_from_json
+from maskwise.decide import DEFAULT_FMR, OperatingPoints, curve_from_json
 from maskwise.errors import ConfigurationError, EvaluationError
 from maskwise.types import WearPair
 
@@ -59,6 +59,14 @@ def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> Operatin
         curves = {pair: curve_from_json(table[pair]) for pair in _PAIRS if pair in table}
         if not curves:
             raise ValueError("no wear pair in it")
+        target = float(given.get("target_fmr", DEFAULT_FMR))
+        points = OperatingPoints(
+            made_for,
+            curves,
+            source="own",
+            fallback=_shipped(made_for),
+            default_fmr=target,
+        )
     except ConfigurationError as error:
         if str(error).startswith(f"{path}: "):
             raise
@@ -66,15 +74,14 @@ def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> Operatin
     except (EvaluationError, KeyError, TypeError, AttributeError, ValueError) as error:
         _refuse_damaged(path, error)
     _check_models(path, {**made_with, "encoder": made_for}, {**models, "encoder": encoder_id})
-    return _with_fallback(encoder_id, curves)
+    return points
 
 
-def _with_fallback(encoder_id: str, curves: Mapping[WearPair, OperatingCurve]) -> OperatingPoints:
+def _shipped(encoder_id: str) -> OperatingPoints | None:
     try:
-        shipped = OperatingPoints.shipped(encoder_id)
+        return OperatingPoints.shipped(encoder_id)
     except ConfigurationError:
-        shipped = None
-    return OperatingPoints(encoder_id, curves, source="own", fallback=shipped)
+        return None
 
 
 def _check_models(path: Path, made_with: Mapping[str, Any], models: Mapping[str, str]) -> None:

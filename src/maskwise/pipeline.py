@@ -23,7 +23,7 @@ from maskwise import detect, encode, image, landmarks, masks, occlusion
 from maskwise.align import align, transform_of
 from maskwise.answers import EnrolReport, Face, Identification, PhotoReport, Verification
 from maskwise.compare import compare
-from maskwise.decide import DEFAULT_FMR, DEFAULT_FPIR, OperatingPoints
+from maskwise.decide import DEFAULT_FPIR, OperatingPoints
 from maskwise.errors import (
     AmbiguousFaceError,
     ConfigurationError,
@@ -64,7 +64,8 @@ class Recognizer:
     operating_points: the thresholds; None: those of the calibration beside the gallery, if there
     is one, else those that ship for the encoder.
     masks: the virtual masks that enrolment draws: "all", "none", or type names.
-    target_fmr: the share of non-mated pairs that ``verify`` lets pass, at most.
+    target_fmr: the share of non-mated pairs that ``verify`` lets pass, at most; None: that of the
+    calibration beside the gallery, else 0.001.
     target_fpir: the share of strangers that ``identify`` lets pass, at most.
     Raises ConfigurationError for a name that does not exist, and for backends that do not fit
     together: all must work with one landmark scheme.
@@ -80,7 +81,7 @@ class Recognizer:
         encoder: str | encode.Encoder = "dlib-resnet-v1",
         masks: str | Sequence[str] = "all",
         operating_points: OperatingPoints | None = None,
-        target_fmr: float = DEFAULT_FMR,
+        target_fmr: float | None = None,
         target_fpir: float = DEFAULT_FPIR,
     ) -> None:
         self._gallery_argument = gallery

@@ -38,7 +38,7 @@ def test_one_line_of_json_a_face(run: Run) -> None:
     decision = ruby["decision"]
     assert list(decision) == [
         *("outcome", "subject", "score", "threshold", "target_fmr", "target_fpir"),
-        *("gallery_size", "reasons"),
+        *("gallery_size", "supported", "calibration", "llr", "reasons"),
     ]
     assert (decision["outcome"], decision["subject"]) == ("match", "Ruby")
     assert decision["score"] >= decision["threshold"]
@@ -100,7 +100,7 @@ def test_the_table_names_and_explains(run: Run) -> None:
     assert "no mask" in ruby
     assert "nobody (nearest Olive)" in teal
     assert "1 % (FPIR) pass against these 3 people" in answer.out.replace("\n", " ")
-    assert "Thresholds calibrated on fakes." in answer.out
+    assert "held to an FMR of 0.0025, by the thresholds given, calibrated on" in answer.out
 
 
 @pytest.mark.usefixtures("enrolled")

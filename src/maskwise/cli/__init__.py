@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "verify": "verify",
     "mask": "mask",
     "gallery": "gallery",
+    "calibrate": "calibrate",
     "evaluate": "evaluate",
     "models": "models",
     "demo": "demo",

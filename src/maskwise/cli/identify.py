@@ -21,7 +21,7 @@ from maskwise.cli.options import (
     share_option,
 )
 from maskwise.cli.output import Progress, naming, print_json, print_table, printable, remark
-from maskwise.cli.results import identification_json, no_face_json
+from maskwise.cli.results import identification_json, no_face_json, whose
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import InputError, OutputError
 
@@ -60,6 +60,7 @@ class Looked:
 @share_option(
     "--fpir",
     "The share of strangers' faces that may be taken for somebody enrolled.  [default: 0.01]",
+    "--target-fpir",
 )
 @json_option("one JSON object a face a line")
 @click.option(
@@ -211,6 +212,10 @@ def meaning(decisions: Iterable[Decision], fpir: float, people: int) -> str:
         f"A face matches when its score reaches what it needs; of strangers, about "
         f"{fpir * 100:g} % (FPIR) pass against these {people} people."
     ]
-    lines += dict.fromkeys(f"Thresholds calibrated on {p.calibrated_on}." for p in points)
+    lines += dict.fromkeys(
+        f"For that each comparison is held to an FMR of {p.target_fmr:.2g}, by {whose(p)}, "
+        f"calibrated on {p.calibrated_on}."
+        for p in points
+    )
     lines += dict.fromkeys(f"Note: {reason}." for d in told for reason in d.reasons)
     return "\n".join(printable(line) for line in lines)

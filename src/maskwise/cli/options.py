@@ -51,10 +51,11 @@ def json_option(what: str) -> Callable[[Command], Command]:
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} on stdout.")
 
 
-def share_option(name: str, help_text: str) -> Callable[[Command], Command]:
+def share_option(name: str, help_text: str, *more_names: str) -> Callable[[Command], Command]:
     """An error rate: a share above 0 and below 1; None where it is not given."""
     return click.option(
         name,
+        *more_names,
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="SHARE",
         help=help_text,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maskwise.answers import Face, Identification
-    from maskwise.types import Candidate, Decision, MaskState
+    from maskwise.types import Candidate, Decision, MaskState, OperatingPoint
 
 _DIGITS = 6
 
@@ -44,6 +45,9 @@ def no_face_json(
             "target_fmr": None,
             "target_fpir": target_fpir,
             "gallery_size": gallery_size,
+            "supported": None,
+            "calibration": None,
+            "llr": None,
             "reasons": [reason],
         },
         "candidates": [],
@@ -83,9 +87,28 @@ def verification_json(decision: Decision) -> dict[str, Any]:
         "threshold": _rounded(point.threshold) if point else None,
         "target_fmr": point.target_fmr if point else None,
         "wear_pair": point.wear_pair if point else None,
+        "supported": point.supported if point else None,
+        "calibration": point.calibration if point else None,
         "calibrated_on": point.calibrated_on if point else None,
+        "llr": _rounded(decision.llr),
+        "probability": None if decision.llr is None else _rounded(even_odds(decision.llr)[1]),
         "reasons": list(decision.reasons),
     }
+
+
+def whose(point: OperatingPoint) -> str:
+    """Which calibration a threshold is of, in words."""
+    words = {"shipped": "the shipped thresholds", "own": "the calibration beside the gallery"}
+    return words.get(point.calibration, "the thresholds given")
+
+
+def even_odds(llr: float) -> tuple[str, float]:
+    """``1,200 times likelier for one person than for two``, and the probability of one person
+    where both were as likely before."""
+    times = math.exp(min(abs(llr), 700.0))
+    shown = f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
+    order = "one person than for two" if llr >= 0 else "two people than for one"
+    return f"{shown} times likelier for {order}", 1 / (1 + math.exp(min(-llr, 700.0)))
 
 
 def _decision_json(decision: Decision, candidates: tuple[Candidate, ...]) -> dict[str, Any]:
@@ -99,6 +122,9 @@ def _decision_json(decision: Decision, candidates: tuple[Candidate, ...]) -> dic
         "target_fmr": point.target_fmr if point else None,
         "target_fpir": decision.target_fpir,
         "gallery_size": decision.gallery_size,
+        "supported": point.supported if point else None,
+        "calibration": point.calibration if point else None,
+        "llr": _rounded(decision.llr),
         "reasons": list(decision.reasons),
     }
 

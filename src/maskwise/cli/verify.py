@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskwise.cli.options import Tools, json_option, pass_tools, share_option
+from maskwise.cli.options import Tools, gallery_option, json_option, pass_tools, share_option
 from maskwise.cli.output import print_json, printable
-from maskwise.cli.results import face_json, mask_json, verification_json
+from maskwise.cli.results import even_odds, face_json, mask_json, verification_json, whose
 from maskwise.cli.status import NO_MATCH, OK, UNSURE
 from maskwise.errors import ImageError
 
@@ -30,15 +30,28 @@ _ANSWER = {
 @click.argument("b", metavar="PHOTO_B")
 @share_option(
     "--fmr",
-    "The share of pairs of different people that may pass as one person.  [default: 0.001]",
+    "The share of pairs of different people that may pass as one person.  [default: that of the "
+    "calibration beside the gallery, else 0.001]",
+    "--target-fmr",
 )
+@gallery_option
 @json_option("the result as one JSON object")
 @pass_tools
 @click.pass_context
 def command(
-    ctx: click.Context, tools: Tools, *, a: str, b: str, fmr: float | None, as_json: bool
+    ctx: click.Context,
+    tools: Tools,
+    *,
+    a: str,
+    b: str,
+    fmr: float | None,
+    gallery: str | None,
+    as_json: bool,
 ) -> None:
     """Say whether two photos show the same person; no gallery is needed.
+
+    The threshold is that of the calibration beside --gallery, where there is one (see maskwise
+    calibrate), else the shipped one. The gallery itself is not opened.
 
     The dominant face of each photo counts. When one of them wears a mask, virtual masks are
     drawn on the other, so that like is compared with like.
@@ -51,8 +64,10 @@ def command(
     Exit codes: 0 match; 1 no match; 2 usage error; 3 could not tell (a photo that cannot be
     read, without a face, or with several alike in size).
     """
+    from maskwise.gallery import default_place
+
     arguments = {} if fmr is None else {"target_fmr": fmr}
-    recognizer = tools.recognizer(**arguments)
+    recognizer = tools.recognizer(gallery=gallery or default_place(), **arguments)
     result = _verify(recognizer, a, b)
     if as_json:
         print_json(
@@ -110,8 +125,14 @@ def _text(a: str, b: str, result: Verification) -> str:
             "(higher is more alike)",
             f"At this threshold about {_one_in(point.target_fmr)} pairs of different people pass "
             f"as one person (FMR {point.target_fmr:.2g}),",
-            f"calibrated on {point.calibrated_on}.",
+            f"by {whose(point)}, calibrated on {point.calibrated_on}.",
         ]
+    if decision.llr is not None:
+        times, probability = even_odds(decision.llr)
+        lines.append(
+            f"Such a score is {times} (LLR {decision.llr:.1f}): at even odds beforehand, the "
+            f"probability of one person is {probability:.1%}."
+        )
     lines += [
         f"{path}: {mask_words(face.mask)}"
         for path, face in ((a, result.a), (b, result.b))

@@ -58,12 +58,16 @@ class PairCalibration:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The wear pairs of one encoder. refused: wear pair -> why it is not calibrated."""
+    """The wear pairs of one encoder. refused: wear pair -> why it is not calibrated.
+
+    target_fmr: what ``verify`` decides at by it; None: its own default.
+    """
 
     encoder_id: str
     pairs: Mapping[WearPair, PairCalibration]
     provenance: Provenance
     refused: Mapping[str, str]
+    target_fmr: float | None = None
 
     def operating_points(self) -> OperatingPoints:
         """What ``decide`` asks for thresholds; the shipped ones play no part."""

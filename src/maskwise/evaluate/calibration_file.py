@@ -60,6 +60,7 @@ def to_json(calibration: Calibration) -> dict[str, Any]:
             for name, value in ((n, getattr(given, n)) for n in Provenance.__slots__)
         },
         "refused": dict(calibration.refused),
+        **({} if calibration.target_fmr is None else {"target_fmr": calibration.target_fmr}),
     }
 
 
@@ -104,6 +105,7 @@ def read_calibration(path: str | os.PathLike[str]) -> Calibration:
                 float(row["min_cllr"]),
             )
         refused = {str(key): str(value) for key, value in given["refused"].items()}
+        target = None if given.get("target_fmr") is None else float(given["target_fmr"])
     except FileNotFoundError as error:
         _refuse(name, "no such file; make a calibration with maskwise calibrate", error)
     except OSError as error:
@@ -116,7 +118,9 @@ def read_calibration(path: str | os.PathLike[str]) -> Calibration:
             f"is no calibration, or damaged ({error}); make it again with maskwise calibrate",
             error,
         )
-    return Calibration(encoder_id, MappingProxyType(pairs), provenance, MappingProxyType(refused))
+    return Calibration(
+        encoder_id, MappingProxyType(pairs), provenance, MappingProxyType(refused), target
+    )
 
 
 def _refuse(name: str, problem: str, error: BaseException | None = None) -> NoReturn:

@@ -1,0 +1,249 @@
+"""``maskwise calibrate``: thresholds that mean something on your own photos."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from maskwise.cli.calibrate_results import (
+    Source,
+    calibration_json,
+    print_calibration,
+    result_at,
+)
+from maskwise.cli.options import (
+    Tools,
+    gallery_option,
+    json_option,
+    open_gallery,
+    pass_tools,
+    share_option,
+)
+from maskwise.cli.output import Progress, print_json, remark
+from maskwise.cli.status import OK, SKIPPED
+from maskwise.errors import ConfigurationError, EvaluationError, OutputError
+
+if TYPE_CHECKING:
+    from maskwise.evaluate.calibration import MapKind
+    from maskwise.evaluate.scores import Scores
+    from maskwise.evaluate.templates import Progress as Made
+    from maskwise.pipeline import Recognizer
+
+FEW_PEOPLE = 30
+
+
+@click.command(name="calibrate")
+@click.option(
+    "--folder", metavar="DIR", help="Photos to calibrate on: one folder a person, two photos each."
+)
+@click.option(
+    "--scores",
+    "score_files",
+    metavar="FILE",
+    multiple=True,
+    help="Score files (of maskwise evaluate) to calibrate on instead; may be given several times.",
+)
+@share_option(
+    "--target-fmr",
+    "The share of pairs of different people that may pass; verify decides at it from then on.  "
+    "[default: 0.001]",
+)
+@gallery_option
+@click.option(
+    "--out", metavar="FILE", help="Write the calibration here instead of beside the gallery."
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["logistic", "pav"]),
+    default="logistic",
+    show_default=True,
+    help="The map of scores to likelihood ratios: a straight line, or a staircase that rises.",
+)
+@click.option(
+    "--non-mated",
+    type=click.IntRange(min=100),
+    default=500_000,
+    show_default=True,
+    metavar="N",
+    help="How many pairs of photos of different people to draw at most.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of the masks and the pairs that are drawn.",
+)
+@click.option(
+    "--cache",
+    metavar="DIR",
+    help="The folder of the cache of templates.  [default: in your user's cache folder]",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be fitted, and write nothing.")
+@json_option("what was fitted as one JSON object")
+@pass_tools
+@click.pass_context
+def command(
+    ctx: click.Context,
+    tools: Tools,
+    *,
+    folder: str | None,
+    score_files: tuple[str, ...],
+    target_fmr: float | None,
+    gallery: str | None,
+    out: str | None,
+    kind: MapKind,
+    non_mated: int,
+    seed: int,
+    cache: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Fit thresholds to your own photos; identify and verify then decide by them.
+
+    Compares the photos with one another, bare and with virtual masks drawn on them, and finds for
+    each combination the threshold that keeps strangers to --target-fmr. The result lies beside the
+    gallery. It holds no name and no path. Fewer than 30 pairs of photos of one person are refused.
+
+    \b
+    Examples:
+      maskwise calibrate --folder people/ --dry-run
+      maskwise calibrate --folder people/ --target-fmr 0.0001
+      maskwise calibrate --scores bare.npz --scores masked.npz --out mine.json
+
+    Exit codes: 0 done; 1 done, but some photos were left out, or a threshold is not supported by
+    so few photos (each is named); 2 usage error, or too few photos; 130 interrupted: templates
+    are kept, and the same command goes on from there.
+    """
+    from maskwise.decide import DEFAULT_FMR
+    from maskwise.evaluate.calibration import calibrate
+    from maskwise.evaluate.calibration_file import write_calibration
+
+    if (folder is None) == (not score_files):
+        raise click.UsageError("name either --folder DIR or --scores FILE")
+    target = DEFAULT_FMR if target_fmr is None else target_fmr
+    recognizer = tools.recognizer()
+    place = None if dry_run else _place(gallery, out, recognizer.encoder.id)
+    if folder is not None:
+        source = _from_folder(recognizer, folder, non_mated, seed, cache)
+    else:
+        source = _from_files(score_files)
+        if out is None and not dry_run:
+            _check_models(source.scores, recognizer)
+    fitted = replace(
+        calibrate(source.scores, reported_people=(), calibrated_on=source.words, kind=kind),
+        target_fmr=target,
+    )
+    results = {pair: result_at(fitted, source, pair, target) for pair in fitted.pairs}
+    if place is not None:
+        write_calibration(place, fitted)
+    if as_json:
+        print_json(calibration_json(fitted, source, results, place, dry_run))
+    else:
+        print_calibration(fitted, source, results, place, target)
+    incomplete = source.failures or fitted.refused or any(r.unsupported for r in results.values())
+    ctx.exit(SKIPPED if incomplete else OK)
+
+
+def _place(gallery: str | None, out: str | None, encoder_id: str) -> Path:
+    """Where to write; refused before the slow part where that cannot be."""
+    from maskwise.own_calibration import FORMAT, place_beside
+
+    if out is None:
+        with open_gallery(gallery) as store:
+            store.check_encoder(encoder_id)
+            if store.file is None:
+                raise ConfigurationError(
+                    f"{store.where}: this gallery is no file, so that nothing can lie beside it; "
+                    "name a file with --out"
+                )
+            return place_beside(store.file)
+    place = Path(out)
+    if not place.parent.is_dir():
+        raise OutputError(f"{out}: there is no folder {place.parent}; make it first")
+    if place.exists():
+        try:
+            ours = json.loads(place.read_text("utf-8"))["format"] == FORMAT
+        except (OSError, ValueError, KeyError, TypeError):
+            ours = False
+        if not ours:
+            raise ConfigurationError(
+                f"{out}: is there already and is no calibration; name another file"
+            )
+    return place
+
+
+def _from_folder(
+    recognizer: Recognizer, folder: str, non_mated: int, seed: int, cache: str | None
+) -> Source:
+    from maskwise.evaluate.calibration import check_mated
+    from maskwise.evaluate.calibration_trials import calibration_trials
+    from maskwise.evaluate.template_cache import TemplateCache
+    from maskwise.evaluate.trials import from_folder
+
+    trials = from_folder(folder, non_mated=non_mated, seed=seed)
+    # Before the slow part; faces that are not found may make it fewer still.
+    check_mated(int(trials.mated.sum()))
+    for note in trials.notes:
+        remark(note)
+    done = 0
+    try:
+        with (
+            TemplateCache.open(cache) as templates,
+            Progress("templates", len(trials.photos)) as progress,
+        ):
+
+            def told(made: Made) -> None:
+                nonlocal done
+                done = made.done
+                progress.advance()
+
+            found = calibration_trials(
+                recognizer, folder, trials, cache=templates, seed=seed, on_photo=told
+            )
+    except KeyboardInterrupt:
+        remark(f"after {done} of {len(trials.photos)} photos; the same command goes on from there")
+        raise
+    if found.people < FEW_PEOPLE:
+        remark(
+            f"{found.people} people are few: other people's scores may lie elsewhere, and the "
+            "thresholds with them"
+        )
+    return Source(
+        found.scores,
+        found.people,
+        found.photos,
+        f"{found.people} people of your own ({found.photos} photos; masks drawn by maskwise)",
+        dict(sorted(found.failures.items())),
+    )
+
+
+def _from_files(names: tuple[str, ...]) -> Source:
+    from maskwise.evaluate.calibration_trials import joined
+    from maskwise.evaluate.score_file import content_sha256, read_scores
+
+    parts: dict[str, tuple[str, Scores]] = {}
+    for name in names:
+        scores = read_scores(name)
+        twin = parts.setdefault(content_sha256(scores), (name, scores))[0]
+        if twin != name:
+            raise EvaluationError(f"{name} holds the same scores as {twin}; name it once")
+    scores = joined([scores for _, scores in parts.values()])
+    people = len(scores.people())
+    return Source(scores, people, None, f"{people} people in score files of your own", {})
+
+
+def _check_models(scores: Scores, recognizer: Recognizer) -> None:
+    """ConfigurationError for scores of other models than those that would decide by them."""
+    given = {**scores.provenance.models, "encoder": scores.provenance.encoder_id}
+    for stage, model in recognizer.models.items():
+        if given.get(stage) != model:
+            raise ConfigurationError(
+                f"the scores were made with the {stage} {given.get(stage)}, and identify and "
+                f"verify use {model}: thresholds of the one do not hold for the other; make the "
+                "scores anew, or write the calibration elsewhere with --out"
+            )
