@@ -88,6 +88,15 @@ def test_thumbnails_are_faces_and_can_be_switched_off(run: Run, scores: Path) ->
     assert "data:image" not in Path("out/report.html").read_text("utf-8")
 
 
+def test_photos_of_several_faces_or_none_have_thumbnails_too(run: Run, scores: Path) -> None:
+    photos()
+    photo("photos/Ruby/1.png", RED, left=20, more=[(GREEN, 300, 40, 120)])
+    photo("photos/Ruby/2.png", (40, 40, 40))
+    answer = run("evaluate", "report", str(scores), "--out", "out", "--images", "photos")
+    assert (answer.status, answer.err) == (0, "")
+    assert Path("out/report.html").read_text("utf-8").count("data:image/jpeg") == 8
+
+
 def test_photos_that_are_not_there_are_named(run: Run, scores: Path) -> None:
     photos()
     Path("photos/Ruby/2.png").unlink()

@@ -10,7 +10,7 @@ import click
 from maskwise.cli.options import Tools, json_option, pass_tools, share_option
 from maskwise.cli.output import Progress, print_json, printable, remark
 from maskwise.cli.status import OK, SKIPPED
-from maskwise.errors import ConfigurationError, NoFaceError
+from maskwise.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from maskwise.decide import OperatingPoints
@@ -131,14 +131,16 @@ def _points(calibration: str | None) -> OperatingPoints | None:
 
 
 def _face_finder(tools: Tools) -> FindFace:
-    """The dominant face, as evaluation and verify choose it; models are loaded when first asked."""
+    """The face that stands out most, also of several alike; models load when first asked."""
+    from maskwise.pipeline import prominence
+
     recognizer = tools.recognizer()
 
     def find(picture: Image) -> F32 | None:
-        try:
-            return recognizer.dominant(picture)[0].detection.box
-        except NoFaceError:
+        found = recognizer.detect(picture)
+        if not found:
             return None
+        return max(found, key=lambda face: prominence(face, picture)).box
 
     return find
 

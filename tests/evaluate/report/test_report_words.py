@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +12,15 @@ import pytest
 from maskwise.evaluate.intervals import Interval, Rate
 from maskwise.evaluate.report.canvas import INKS, Canvas, _dashed
 from maskwise.evaluate.report.frame import Axis
-from maskwise.evaluate.report.plots import Mark, _parted, _round_steps, histogram
-from maskwise.evaluate.report.tables import Share, Table, columns
+from maskwise.evaluate.report.plots import (
+    Mark,
+    Trace,
+    _parted,
+    _round_steps,
+    error_curves,
+    histogram,
+)
+from maskwise.evaluate.report.tables import Figure, Share, Table, columns
 from maskwise.evaluate.report.words import (
     count,
     markup,
@@ -100,6 +108,19 @@ def test_a_note_takes_the_room_of_what_is_not_known() -> None:
     assert html.count("<td") == 1 + 3
     assert table.records()[0] == {"a": "x", "b": None, "c": None, "note": "why"}
     assert table.csv().decode().splitlines()[0] == "a,b,c,note,b_errors,b_trials"
+
+
+def test_names_that_are_too_long_are_cut_and_keep_their_line() -> None:
+    trace = Trace("m" * 90, np.array([0.01, 1]), np.array([0.5, 0]))
+    svg = error_curves([trace], "t", "x", "y").svg(alone=False)
+    (name,) = re.findall(r">(m+…)<", svg)
+    assert 10 < len(name) < 40
+
+
+def test_intervals_without_a_spread_are_not_shown() -> None:
+    for high, shows in ((0.0, False), (0.1, True)):
+        cell = Figure(0.0, "share", Interval(0, high, 0.95, "bootstrap over people"))
+        assert ("<small>" in Table("t", "T", columns(("a", "a")), ((cell,),)).html()) == shows
 
 
 def test_axes_hold_what_lies_beyond_them() -> None:

@@ -162,7 +162,8 @@ def _html_cell(cell: Cell) -> str:
     if cell is None or cell.value is None:
         return NOTHING
     text = _KINDS[cell.kind](cell.value)
-    if cell.interval is None:
+    # Replicates that are all alike (scores that never meet) say nothing of the spread.
+    if cell.interval is None or cell.interval.low == cell.interval.high:
         return text
     return f"{text} <small>{percent_range(cell.interval)}{_mark(cell.interval)}</small>"
 
