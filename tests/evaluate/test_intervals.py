@@ -211,3 +211,19 @@ def test_a_bootstrap_says_what_it_lacks() -> None:
             bootstrap(mated, others, people, pairs)
     with pytest.raises(EvaluationError, match="two or more"):
         bootstrap(np.zeros(1), np.zeros(1), np.zeros(1, int), np.zeros((1, 2), int))
+
+
+def test_replicates_that_drew_no_trial_of_a_kind_are_void() -> None:
+    # Mated trials are of people 0 and 1, non-mated ones of 2 to 4: some replicates lack a kind.
+    found = bootstrap(
+        np.array([0.9, 0.8, 0.7]),
+        np.array([0.1, 0.2, 0.85]),
+        np.array([0, 1, 1]),
+        np.array([[2, 3], [3, 4], [2, 4]]),
+        target_fmrs=(0.1, 0.5),
+        replicates=500,
+    )
+    void = np.isnan(found.eer)
+    assert 0 < np.count_nonzero(void) < 500
+    assert (np.isnan(found.fnmr_at) == void[:, None]).all()
+    assert (np.isnan(found.threshold_at) == void[:, None]).all()

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from maskwise.cli import evaluate_report
+from maskwise.cli import (
+    evaluate_cache,
+    evaluate_folder,
+    evaluate_identification,
+    evaluate_report,
+    evaluate_verification,
+)
 
 
 @click.group(name="evaluate")
@@ -13,8 +19,16 @@ def command() -> None:
 
     \b
     Examples:
+      maskwise evaluate folder photos/
       maskwise evaluate report scores.npz --out report/
     """
 
 
-command.add_command(evaluate_report.command)
+for _one in (
+    evaluate_folder,
+    evaluate_verification,
+    evaluate_identification,
+    evaluate_report,
+    evaluate_cache,
+):
+    command.add_command(_one.command)

@@ -291,5 +291,7 @@ def _first(rows: int, count: int, holds: Any) -> I64:
     while (low < high).any():
         middle = (low + high) // 2
         found = holds(middle)
-        high, low = np.where(found, middle, high), np.where(found, low, middle + 1)
+        # A replicate without a trial of a kind has no rates: its place stays the last.
+        further = np.minimum(middle + 1, high)
+        high, low = np.where(found, middle, high), np.where(found, low, further)
     return low

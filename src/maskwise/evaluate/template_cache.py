@@ -196,6 +196,20 @@ def delete_cache(folder: str | os.PathLike[str] | None = None) -> int:
     return freed
 
 
+def cache_size(folder: str | os.PathLike[str] | None = None) -> tuple[Path, int]:
+    """The file of the cache in ``folder`` (None: ``default_folder()``), and its size in bytes.
+
+    The size is 0 where there is none. Raises OutputError where that cannot be seen.
+    """
+    size = 0
+    path = _path(folder)
+    with _translated(str(path)):
+        for part in (path, *(path.with_name(FILE + ending) for ending in ("-wal", "-shm"))):
+            with contextlib.suppress(FileNotFoundError):
+                size += part.stat().st_size
+    return path, size
+
+
 def _path(folder: str | os.PathLike[str] | None) -> Path:
     return (default_folder() if folder is None else Path(folder)) / FILE
 

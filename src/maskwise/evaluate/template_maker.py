@@ -20,7 +20,7 @@ from maskwise.errors import ImageError, InputError, OutputError
 from maskwise.evaluate.looks import AS_IS, Look
 from maskwise.evaluate.template_cache import AS_IS_KEY, FOUND, Entry, FaceStatus, TemplateCache
 from maskwise.pipeline import RUNNER_UP_SHARE, Recognizer, prominence
-from maskwise.types import SCHEME_POINTS, U8, Chip, Detection, Image, Landmarks, MaskState
+from maskwise.types import F32, SCHEME_POINTS, U8, Chip, Detection, Image, Landmarks, MaskState
 
 Status = Literal[
     "found", "several_faces", "no_face", "unreadable", "missing", "wears_mask", "mask_unfit", ""
@@ -136,6 +136,11 @@ class TemplateMaker:
             photo = self._known(digest)
         self._make(photo, picture, [look for look in looks if look.types])
         return photo
+
+    def box(self, path: Path) -> F32 | None:
+        """(4,) of the face of a photo that the cache knows, x1, y1, x2, y2 px; else None."""
+        plain = self._known(_sha256(path)).plain
+        return None if plain is None or plain.place is None else plain.place[:4]
 
     def _finish(self, batch: Iterable[Photo]) -> None:
         """Encode what is new in ``batch`` and add it to the cache, all or nothing."""
