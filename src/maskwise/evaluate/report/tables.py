@@ -161,11 +161,11 @@ def _html_cell(cell: Cell) -> str:
         return _html_share(cell)
     if cell is None or cell.value is None:
         return NOTHING
-    text = _KINDS[cell.kind](cell.value)
+    text = markup(_KINDS[cell.kind](cell.value))
     # Replicates that are all alike (scores that never meet) say nothing of the spread.
     if cell.interval is None or cell.interval.low == cell.interval.high:
         return text
-    return f"{text} <small>{percent_range(cell.interval)}{_mark(cell.interval)}</small>"
+    return f"{text} <small>{markup(percent_range(cell.interval))}{_mark(cell.interval)}</small>"
 
 
 def _html_share(cell: Share) -> str:
@@ -173,7 +173,7 @@ def _html_share(cell: Share) -> str:
         return f"{NOTHING} <small>no trials</small>"
     small = f"{cell.rate.errors:,} of {cell.rate.trials:,}"
     if cell.interval is not None:
-        small = f"{percent_range(cell.interval)}{_mark(cell.interval)}<br>{small}"
+        small = f"{markup(percent_range(cell.interval))}{_mark(cell.interval)}<br>{small}"
     return f"{markup(percent(cell.rate.value))} <small>{small}</small>"
 
 
