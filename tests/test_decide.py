@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from maskwise import decide
 from maskwise.decide import OperatingCurve, OperatingPoints, comparison_fmr, wear_pair
 from maskwise.errors import ConfigurationError
+from maskwise.likelihood import LogisticMap
 from maskwise.types import NO_MASK, Candidate, MaskSpec, Wear, WearPair
 
 CURVE = OperatingCurve((1e-1, 1e-2, 1e-3, 1e-4), (0.2, 0.4, 0.5, 0.6), 10_000, "made up")
@@ -121,8 +122,11 @@ class TestVerify:
         decision = POINTS.verify(0.7, "bare-bare", 1e-6)
         assert decision.outcome == "match"
         (reason,) = decision.reasons
+        assert reason.startswith("unsupported: ")
         assert "1.0e-06" in reason
         assert "down to 1.0e-04 only" in reason
+        assert decision.operating_point is not None
+        assert not decision.operating_point.supported
         assert POINTS.verify(0.7, "bare-bare", 1e-4).reasons == ()
 
     def test_a_laxer_target_than_the_table_needs_no_excuse(self) -> None:
@@ -195,6 +199,104 @@ class TestIdentify:
 )
 def test_wear_pairs(reference: Wear, probe_masked: bool, pair: WearPair) -> None:
     assert wear_pair(candidate(0.5, reference), probe_masked) == pair
+
+
+class TestOwn:
+    """Own thresholds down to 1e-2, the shipped ones to 1e-4."""
+
+    MAP = LogisticMap(10.0, -5.0, -4.0, 4.0)
+    SHIPPED = OperatingPoints(
+        "e/1", {"bare-bare": CURVE, "masked-masked": HIGHER}, source="shipped"
+    )
+
+    def own(self, *thresholds: float) -> OperatingPoints:
+        curve = OperatingCurve((1e-1, 1e-2), thresholds, 1000, "mine", self.MAP)
+        return OperatingPoints(
+            "e/1", {"bare-bare": curve}, source="own", fallback=self.SHIPPED, default_fmr=0.1
+        )
+
+    def test_it_decides_as_far_as_it_reaches(self) -> None:
+        decision = self.own(0.1, 0.3).verify(0.35, "bare-bare", 1e-2)
+        point = decision.operating_point
+        assert point is not None
+        assert (point.threshold, point.target_fmr) == (pytest.approx(0.3), 1e-2)
+        assert (point.calibration, point.calibrated_on, point.supported) == ("own", "mine", True)
+        assert (decision.outcome, decision.reasons) == ("match", ())
+
+    def test_beyond_the_shipped_thresholds_decide_and_it_is_said(self) -> None:
+        decision = self.own(0.1, 0.3).verify(0.35, "bare-bare", 1e-3)
+        point = decision.operating_point
+        assert point is not None
+        assert (point.threshold, point.target_fmr) == (pytest.approx(0.5), 1e-3)
+        assert (point.calibration, point.supported) == ("shipped", True)
+        assert decision.outcome == "no_match"
+        (reason,) = decision.reasons
+        assert "reaches 1.0e-02 only, so the shipped thresholds decide" in reason
+
+    def test_a_smaller_fmr_never_has_a_lower_threshold_there_either(self) -> None:
+        # Its own last row lies above the shipped threshold for 1e-3.
+        point = self.own(0.1, 0.55).at_fmr("bare-bare", 1e-3)
+        assert point.threshold == pytest.approx(0.55)
+        assert self.own(0.1, 0.55).at_fmr("bare-bare", 1e-4).threshold == pytest.approx(0.6)
+
+    def test_beyond_both_is_unsupported(self) -> None:
+        decision = self.own(0.1, 0.3).verify(0.9, "bare-bare", 1e-6)
+        point = decision.operating_point
+        assert point is not None
+        assert (point.target_fmr, point.calibration, point.supported) == (1e-4, "shipped", False)
+        assert [r.startswith("unsupported: ") for r in decision.reasons] == [False, True]
+
+    def test_a_pair_that_it_lacks_is_the_shipped_one_s(self) -> None:
+        decision = self.own(0.1, 0.3).verify(0.9, "masked-masked", 1e-3)
+        assert decision.operating_point == self.SHIPPED.at_fmr("masked-masked", 1e-3)
+        assert "has none for this pair" in decision.reasons[0]
+        with pytest.raises(ConfigurationError, match="no calibrated thresholds for bare-masked"):
+            self.own(0.1, 0.3).at_fmr("bare-masked", 1e-3)
+        assert self.own(0.1, 0.3).pairs == {"bare-bare", "masked-masked"}
+
+    def test_without_shipped_thresholds_its_own_end_stays(self) -> None:
+        curve = OperatingCurve((1e-1, 1e-2), (0.1, 0.3), 1000, "mine")
+        decision = OperatingPoints("e/1", {"bare-bare": curve}, source="own").verify(
+            0.9, "bare-bare", 1e-3
+        )
+        point = decision.operating_point
+        assert point is not None
+        assert (point.calibration, point.target_fmr, point.supported) == ("own", 1e-2, False)
+        assert len(decision.reasons) == 1
+
+    def test_its_target_is_the_default_of_verify(self) -> None:
+        own = self.own(0.1, 0.3)
+        assert own.verify(0.2, "bare-bare") == own.verify(0.2, "bare-bare", 0.1)
+        assert own.verify(0.2, "bare-bare") != own.verify(0.2, "bare-bare", 1e-2)
+        for wrong in (0, 1, math.nan):
+            with pytest.raises(ConfigurationError, match="target FMR"):
+                OperatingPoints("e/1", {}, default_fmr=wrong)
+
+    def test_scores_have_an_llr_where_there_is_a_map(self) -> None:
+        own = self.own(0.1, 0.3)
+        # 10 x score - 5, held to -4..4.
+        for score, llr in ((0.5, 0), (0.7, 2), (0.99, 4), (0.0, -4)):
+            assert own.verify(score, "bare-bare").llr == pytest.approx(llr)
+        assert own.identify((candidate(0.7),), False, 1, 1).llr == pytest.approx(2)
+        assert own.verify(0.7, "masked-masked").llr is None
+        assert own.verify(math.nan, "bare-bare").llr is None
+        assert POINTS.verify(0.7, "bare-bare").llr is None
+        behind = OperatingPoints("e/1", {"bare-bare": CURVE}, fallback=own)
+        assert behind.llr(0.7, "bare-bare") == pytest.approx(2)
+
+    @given(
+        st.lists(st.floats(-1, 1), min_size=2, max_size=2).map(sorted),
+        st.floats(1e-9, 0.999),
+        st.floats(1e-9, 0.999),
+    )
+    def test_a_higher_target_fmr_never_raises_the_threshold(
+        self, thresholds: list[float], a: float, b: float
+    ) -> None:
+        own = self.own(*thresholds)
+        low, high = sorted((a, b))
+        strict, lax = own.at_fmr("bare-bare", low), own.at_fmr("bare-bare", high)
+        assert strict.threshold >= lax.threshold
+        assert strict.target_fmr <= lax.target_fmr
 
 
 class TestShipped:
