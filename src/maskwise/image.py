@@ -80,6 +80,16 @@ _SILENT_FORMATS: Final = ("JPEG", "WEBP", "BMP", "GIF")
 _WARNINGS_LOCK = threading.Lock()
 
 
+def _free_lock() -> None:
+    """In a forked child: a thread that was not forked may have held it."""
+    global _WARNINGS_LOCK  # noqa: PLW0603
+    _WARNINGS_LOCK = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_lock)
+
+
 def load(
     source: ImageInput,
     *,

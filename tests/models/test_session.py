@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,6 +47,53 @@ class TestOpenSession:
         monkeypatch.setattr(os, "getpid", lambda: -1)
         assert models.open_session(NAME, threads=1) is not first
         session._sessions.pop((models.locate(NAME), 1, -1))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_forked_while_a_lock_is_held_is_not_stuck() -> None:
+    program = """
+import os, signal
+from maskwise import image
+from maskwise.models import session
+with session._lock, image._WARNINGS_LOCK:
+    child = os.fork()
+    if not child:
+        signal.alarm(20)  # a held lock would end the child so
+        with session._lock, image._WARNINGS_LOCK:
+            os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stdout.strip() == b"0"
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("imported_before", [False, True])
+def test_onnx_runtime_reports_to_nobody(imported_before: bool, tmp_path: Path) -> None:
+    first = "import onnxruntime\n" if imported_before else ""
+    program = f"""
+{first}import os
+from maskwise import models
+import unittest.mock as mock
+if {imported_before}:
+    onnxruntime.disable_telemetry_events = mock.Mock()
+models.open_session({NAME!r}, threads=1)
+print(os.environ["ORT_DISABLE_TELEMETRY"])
+if {imported_before}:
+    onnxruntime.disable_telemetry_events.assert_called_once_with()
+"""
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
+    }
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    )
+    assert ran.stdout == "1\n"
+    if not imported_before:  # no identity of the machine was made up
+        assert not list(tmp_path.rglob("*"))
 
 
 def test_a_file_that_onnx_runtime_refuses_is_named(tmp_path: Path) -> None:

@@ -26,6 +26,10 @@ _WARNINGS_OFF: Final = 3  # ONNX Runtime's severity: errors and worse
 # Past 16 chips the time a chip no longer falls, and memory stays bounded.
 _BATCH: Final = 32
 
+# ONNX Runtime's official builds report the machine and the models to Microsoft unless told not to
+# (from 1.29 on Linux, earlier on Windows). Nobody who recognises faces here has agreed to that.
+_TELEMETRY_VARIABLE: Final = "ORT_DISABLE_TELEMETRY"
+
 _sessions: dict[tuple[Path, int, int], onnxruntime.InferenceSession] = {}
 _lock = Lock()
 
@@ -63,8 +67,12 @@ def run_batches(name: str, chips: U8, threads: int | None = None) -> F32:
 
 
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    # Read at the import; who sets it to 0 has agreed.
+    allowed = os.environ.setdefault(_TELEMETRY_VARIABLE, "1") == "0"
     import onnxruntime
 
+    if not allowed:  # where the program had imported it before
+        onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _WARNINGS_OFF
     options.intra_op_num_threads = threads
@@ -93,6 +101,16 @@ def _thread_count(given: int | None) -> int:
             )
         return int(text)
     return min(_available_cores(), _MOST_THREADS)
+
+
+def _free_lock() -> None:
+    """In a forked child: a thread that was not forked may have held it."""
+    global _lock  # noqa: PLW0603
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_lock)
 
 
 def _available_cores() -> int:
