@@ -19,6 +19,8 @@ from maskwise import image
 from maskwise.testing.pictures import drawn_face, face_detection
 from maskwise.types import Detection, Image
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that open models by themselves
+
 # The same examples every time, and no test that depends on how fast the machine is.
 settings.register_profile("maskwise", derandomize=True, deadline=None)
 settings.load_profile("maskwise")
