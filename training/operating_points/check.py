@@ -1,119 +1,199 @@
-"""What the shipped thresholds do, from photo to decision.
+"""What the shipped thresholds do to people who took no part in fitting them.
 
-The report part took no part in fitting them; ``--all`` takes in the people that did.
+    MASKWISE_DATA=... python training/operating_points/check.py
 
-    MASKWISE_DATA=... python training/operating_points/check.py [--all] [--strangers N]
+The report part (see ../photos.py): the first two photos of everybody. Each probe is shown bare, and
+wearing one random virtual mask that is drawn on the whole photo before anything is detected.
 
-Enrols the first photo of everybody of the report part (``--all``: of all parts) who has two or
-more, and identifies the second: bare, and wearing one random virtual mask that is drawn on the
-whole photo before anything is detected. People with one photo are the strangers. Faces that are not
-found count as failures. The face nearest to the middle of the photo is the person's.
+- Verification: all pairs; the share of non-mated ones that reach the threshold of each FMR.
+- Identification: galleries of N people, drawn at random among those with two photos, one enrolled
+  photo each; their second photos are mated probes, and everybody else is a stranger. The threshold
+  for an FPIR follows from N as ``identify`` has it, 1 - (1 - FMR)^N. Rates are means over the draws.
+
+Faces that are not found, and photos that enrolment refuses, count as failures: nobody passes.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
-import time
-from collections import Counter
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from photos import photos
+from fit import lfw_folder, names_of, trials_among
+from photos import WORK
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
-from maskwise import Identification, Recognizer, masks
-from maskwise.pipeline import prominence
-from maskwise.types import Image
+from maskwise import Recognizer
+from maskwise.decide import OperatingPoints, comparison_fmr
+from maskwise.evaluate.looks import AS_IS, Look, probe_look, reference_looks
+from maskwise.evaluate.scoring import Sides, score_trials
+from maskwise.evaluate.searching import EnrolledPeople
+from maskwise.evaluate.template_cache import TemplateCache
+from maskwise.evaluate.templates import PhotoTemplates, make_templates
+from maskwise.types import F64, WearPair
 
 SEED = 11
-_CONSOLE = Console(stderr=True)
+DRAWS = 20
+SIZES = (1, 10, 50, 100, 200)
+TARGETS = (0.1, 0.01)
+FMRS = (1e-2, 1e-3, 1e-4)
+MASKED = probe_look("virtual:all", SEED)
+REFERENCES = reference_looks("virtual:all")
 
 
-def wilson(count: int, total: int) -> str:
-    """``count of total = p % (95 % interval)``, after Wilson 1927."""
-    if not total:
-        return "0 of 0"
+def share(count: int, total: int) -> str:
+    """``count of total = p (95 % interval)``, after Wilson 1927; trials taken as independent."""
     z, p = 1.96, count / total
     middle = (p + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    low, high = max(0.0, middle - half), min(1.0, middle + half)
-    return f"{count:4d} of {total:4d} = {p:6.1%} ({low:.1%}-{high:.1%})"
+    return f"{count} of {total} = {p:.3g} ({max(0.0, middle - half):.2g}-{middle + half:.2g})"
 
 
-def main_face(recognizer: Recognizer, picture: Image) -> Identification | None:
-    found = recognizer.identify(picture, top=1)
-    return max(found, key=lambda r: prominence(r.face.detection, picture), default=None)
+def templates_of(recognizer: Recognizer, names: list[str]) -> PhotoTemplates:
+    with (
+        TemplateCache.open(WORK / "templates") as cache,
+        Progress(console=Console(stderr=True)) as progress,
+    ):
+        task = progress.add_task("templates", total=len(names))
+        return make_templates(
+            recognizer,
+            lfw_folder(),
+            names,
+            (*REFERENCES, MASKED),
+            cache=cache,
+            several_faces="refuse",
+            on_photo=lambda made: progress.update(task, completed=made.done),
+        )
+
+
+def verification(templates: PhotoTemplates, points: OperatingPoints) -> None:
+    """FMR and FNMR of all pairs at the thresholds of ``FMRS``."""
+    trials = trials_among(list(templates.photos))
+    print(f"verification: all pairs of {len(templates.photos)} photos")
+    kinds: tuple[tuple[str, tuple[Look, ...], Look, WearPair], ...] = (
+        ("bare-bare", REFERENCES, AS_IS, "bare-bare"),
+        ("bare-masked", (AS_IS,), MASKED, "bare-masked"),
+        ("masked-masked", REFERENCES, MASKED, "masked-masked"),
+    )
+    for name, references, probe, pair in kinds:
+        found = score_trials(trials, templates, references, probe)
+        scores, mated = found.scores.scores, trials.mated
+        # Which threshold verify uses: that of the mask state as found, mistaken or not.
+        failed = int(found.scores.failed[mated].sum())
+        print(f"  {name}: {failed} of {int(mated.sum())} mated trials failed")
+        for fmr in FMRS:
+            thresholds = np.full(len(trials), np.inf)
+            for word in found.decided.values:
+                for one in sorted(points.pairs):
+                    if word == one:
+                        here = found.decided.where(word)
+                        thresholds[here] = points.at_fmr(one, fmr).threshold
+            passed = scores >= thresholds  # NaN, a failure, never is
+            supported = "" if points.at_fmr(pair, fmr).supported else ", unsupported"
+            wrong = share(int(passed[~mated].sum()), int((~mated & ~found.scores.failed).sum()))
+            lost = share(int((~passed)[mated].sum()), int(mated.sum()))
+            print(f"    target FMR {fmr:g}{supported}: FMR {wrong}, FNMR {lost}")
+
+
+def identification(
+    templates: PhotoTemplates, people: npt.NDArray[np.str_], points: OperatingPoints
+) -> None:
+    """FPIR and FNIR against random galleries of several sizes."""
+    photos_of: dict[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(people.tolist()):
+        photos_of[name].append(place)
+    two = sorted(name for name, places in photos_of.items() if len(places) > 1)
+    firsts = {name: places[0] for name, places in photos_of.items()}
+    # Everybody enrolled by their first photo; a gallery is some columns of that.
+    enrolled = first_photos(templates, people, firsts)
+    rows = np.array([places[-1] for places in photos_of.values()])
+    whose = people[rows]
+    column = {name: place for place, name in enumerate(enrolled.names)}
+    rng = np.random.default_rng(SEED)
+    print(f"identification: {len(photos_of)} people, {len(two)} of them with two photos")
+    sizes = (*SIZES, len(two))
+    draws = {
+        n: [rng.choice(two, n, replace=False) for _ in range(DRAWS if n < len(two) else 1)]
+        for n in sizes
+    }
+    for look in (AS_IS, MASKED):
+        side = Sides.of(templates, [look])
+        valid, masked = side.valid[rows], side.masked[rows]
+        scores: F64 = np.full((len(rows), len(enrolled.names)), -np.inf)
+        for wears in (False, True):
+            here = valid & (masked == wears)
+            met = enrolled.scores(side.vectors[rows[here]], masked=wears)
+            scores[here] = np.nan_to_num(met, nan=-np.inf)
+        print(f"  probes {look.label}: {int((~valid).sum())} of {len(valid)} failed")
+        for n in sizes:
+            for target in TARGETS:
+                fmr = comparison_fmr(target, n)
+                bare, covered = (points.at_fmr(p, fmr) for p in ("bare-bare", "masked-masked"))
+                thresholds = np.where(masked, covered.threshold, bare.threshold)
+                wrong = lost = strangers = mates = 0
+                for names in draws[n]:
+                    columns = np.array([column[name] for name in names])
+                    known = np.isin(whose, names)
+                    best = scores[:, columns].max(axis=1)
+                    wrong += int((best >= thresholds)[~known].sum())
+                    strangers += int((~known).sum())
+                    own = scores[known, [column[name] for name in whose[known]]]
+                    right = (own >= thresholds[known]) & (own >= best[known])
+                    lost += int((~right).sum())
+                    mates += int(known.sum())
+                supported = bare.supported if look is AS_IS else covered.supported
+                print(
+                    f"    N {n:3d}, target FPIR {target:g}{'' if supported else ', unsupported'}: "
+                    f"FPIR {wrong / strangers:.4f} ({wrong} of {strangers}), "
+                    f"FNIR {lost / mates:.3f} ({lost} of {mates})"
+                )
+
+
+def first_photos(
+    templates: PhotoTemplates, people: npt.NDArray[np.str_], firsts: dict[str, int]
+) -> EnrolledPeople:
+    """Everybody, enrolled with one photo each."""
+    keep = np.array(list(firsts.values()))
+    return EnrolledPeople.of(
+        replace(
+            templates,
+            photos=tuple(templates.photos[place] for place in keep),
+            photo_sha256=tuple(templates.photo_sha256[place] for place in keep),
+            vectors=templates.vectors[keep],
+            valid=templates.valid[keep],
+            status=templates.status[keep],
+            wear=templates.wear[keep],
+            mask=templates.mask[keep],
+            notes={},
+        ),
+        people[keep].tolist(),
+        REFERENCES,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--all", action="store_true", help="all parts, not the report part alone")
-    parser.add_argument("--strangers", type=int, default=10**6, metavar="N", help="at most so many")
-    arguments = parser.parse_args()
-    parts = ("train", "calibrate", "report") if arguments.all else ("report",)
-    everybody: dict[str, list[Path]] = {}
-    for path in sorted(p for part in parts for p in photos(part)):
-        everybody.setdefault(path.parent.name, []).append(path)
-    known = {name: paths for name, paths in everybody.items() if len(paths) > 1}
-    strangers = [name for name, paths in everybody.items() if len(paths) == 1]
-    strangers = strangers[:: max(1, len(strangers) // arguments.strangers)][: arguments.strangers]
-
+    names: list[str] = []
+    seen: dict[str, int] = defaultdict(int)
+    for name in names_of("report"):
+        person = name.partition("/")[0]
+        seen[person] += 1
+        if seen[person] <= 2:
+            names.append(name)
     recognizer = Recognizer()
-    statuses: Counter[str] = Counter()
-    began = time.monotonic()
-    for name, paths in track(known.items(), "enrol", console=_CONSOLE):
-        statuses[recognizer.enrol(name, paths[0]).photos[0].status] += 1
-    print(f"{' + '.join(parts)}: {len(known)} people with two photos; enrolment {dict(statuses)}")
-
-    rng = np.random.default_rng(SEED)
-    probes = [(name, known[name][1]) for name in known]
-    probes += [("", everybody[name][0]) for name in strangers]
-    counts: dict[tuple[str, str], Counter[str]] = {}
-    worn: dict[str, Counter[str]] = {}
-    for name, path in track(probes, "identify", console=_CONSOLE):
-        picture = recognizer.load(path)
-        faces = recognizer.detect(picture)
-        spec = masks.random_spec(rng)
-        looks = [("bare", picture)]
-        if faces:
-            chosen = max(faces, key=lambda d: prominence(d, picture))
-            assert chosen.landmarks is not None
-            looks.append(("masked", masks.wear_on_image(picture, [chosen.landmarks], [spec])))
-        for look, shown in looks:
-            found = main_face(recognizer, shown)
-            row = counts.setdefault((look, "known" if name else "strangers"), Counter())
-            row["probes"] += 1
-            if found is None:
-                row["no face"] += 1
-            else:
-                best = found.candidates[0]
-                row["mask state wrong"] += found.face.mask.worn != (look == "masked")
-                row["accepted"] += found.decision.outcome == "match"
-                row["rank 1"] += best.subject == name
-                row["right"] += best.subject == name and found.decision.outcome == "match"
-            if look == "masked" and name:
-                kind = worn.setdefault(spec.type, Counter())
-                kind["probes"] += 1
-                kind["rank 1"] += found is not None and found.candidates[0].subject == name
-    for (look, who), row in sorted(counts.items()):
-        total = row["probes"]
-        print(f"{look} probes of {who}: {total}, no face in {row['no face']}")
-        print(f"  mask state wrong   {wilson(row['mask state wrong'], total - row['no face'])}")
-        if who == "known":
-            print(f"  rank 1             {wilson(row['rank 1'], total)}")
-            print(f"  named right        {wilson(row['right'], total)}")
-            print(f"  named wrong        {wilson(row['accepted'] - row['right'], total)}")
-        else:
-            print(f"  accepted (FPIR)    {wilson(row['accepted'], total)}")
-    for kind, row in worn.items():
-        print(f"  masked, {kind:9s} rank 1 {wilson(row['rank 1'], row['probes'])}")
-    minutes = (time.monotonic() - began) / 60
-    print(f"gallery of {recognizer.gallery.size().people} people; {minutes:.0f} minutes")
+    points = recognizer.operating_points
+    templates = templates_of(recognizer, names)
+    print("; ".join(f"{stage} {model}" for stage, model in recognizer.models.items()))
+    print(f"left out: {dict(templates.failures(templates.column(AS_IS)))}")
+    verification(templates, points)
+    identification(templates, np.array([name.partition("/")[0] for name in names]), points)
 
 
 if __name__ == "__main__":

@@ -1,128 +1,143 @@
-"""Fit the thresholds that ship: ``src/maskwise/operating_points.json``.
+"""The thresholds that ship: ``src/maskwise/operating_points.json``.
 
-    MASKWISE_DATA=... python training/operating_points/fit.py
+    MASKWISE_DATA=... python training/operating_points/fit.py [--dry-run]
 
-For each wear pair, all non-mated comparisons among the people of the calibrate part (see
-../photos.py): a threshold for a false match rate (FMR) is the lowest score that no more than this
-share of them reaches. The table ends where fewer than ``LEAST_MATCHES`` would stand behind a row.
+Runs the shipped pipeline on the photos of the calibrate part (see ../photos.py), bare and with
+random virtual masks drawn on them, compares them as ``verify`` would (see
+``maskwise.evaluate.calibration_trials``), and fits each wear pair as ``maskwise calibrate`` does.
+Templates are kept in ``training/work/``: a run that was broken off goes on where it was.
 
-- bare-bare: a bare photo with a bare photo.
-- masked-masked: a probe that wears a random virtual mask with the templates that enrolment stores
-  of another photo, one a mask type; the best of them counts.
-- bare-masked: the same probe with the bare template alone (enrolled with ``--masks none``).
+The file names the models that it was made with; a test fails when others ship. log.txt gets the
+rows, with the share of mated trials that each threshold loses.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from photos import Chips, chips
+from photos import WORK, Part, data_folder, photos
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
-from maskwise import detect, encode, masks
-from maskwise.compare import compare
-from maskwise.types import F32, MaskSpec
+from maskwise import Recognizer, masks
+from maskwise.evaluate.calibration import Calibration, calibrate
+from maskwise.evaluate.calibration_file import to_json
+from maskwise.evaluate.calibration_trials import CalibrationTrials, calibration_trials
+from maskwise.evaluate.scores import Scores
+from maskwise.evaluate.template_cache import TemplateCache
+from maskwise.evaluate.templates import Progress as Made
+from maskwise.evaluate.trials import TrialList
+from maskwise.evaluate.verification import fnmr_at
+from maskwise.types import MaskSpec
 
 TARGET = Path(__file__).resolve().parents[2] / "src" / "maskwise" / "operating_points.json"
 LOG = Path(__file__).resolve().parent / "log.txt"
 SEED = 7
-PROBE_MASKS = 2
-LEAST_MATCHES = 10
-HIGHEST_FMR, ROWS_A_DECADE = 0.1, 4
-_BATCH = 16
-_CONSOLE = Console(stderr=True)
+DIGITS = 5
+"""Decimals of a threshold, rounded up: scores differ by about 1e-6 from batch to batch."""
 
 
-def masked_vectors(encoder: encode.Encoder, cut: Chips, specs: list[list[MaskSpec]]) -> F32:
-    """(N, M, D) float32: chip i wearing each of the M masks of ``specs[i]``."""
-    rows = []
-    for index in track(range(len(specs)), "masked templates", console=_CONSOLE):
-        pixels, _ = masks.wear_on_chips([cut.chip(index)], specs[index])
-        rows.append(encoder.encode_batch(pixels[0]))
-    return np.stack(rows)
+def lfw_folder() -> Path:
+    return data_folder() / "lfw-dev"
 
 
-def bare_vectors(encoder: encode.Encoder, cut: Chips) -> F32:
-    """(N, D) float32."""
-    starts = track(range(0, len(cut.pixels), _BATCH), "bare templates", console=_CONSOLE)
-    return np.concatenate([encoder.encode_batch(cut.pixels[i : i + _BATCH]) for i in starts])
+def trials_among(names: list[str]) -> TrialList:
+    """Every pair of these photos, ``Person/photo.jpg``."""
+    people = tuple(name.partition("/")[0] for name in names)
+    first, second = np.triu_indices(len(names), 1)
+    codes = np.unique(np.array(people), return_inverse=True)[1].reshape(-1)
+    return TrialList(
+        "lfw-dev",
+        tuple(names),
+        people,
+        np.stack([first, second], axis=1).astype(np.int32),
+        codes[first] == codes[second],
+        np.zeros(len(names), bool),
+    )
 
 
-def random_specs(count: int, each: int, seed: int = SEED) -> list[list[MaskSpec]]:
-    """``count`` lists of ``each`` random masks: what probes wear."""
-    rng = np.random.default_rng(seed)
-    return [[masks.random_spec(rng) for _ in range(each)] for _ in range(count)]
+def names_of(part: Part) -> list[str]:
+    return [f"{path.parent.name}/{path.name}" for path in photos(part)]
 
 
-def table(non_mated: F32) -> dict[str, list[float]]:
-    """FMR and threshold, row by row; rates fall, thresholds rise.
+def scored(recognizer: Recognizer, names: list[str]) -> CalibrationTrials:
+    with (
+        TemplateCache.open(WORK / "templates") as cache,
+        Progress(console=Console(stderr=True)) as progress,
+    ):
+        task = progress.add_task("templates", total=len(names))
 
-    At a row the threshold is the lowest float32 with ``mean(non_mated >= threshold) <= fmr``.
-    """
-    ordered = np.sort(non_mated)[::-1]
-    lowest = LEAST_MATCHES / len(ordered)
-    decades = np.log10(HIGHEST_FMR / lowest)
-    rates = HIGHEST_FMR * 10.0 ** -np.arange(0, decades, 1 / ROWS_A_DECADE)
-    rates = np.append(rates[rates > lowest * 1.2], lowest)
-    allowed = np.floor(rates * len(ordered) + 1e-9).astype(int)
-    thresholds = np.nextafter(ordered[allowed], np.float32(2))
+        def told(made: Made) -> None:
+            progress.update(task, completed=made.done)
+
+        return calibration_trials(
+            recognizer, lfw_folder(), trials_among(names), cache=cache, seed=SEED, on_photo=told
+        )
+
+
+def shipped_form(fitted: Calibration, table: dict[str, Any]) -> dict[str, Any]:
+    """``table`` with this encoder's rows in place of older ones; provenance by encoder."""
+    made = to_json(fitted)
+    for row in made["encoders"][fitted.encoder_id].values():
+        row["threshold"] = [math.ceil(t * 10**DIGITS) / 10**DIGITS for t in row["threshold"]]
+        for key in ("cllr", "min_cllr"):
+            row[key] = round(row[key], DIGITS)
+    provenance = {**made["provenance"], "mask_drawing": MaskSpec("surgical", "#ffffff").version}
     return {
-        "fmr": [float(f"{rate:.4g}") for rate in rates],
-        "threshold": [round(float(t) + 5e-6, 5) for t in thresholds],
+        "format": made["format"],
+        "version": made["version"],
+        "encoders": {**table.get("encoders", {}), **made["encoders"]},
+        "provenance": {**table.get("provenance", {}), fitted.encoder_id: provenance},
     }
 
 
+def rows(fitted: Calibration, scores: Scores) -> list[str]:
+    lines = []
+    for pair, found in fitted.pairs.items():
+        here = scores.wear_pair().where(pair) & scores.mated
+        lines.append(
+            f"{pair}: {found.mated} mated, {found.non_mated} non-mated; "
+            f"Cllr {found.cllr:.3f}, at best {found.min_cllr:.3f}"
+        )
+        for fmr, threshold in zip(found.curve.fmr, found.curve.thresholds, strict=True):
+            lost = fnmr_at(scores.scores[here], threshold).value
+            lines.append(f"  FMR {fmr:8.2e}  threshold {threshold:.5f}  FNMR {lost:6.3f}")
+    return lines
+
+
 def main() -> None:
-    cut = chips("calibrate")
-    encoder = encode.create()
-    enrolled = [[masks.spec_for(name) for name in masks.types()]] * len(cut.names)
-    bare = bare_vectors(encoder, cut)
-    worn = masked_vectors(encoder, cut, enrolled)
-    probes = masked_vectors(encoder, cut, random_specs(len(cut.names), PROBE_MASKS))
-
-    same = cut.people[:, None] == cut.people[None]
-    once = np.triu(~same, 1)
-    count, kinds, dim = worn.shape
-    scores: dict[str, tuple[F32, F32]] = {}  # wear pair -> mated, non-mated
-    bb = compare(bare, bare)
-    scores["bare-bare"] = bb[np.triu(same, 1)], bb[once]
-    # A photo's own masked copy is no trial: it shows how well a mask is undone, not a person.
-    other = np.repeat(same & ~np.eye(count, dtype=bool), PROBE_MASKS, axis=0)
-    non_mated = np.repeat(~same, PROBE_MASKS, axis=0)
-    flat = probes.reshape(-1, dim)
-    bm = compare(flat, bare)
-    scores["bare-masked"] = bm[other], bm[non_mated]
-    mm = np.max([compare(flat, worn[:, kind]) for kind in range(kinds)], axis=0)
-    scores["masked-masked"] = mm[other], mm[non_mated]
-
-    people = len(set(cut.people.tolist()))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dry-run", action="store_true", help="print the rows, write nothing")
+    arguments = parser.parse_args()
+    recognizer = Recognizer()
+    found = scored(recognizer, names_of("calibrate"))
+    fitted = calibrate(
+        found.scores,
+        reported_people={name.partition("/")[0] for name in names_of("report")},
+        calibrated_on=f"{found.people} people of LFW ({found.photos} photos; masks drawn by "
+        "maskwise)",
+    )
+    assert not fitted.refused, fitted.refused
     lines = [
-        f"detector {detect.create().id}; encoder {encoder.id}; masks {', '.join(masks.types())}",
-        f"{count} photos of {people} people, {len(cut.missed)} photos without a face; seed {SEED}",
+        "; ".join(f"{stage} {model}" for stage, model in recognizer.models.items()),
+        f"masks {', '.join(masks.types())}; seed {SEED}",
+        f"{found.photos} photos of {found.people} people; left out: {dict(found.failures)}",
+        *rows(fitted, found.scores),
     ]
-    shipped = json.loads(TARGET.read_text("utf-8")) if TARGET.exists() else {"encoders": {}}
-    curves = {}
-    for pair, (mated, others) in scores.items():
-        rows = table(others)
-        curves[pair] = {
-            **rows,
-            "non_mated": int(others.size),
-            "calibrated_on": f"{people} people of LFW ({count} photos; masks drawn by maskwise)",
-        }
-        lines.append(f"{pair}: {mated.size} mated, {others.size} non-mated")
-        for fmr, threshold in zip(rows["fmr"], rows["threshold"], strict=True):
-            fnmr = float(np.mean(mated < threshold))
-            lines.append(f"  FMR {fmr:8.2e}  threshold {threshold:.5f}  FNMR {fnmr:6.3f}")
-    shipped["encoders"][encoder.id] = curves
-    TARGET.write_text(json.dumps(shipped, indent=1) + "\n", "utf-8")
-    LOG.write_text("\n".join(lines) + "\n", "utf-8")
-    print(LOG.read_text("utf-8"), end="")
+    print("\n".join(lines))
+    if not arguments.dry_run:
+        table = json.loads(TARGET.read_text("utf-8")) if TARGET.exists() else {}
+        text = json.dumps(shipped_form(fitted, table), indent=1, sort_keys=True)
+        TARGET.write_text(text + "\n", "utf-8")
+        LOG.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
