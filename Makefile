@@ -1,10 +1,11 @@
 # make demo    set up, then enrol and identify the sample people (PEOPLE=DIR PROBES=DIR: your own)
 # make test    set up, then run the tests: the fast tier, then the one that runs the models
 # make lint    format, style, types, layers
+# make operating-points  fit the shipped thresholds anew, and check them (MASKWISE_DATA=DIR)
 # make lock    resolve the dependencies anew into requirements/
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint lock wheel clean
+.PHONY: help demo test test-fast lint operating-points lock wheel clean
 
 # The first Python on the PATH that is new enough; PYTHON=... names another.
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python3.10,\
@@ -49,6 +50,12 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# After each change of detector, landmarks, alignment, encoder, mask state or drawn masks.
+operating-points: $(VENV)/.dev
+	$(BIN)/python training/operating_points/fit.py
+	$(BIN)/python training/operating_points/check.py > training/operating_points/check.txt
+	@cat training/operating_points/check.txt
 
 wheel: $(VENV)/.run
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

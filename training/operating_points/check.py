@@ -8,7 +8,7 @@ wearing one random virtual mask that is drawn on the whole photo before anything
 - Verification: all pairs; the share of non-mated ones that reach the threshold of each FMR.
 - Identification: galleries of N people, drawn at random among those with two photos, one enrolled
   photo each; their second photos are mated probes, and everybody else is a stranger. The threshold
-  for an FPIR follows from N as ``identify`` has it, 1 - (1 - FMR)^N. Rates are means over the draws.
+  for an FPIR follows from N as ``identify`` has it, 1 - (1 - FMR)^N. Rates are over all draws.
 
 Faces that are not found, and photos that enrolment refuses, count as failures: nobody passes.
 """
