@@ -17,7 +17,7 @@ from maskwise.types import F32, U8
 
 COLOURS = [(220, 60, 60), (60, 200, 60), (220, 200, 60), (130, 90, 60), (200, 60, 200)]
 PARTS = [
-    f"{kind}-{what}" for kind in ("verification", "identification") for what in ("bare", "masked")
+    f"{kind}-{what}" for kind in ("verification", "identification") for what in ("as-is", "masked")
 ]
 
 
@@ -71,7 +71,7 @@ def test_it_says_how_well_it_works(run: Run, photos: Path) -> None:
     assert all(part in page for part in PARTS)
     assert "data:image/jpeg" in page
     assert "maskwise evaluate folder photos --replicates 20" in page
-    bare = read_scores("evaluation/scores/verification-bare.npz")
+    bare = read_scores("evaluation/scores/verification-as-is.npz")
     assert len(bare) == 5 * 3 + (16 * 15 // 2 - 5 * 3)
     assert set(bare.wear_pair().values) == {"bare-bare"}
     masked = read_searches("evaluation/scores/identification-masked.npz")
@@ -116,20 +116,20 @@ def test_without_a_cache_nothing_is_kept(run: Run, photos: Path) -> None:
 def test_without_masks_there_is_one_of_each(run: Run, photos: Path) -> None:
     answer = run("evaluate", "folder", "photos", "--masks", "none", "--no-report", "--json")
     (found,) = answer.lines
-    assert list(found["parts"]) == ["verification-bare", "identification-bare"]
+    assert list(found["parts"]) == ["verification-as-is", "identification-as-is"]
     assert found["page"] is None
     assert not Path("evaluation/report.html").exists()
 
 
 def test_json_holds_counts_and_intervals(run: Run, photos: Path) -> None:
     (found,) = run("evaluate", "folder", "photos", "--json", "--target-fmr", "0.2").lines
-    pair = found["parts"]["verification-bare"]["wear_pairs"]["bare-bare"]
+    pair = found["parts"]["verification-as-is"]["wear_pairs"]["bare-bare"]
     assert (pair["mated"], pair["non_mated"]) == (15, 105)
     (at,) = pair["at_fmr"]
     assert at["target"] == 0.2
     assert at["fmr"]["errors"] / at["fmr"]["trials"] <= 0.2
     assert pair["decided"]["fmr"]["interval"]["level"] == 0.95
-    searches = found["parts"]["identification-bare"]
+    searches = found["parts"]["identification-as-is"]
     assert (searches["people"], searches["length"], searches["non_mated"]) == (4, 1, 4)
     assert len(searches["cmc"]) == 20
     assert [one["target"] for one in searches["at_fpir"]] == [0.1, 0.01]
@@ -144,18 +144,18 @@ def test_photos_that_fail_are_counted(run: Run, photos: Path) -> None:
     assert "counted as a failure: p0/0.png" in answer.err.replace("\\", "/")
     (found,) = answer.lines
     assert list(found["unread"]) == ["p0/0.png"]
-    scores = read_scores("evaluation/scores/verification-bare.npz")
+    scores = read_scores("evaluation/scores/verification-as-is.npz")
     reasons = {*scores.reference_failure.values, *scores.probe_failure.values}
     assert {"unreadable", "no_face"} <= reasons
     # Failures have no known wear: they stand in a row of their own.
-    pairs = found["parts"]["verification-bare"]["wear_pairs"].values()
+    pairs = found["parts"]["verification-as-is"]["wear_pairs"].values()
     lost = sum(pair["failures"]["mated"] + pair["failures"]["non_mated"] for pair in pairs)
     assert lost == np.count_nonzero(scores.failed) > 0
 
 
 def test_only_so_many_pairs_of_two_people(run: Run, photos: Path) -> None:
     run("evaluate", "folder", "photos", "--no-report", "--non-mated", "40")
-    scores = read_scores("evaluation/scores/verification-bare.npz")
+    scores = read_scores("evaluation/scores/verification-as-is.npz")
     assert np.count_nonzero(~scores.mated) == 40
 
 
@@ -170,7 +170,7 @@ def test_copies_and_loose_pictures_are_left_out(run: Run, photos: Path) -> None:
         answer.err
     )
     assert "1 pictures in photos itself belong to nobody and are left out" in answer.err
-    notes = read_scores("evaluation/scores/verification-bare.npz").provenance.notes
+    notes = read_scores("evaluation/scores/verification-as-is.npz").provenance.notes
     assert len(notes) == 3
 
 
@@ -196,13 +196,13 @@ def test_what_cannot_be_is_said_in_one_line(
         photo(f"alone/ada/{n}.png", left=90 + n)
         photo(f"singles/p{n}/0.png", left=90 + n)
     Path("taken/scores").mkdir(parents=True)
-    Path("taken/scores/verification-bare.npz").write_bytes(b"mine")
+    Path("taken/scores/verification-as-is.npz").write_bytes(b"mine")
     tools = Tools() if "--detector" in arguments else None
     answer = run("evaluate", "folder", *arguments, tools=tools)
     assert answer.status == 2
     assert problem in answer.err.splitlines()[-1]
     assert answer.out == ""
-    assert Path("taken/scores/verification-bare.npz").read_bytes() == b"mine"
+    assert Path("taken/scores/verification-as-is.npz").read_bytes() == b"mine"
 
 
 def test_the_report_is_rebuilt_from_the_scores(run: Run, photos: Path) -> None:

@@ -51,7 +51,7 @@ def test_an_open_set_is_searched(run: Run, people: None) -> None:
 def test_masked_probes_beside_bare_ones(run: Run, people: None) -> None:
     answer = identification(run, "--probe-wear", "as-is", "--probe-wear", "virtual:n95", "--json")
     (found,) = answer.lines
-    assert list(found["parts"]) == ["identification-as-is", "identification-virtual-n95"]
+    assert list(found["parts"]) == ["identification-as-is", "identification-n95"]
     assert found["parts"]["identification-as-is"]["non_mated"] == 1
 
 

@@ -64,10 +64,10 @@ def test_every_wear_with_every_other(run: Run, images: Path) -> None:
     )
     (found,) = answer.lines
     assert list(found["parts"]) == [
-        "verification-none-against-as-is",
-        "verification-virtual-all-against-as-is",
-        "verification-none-against-virtual-n95-cloth",
-        "verification-virtual-all-against-virtual-n95-cloth",
+        "verification-bare-vs-as-is",
+        "verification-masked-vs-as-is",
+        "verification-bare-vs-n95-cloth",
+        "verification-masked-vs-n95-cloth",
     ]
     assert sorted(path.stem for path in Path("out/scores").iterdir()) == sorted(found["parts"])
 

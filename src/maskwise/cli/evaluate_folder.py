@@ -19,7 +19,7 @@ from maskwise.cli.options import Tools, pass_tools
 from maskwise.cli.output import remark
 
 _NON_MATED: Final = 100_000
-_BARE: Final = "as-is"
+_AS_IS: Final = "as-is"
 
 
 @click.command(name="folder")
@@ -79,8 +79,8 @@ def command(
     from maskwise.masks import parse_types
 
     types = parse_types(masks)
-    wears = {_BARE: "bare"} | ({f"virtual:{','.join(types)}": "masked"} if types else {})
-    references = f"virtual:{','.join(types)}" if types else _BARE
+    wears = {_AS_IS: "as-is"} | ({f"virtual:{','.join(types)}": "masked"} if types else {})
+    references = f"virtual:{','.join(types)}" if types else _AS_IS
     jobs = {
         f"{kind}-{name}": (kind, wear)
         for kind in ("verification", "identification")

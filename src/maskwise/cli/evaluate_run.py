@@ -51,14 +51,15 @@ def named_runs(
     for reference, probe in itertools.product(references, dict.fromkeys(probe_wears)):
         reference_looks(reference)
         probe_look(probe)
-        against = f"-against-{_plain(reference)}" if len(references) > 1 else ""
+        against = f"-vs-{_plain(reference)}" if len(references) > 1 else ""
         runs[f"{kind}-{_plain(probe)}{against}"] = reference, probe
     return runs
 
 
 def _plain(wear: str) -> str:
-    """``virtual:n95,cloth`` as part of a file's name."""
-    return re.sub("[^a-z0-9]+", "-", wear.lower())
+    """``virtual:n95,cloth`` as part of a name: ``n95-cloth``."""
+    words = {"none": "bare", "virtual:all": "masked"}.get(wear, wear.removeprefix("virtual:"))
+    return re.sub("[^a-z0-9]+", "-", words.lower())
 
 
 class Rounds:

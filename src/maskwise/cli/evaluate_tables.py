@@ -33,7 +33,7 @@ from maskwise.evaluate.report.thresholds import (
 )
 from maskwise.evaluate.report.words import NOTHING as _NOTHING
 from maskwise.evaluate.report.words import percent, percent_range, score
-from maskwise.evaluate.scores import Labels, Scores
+from maskwise.evaluate.scores import UNKNOWN, Labels, Scores
 from maskwise.evaluate.searches import Searches
 from maskwise.evaluate.verification import FoldAccuracy, fold_accuracy
 
@@ -189,6 +189,10 @@ def _print_trials(found: Figures) -> None:
         "95 % intervals. Failed: mated + non-mated pairs of which a photo gave no template; they\n"
         "are in no rate here, and folded in in the report."
     )
+    if any(worn == UNKNOWN for _, worn, _ in pairs):
+        click.echo(
+            "Unknown: no face was found in one of the two photos, so what it wears is not known."
+        )
     _say_whose([pair.limit for _, _, pair in pairs], "FMR")
     for name, part in found.trials.items():
         if part.folds is not None:
