@@ -12,6 +12,7 @@
     ├── ModelError                   a weights file that is missing, damaged or unfit
     │   └── LicenceError             weights whose licence must be accepted first
     ├── OutputError (OSError)        a file or folder that cannot be written
+    ├── FetchError (OSError)         what cannot be fetched: no network, or it came damaged
     └── GalleryError                 the store of enrolled people
         ├── GalleryFormatError       the file is no gallery, is damaged or too new
         ├── EncoderMismatchError     templates of another encoder
@@ -60,6 +61,10 @@ class LicenceError(ModelError):
 
 class OutputError(MaskwiseError, OSError):
     """A file or folder cannot be written: disk full, or no permission."""
+
+
+class FetchError(MaskwiseError, OSError):
+    """Data cannot be fetched: no network, a server that refuses, or another sha256."""
 
 
 class GalleryError(MaskwiseError):

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "gallery": "gallery",
     "calibrate": "calibrate",
     "evaluate": "evaluate",
+    "data": "data",
     "models": "models",
     "demo": "demo",
     "compat": "compat",
