@@ -138,7 +138,7 @@ def identification(
                 fmr = comparison_fmr(target, n)
                 bare, covered = (points.at_fmr(p, fmr) for p in ("bare-bare", "masked-masked"))
                 thresholds = np.where(masked, covered.threshold, bare.threshold)
-                wrong = lost = strangers = mates = 0
+                wrong = right = first = other = strangers = mates = 0
                 for names in draws[n]:
                     columns = np.array([column[name] for name in names])
                     known = np.isin(whose, names)
@@ -146,14 +146,18 @@ def identification(
                     wrong += int((best >= thresholds)[~known].sum())
                     strangers += int((~known).sum())
                     own = scores[known, [column[name] for name in whose[known]]]
-                    right = (own >= thresholds[known]) & (own >= best[known])
-                    lost += int((~right).sum())
+                    nearest = np.isfinite(own) & (own >= best[known])
+                    passes = best[known] >= thresholds[known]
+                    first += int(nearest.sum())
+                    right += int((nearest & passes).sum())
+                    other += int((~nearest & passes).sum())
                     mates += int(known.sum())
                 supported = bare.supported if look is AS_IS else covered.supported
                 print(
                     f"    N {n:3d}, target FPIR {target:g}{'' if supported else ', unsupported'}: "
-                    f"FPIR {wrong / strangers:.4f} ({wrong} of {strangers}), "
-                    f"FNIR {lost / mates:.3f} ({lost} of {mates})"
+                    f"FPIR {wrong / strangers:.4f} ({wrong} of {strangers}); of {mates} mated "
+                    f"probes {first} nearest to the right one, {right} named right "
+                    f"({right / mates:.1%}), {other} named wrong"
                 )
 
 
