@@ -11,7 +11,8 @@ from drawn_people import Mouths, calls, people, recognizer
 from maskwise.errors import EvaluationError
 from maskwise.evaluate.looks import probe_look, reference_looks
 from maskwise.evaluate.people import PeoplePhotos
-from maskwise.evaluate.run import DECIDED, Maker
+from maskwise.evaluate.run import Maker
+from maskwise.evaluate.scores import DECIDED
 from maskwise.evaluate.scoring import score_trials, trial_templates
 from maskwise.evaluate.template_cache import TemplateCache
 from maskwise.evaluate.trials import from_folder, read_trials
@@ -68,6 +69,21 @@ def test_a_search_says_what_it_was_made_of(tmp_path: Path) -> None:
     assert found.provenance.notes == ("one note", "another")
     assert maker.unread == {"gone.png": "no such file"}
     assert found.probe_failure.words().tolist() == ["", "", "", "missing"]
+
+
+def test_a_search_tells_of_masks_that_were_overlooked(tmp_path: Path) -> None:
+    folder = people(tmp_path, 3, 2)
+    gallery = PeoplePhotos(("p00/0.png", "p01/0.png"), ("p00", "p01"))
+    probes = PeoplePhotos(("p00/1.png", "p02/0.png", "gone.png"), ("p00", "p02", "p03"))
+    decided = []
+    for classifier in (Mouths(), Blind()):
+        with TemplateCache.in_memory() as cache:
+            maker = Maker(recognizer(mask_classifier=classifier), cache)
+            found = maker.identification(folder, gallery, probes, "virtual:all", "virtual:n95")
+        assert found.probe_wear.values == ("virtual:n95",)
+        decided.append(dict(found.attributes))
+    assert decided[0] == {}
+    assert decided[1][DECIDED].words().tolist() == ["bare-bare", "bare-bare", "no score"]
 
 
 def test_where_a_face_is_asks_no_model_again(tmp_path: Path) -> None:

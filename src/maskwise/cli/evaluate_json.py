@@ -89,12 +89,13 @@ def _found(part: Found) -> dict[str, Any]:
         "fta": _rate(summary.fta),
         "missed_mates": _rate(summary.missed_mates),
         "decided": None
-        if part.limit is None or part.at is None
+        if part.decided is None
         else {
-            **_limit(part.limit),
-            "fpir": _rate(part.at[0], part.at[0].interval()),
-            "fnir": _rate(part.at[1], part.at[1].interval()),
+            **_limit(part.decided.limit),
+            "fpir": _rate(part.decided.fpir, part.decided.fpir_interval),
+            "fnir": _rate(part.decided.fnir, part.decided.fnir_interval),
         },
+        "scale": part.scale,
         "ranks": [{"k": one.k, **_rate(one.rate, one.interval)} for one in summary.ranks],
         "cmc": [_number(value) for value in part.cmc],
         "at_fpir": [

@@ -18,16 +18,16 @@ from maskwise.evaluate.identification import (
     AtFpir,
     Identification,
     cmc,
-    fnir,
-    fpir,
     identification,
 )
 from maskwise.evaluate.intervals import Interval, Rate
+from maskwise.evaluate.report.identification_blocks import Decided, at_limit
 from maskwise.evaluate.report.thresholds import (
     Limit,
     caution,
     of_searches,
     of_trials,
+    on_one_scale,
     origin,
     points_for,
 )
@@ -59,11 +59,12 @@ class Trials:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """All of one set of searches. at: FPIR and FNIR at ``limit``. cmc: rank 1, 2, ..., 20."""
+    """All of one set of searches. decided: at the threshold that decides. scale: what was done so
+    that one serves for all (``on_one_scale``). cmc: rank 1, 2, ..., 20."""
 
     summary: Identification
-    limit: Limit | None
-    at: tuple[Rate, Rate] | None
+    decided: Decided | None
+    scale: str
     cmc: tuple[float, ...]
 
 
@@ -136,14 +137,13 @@ def _found(
     replicates: int,
     seed: int,
 ) -> Found:
+    searches, scale = on_one_scale(searches, points, targets[-1])
     summary = identification(
         searches, ranks=RANKS, target_fpirs=targets, replicates=replicates, seed=seed
     )
     limit = of_searches(searches, points, targets[-1])
-    at = None
-    if limit is not None:
-        at = fpir(searches, limit.threshold), fnir(searches, limit.threshold)
-    return Found(summary, limit, at, tuple(cmc(searches).tolist()))
+    decided = None if limit is None else at_limit(searches, limit, replicates, seed)
+    return Found(summary, decided, scale, tuple(cmc(searches).tolist()))
 
 
 def print_figures(found: Figures) -> None:
@@ -234,12 +234,7 @@ def _print_searches(found: Figures) -> None:
                 f"{part.summary.mated:,}",
                 f"{part.summary.non_mated:,}",
                 f"{part.summary.fta.errors:,} + {part.summary.missed_mates.errors:,}",
-                _NOTHING if part.limit is None else score(part.limit.threshold),
-                *(
-                    (_NOTHING, _NOTHING)
-                    if part.at is None
-                    else (_rate(rate, rate.interval()) for rate in part.at)
-                ),
+                *_decided(part.decided),
             )
             for name, part in parts.items()
         ],
@@ -251,7 +246,10 @@ def _print_searches(found: Figures) -> None:
         "without a template + mated searches for somebody who could not be enrolled; they count\n"
         "as misses, and name nobody."
     )
-    _say_whose([part.limit for part in parts.values()], "FPIR")
+    _say_whose([p.decided.limit for p in parts.values() if p.decided is not None], "FPIR")
+    for name, part in parts.items():
+        if part.scale:
+            click.echo(f"{name}: {part.scale}")
     click.echo("\nWithout a threshold, and at thresholds picked on these very searches:\n")
     columns = [f"FNIR at FPIR {percent(target)}" for target in found.target_fpirs]
     print_table(
@@ -271,6 +269,16 @@ def _print_searches(found: Figures) -> None:
     )
     click.echo("Rank k: the share of mated searches with the right person among the k best.")
     _explain_few([at.supported for p in parts.values() for at in p.summary.targets], "FPIR")
+
+
+def _decided(decided: Decided | None) -> tuple[str, str, str]:
+    if decided is None:
+        return _NOTHING, _NOTHING, _NOTHING
+    return (
+        score(decided.limit.threshold),
+        _rate(decided.fpir, decided.fpir_interval),
+        _rate(decided.fnir, decided.fnir_interval),
+    )
 
 
 def _at_fpir(at: AtFpir) -> str:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -19,8 +18,8 @@ from maskwise.errors import (
 )
 from maskwise.evaluate.looks import AS_IS, Look, probe_look, reference_looks
 from maskwise.evaluate.people import PeoplePhotos
-from maskwise.evaluate.scores import Labels, Scores
-from maskwise.evaluate.scoring import TrialScores, score_trials, trial_templates
+from maskwise.evaluate.scores import DECIDED, Labels, Scores, wear_kind
+from maskwise.evaluate.scoring import Sides, TrialScores, score_trials, trial_templates
 from maskwise.evaluate.searches import Searches
 from maskwise.evaluate.searching import score_searches
 from maskwise.evaluate.template_cache import TemplateCache
@@ -29,9 +28,6 @@ from maskwise.evaluate.templates import PhotoTemplates, Progress, SeveralFaces, 
 from maskwise.evaluate.trials import TrialList
 from maskwise.pipeline import Recognizer
 from maskwise.types import F32, Bool, Image
-
-DECIDED: Final = "decided as"
-"""The attribute of a score file that says whose threshold ``verify`` takes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,7 +114,9 @@ class Maker:
             },
         )
         every = (*gallery.notes, *probes.notes, *notes)
-        return replace(found, provenance=replace(found.provenance, notes=every))
+        taken = Sides.of(searched, [probe]).masked
+        made = replace(found, provenance=replace(found.provenance, notes=every))
+        return with_decided_searches(made, taken)
 
     def face_box(self, picture: Image) -> F32 | None:
         """(4,) px: the face of a photo that was compared; None where there is none."""
@@ -167,6 +165,20 @@ def with_decided(made: TrialScores) -> Scores:
     words = ["no score" if word == "" else word for word in made.decided.values]
     decided = Labels.coded(made.decided.codes, words)
     return replace(scores, attributes={**scores.attributes, DECIDED: decided})
+
+
+def with_decided_searches(made: Searches, taken_for_masked: Bool) -> Searches:
+    """The searches, with ``decided as`` where a mask was overlooked, or seen where there is none.
+
+    The threshold of a search is that of like pairs, as all its scores are shifted to.
+    """
+    worn = [wear_kind(word) in ("virtual", "real") for word in made.probe_wear.values]
+    fine = made.probe_failure.where("")
+    if not (fine & (np.array(worn, bool)[made.probe_wear.codes] != taken_for_masked)).any():
+        return made
+    words = np.where(taken_for_masked, "masked-masked", "bare-bare")
+    decided = Labels.of(np.where(fine, words, "no score"))
+    return replace(made, attributes=(*made.attributes, (DECIDED, decided)))
 
 
 def _unread(templates: PhotoTemplates) -> Bool:

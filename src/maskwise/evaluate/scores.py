@@ -22,6 +22,8 @@ from maskwise.types import F64, Bool, WearKind
 U16 = npt.NDArray[np.uint16]
 
 MOST_VALUES: Final = 1 << 16
+DECIDED: Final = "decided as"
+"""The attribute that says whose threshold counts, where it is not that of what is worn."""
 UNKNOWN: Final = "unknown"
 """The wear pair of trials of which one side's wear is not known."""
 

@@ -53,6 +53,8 @@ def identification_part(
     """All that is said of ``searches``. prefix: of the files' names."""
     if not len(searches):
         raise EvaluationError(f"{name}: there is no search in it, so there is nothing to report")
+    content = content_sha256(searches)
+    searches, scale = thresholds.on_one_scale(searches, points, target_fpir)
     strangers = int(np.count_nonzero(~searches.mated))
     grid = [t for t in _GRID if t >= 1 / max(strangers, 1) and t not in TARGET_FPIRS]
     whole = identification(
@@ -73,9 +75,11 @@ def identification_part(
         for kind, labels in every.items()
     }
     trace = trace_of(searches, whole)
-    content = content_sha256(searches)
     sections = [
-        Section("At the threshold that decides", tuple(decided_blocks(prefix, searches, decided))),
+        Section(
+            "At the threshold that decides",
+            (*decided_blocks(prefix, searches, decided), *([scale] if scale else [])),
+        ),
         Section("Strangers and misses", tuple(error_blocks(prefix, whole, trace))),
         Section("Ranks", tuple(rank_blocks(prefix, searches, whole, wears))),
         Section("Scores", tuple(histogram_block(prefix, searches, limit))),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from maskwise.decide import OperatingPoints, comparison_fmr
 from maskwise.errors import ConfigurationError
 from maskwise.evaluate.calibration import known_pair
 from maskwise.evaluate.identification import threshold_for_fpir
-from maskwise.evaluate.report.words import percent
-from maskwise.evaluate.scores import Scores
+from maskwise.evaluate.report.words import percent, score
+from maskwise.evaluate.scores import DECIDED, UNKNOWN, Labels, Scores, wear_kind
 from maskwise.evaluate.searches import Searches
 from maskwise.evaluate.verification import threshold_for_fmr, unsupported
+from maskwise.types import OperatingPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +79,86 @@ def of_trials(
 def of_searches(
     searches: Searches, points: OperatingPoints | None, target_fpir: float
 ) -> Limit | None:
-    """The threshold of ``identify`` where all searches are of one calibrated wear pair, else one
+    """The threshold of ``identify`` for ``searches`` on one scale (``on_one_scale``), else one
     picked on these searches; None without a stranger.
     """
-    kinds = {
-        (a.partition(":")[0], b.partition(":")[0])
-        for a in searches.reference_wear.values
-        for b in searches.probe_wear.values
-    }
-    if points is not None and len(kinds) == 1:
-        ((reference, probe),) = kinds
-        masked = sum(kind in ("virtual", "real") for kind in (reference, probe))
-        pair = known_pair(("bare-bare", "bare-masked", "masked-masked")[masked])
-        if "unknown" not in (reference, probe) and pair is not None:
-            try:
-                wanted = comparison_fmr(target_fpir, searches.references)
-                point = points.at_fmr(pair, wanted)
-                return Limit(point.threshold, target_fpir, point.calibrated_on)
-            except ConfigurationError:
-                pass
+    known = _levels(searches, points, target_fpir)
+    if known:
+        main = next(iter(known.values()))
+        return Limit(main.threshold, target_fpir, main.calibrated_on)
     strangers = int(np.count_nonzero(~searches.mated))
     if not strangers:
         return None
     target = own_target(strangers, target_fpir, "non-mated searches")
     return Limit(threshold_for_fpir(searches, target), target, "")
+
+
+def on_one_scale(
+    searches: Searches, points: OperatingPoints | None, target_fpir: float
+) -> tuple[Searches, str]:
+    """The searches, so that one threshold decides all of them as ``identify`` does; and a sentence.
+
+    Bare and masked probes have a threshold each. Where there are both, scores of the rarer are
+    shifted by the difference, so that each lies as far from the threshold as from its own; ""
+    and the searches as they are where there is one kind, or no calibration.
+    """
+    known = _levels(searches, points, target_fpir)
+    if len(known) < 2:
+        return searches, ""
+    pairs, scored = _like_pairs(searches), searches.probe_failure.where("")
+    (main, level), *others = known.items()
+    shift = np.zeros(len(searches))
+    said = []
+    for pair, point in others:
+        here = scored & (pairs == pair)
+        shift[here] = level.threshold - point.threshold
+        said.append(
+            f"{np.count_nonzero(here):,} searches are decided by the threshold for {pair}, "
+            f"{score(point.threshold)}; here their scores are shifted by "
+            f"{level.threshold - point.threshold:+.4f}, so that the one for {main}, "
+            f"{score(level.threshold)}, serves for all."
+        )
+    moved = replace(
+        searches,
+        mate_score=searches.mate_score + shift,
+        other_score=searches.other_score + shift,
+    )
+    return moved, " ".join(said)
+
+
+def _levels(
+    searches: Searches, points: OperatingPoints | None, target_fpir: float
+) -> dict[str, OperatingPoint]:
+    """Wear pair -> its threshold, the most frequent first; {} where one is not calibrated.
+
+    All scores of a search are on the scale of like pairs (``score_searches``).
+    """
+    pairs = _like_pairs(searches)
+    kinds = Counter(pairs[searches.probe_failure.where("")].tolist()).most_common()
+    if points is None or not kinds:
+        return {}
+    wanted = comparison_fmr(target_fpir, searches.references)
+    found: dict[str, OperatingPoint] = {}
+    for name, _ in kinds:
+        pair = known_pair(name)
+        if pair is None:
+            return {}
+        try:
+            found[name] = points.at_fmr(pair, wanted)
+        except ConfigurationError:
+            return {}
+    return found
+
+
+def _like_pairs(searches: Searches) -> npt.NDArray[np.str_]:
+    """(S,) whose threshold decides: by what the pipeline takes the probe for, where that is told,
+    else by what it wears."""
+    told = dict(searches.attributes).get(DECIDED)
+    if told is not None:
+        return told.words()
+    like = {"none": "bare-bare", "unknown": UNKNOWN}
+    words = [like.get(wear_kind(word), "masked-masked") for word in searches.probe_wear.values]
+    return Labels.coded(searches.probe_wear.codes, words).words()
 
 
 def own_target(trials: int, wanted: float, what: str) -> float:
