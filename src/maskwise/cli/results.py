@@ -106,7 +106,7 @@ def even_odds(llr: float) -> tuple[str, float]:
     """``1,200 times likelier for one person than for two``, and the probability of one person
     where both were as likely before."""
     times = math.exp(min(abs(llr), 700.0))
-    shown = f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
+    shown = f"{float(f'{times:.2g}'):,.0f}" if times >= 10 else f"{times:.1f}"
     order = "one person than for two" if llr >= 0 else "two people than for one"
     return f"{shown} times likelier for {order}", 1 / (1 + math.exp(min(-llr, 700.0)))
 

@@ -131,7 +131,7 @@ def _text(a: str, b: str, result: Verification) -> str:
         times, probability = even_odds(decision.llr)
         lines.append(
             f"Such a score is {times} (LLR {decision.llr:.1f}): at even odds beforehand, the "
-            f"probability of one person is {probability:.1%}."
+            f"probability of one person is {_percent(probability)}."
         )
     lines += [
         f"{path}: {mask_words(face.mask)}"
@@ -140,6 +140,12 @@ def _text(a: str, b: str, result: Verification) -> str:
     ]
     lines += decision.reasons
     return "\n".join(printable(line) for line in lines)
+
+
+def _percent(probability: float) -> str:
+    if probability > 0.999:
+        return "over 99.9%"
+    return "under 0.1%" if probability < 0.001 else f"{probability:.1%}"
 
 
 def _one_in(share: float) -> str:
