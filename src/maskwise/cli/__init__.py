@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "calibrate": "calibrate",
     "evaluate": "evaluate",
     "data": "data",
+    "bench": "bench",
     "models": "models",
     "demo": "demo",
     "compat": "compat",
