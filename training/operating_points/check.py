@@ -8,7 +8,8 @@ wearing one random virtual mask that is drawn on the whole photo before anything
 - Verification: all pairs; the share of non-mated ones that reach the threshold of each FMR.
 - Identification: galleries of N people, drawn at random among those with two photos, one enrolled
   photo each; their second photos are mated probes, and everybody else is a stranger. The threshold
-  for an FPIR follows from N as ``identify`` has it, 1 - (1 - FMR)^N. Rates are over all draws.
+  for an FPIR follows from the R photos enrolled as ``identify`` has it, 1 - (1 - FMR)^R. Rates are
+  over all draws. Then the same with both photos enrolled, R = 2 N, strangers only.
 
 Faces that are not found, and photos that enrolment refuses, count as failures: nobody passes.
 """
@@ -104,21 +105,32 @@ def verification(templates: PhotoTemplates, points: OperatingPoints) -> None:
 
 
 def identification(
-    templates: PhotoTemplates, people: npt.NDArray[np.str_], points: OperatingPoints
+    templates: PhotoTemplates,
+    people: npt.NDArray[np.str_],
+    points: OperatingPoints,
+    photos_each: int,
 ) -> None:
-    """FPIR and FNIR against random galleries of several sizes."""
+    """FPIR against random galleries of several sizes, of 1 or 2 photos each.
+
+    With one, the second photos of those enrolled are mated probes.
+    """
     photos_of: dict[str, list[int]] = defaultdict(list)
     for place, name in enumerate(people.tolist()):
         photos_of[name].append(place)
     two = sorted(name for name, places in photos_of.items() if len(places) > 1)
     firsts = {name: places[0] for name, places in photos_of.items()}
-    # Everybody enrolled by their first photo; a gallery is some columns of that.
-    enrolled = first_photos(templates, people, firsts)
+    # Everybody is enrolled once; a gallery is some columns of that.
+    enrolled = (
+        first_photos(templates, people, firsts)
+        if photos_each == 1
+        else EnrolledPeople.of(templates, people.tolist(), REFERENCES)
+    )
     rows = np.array([places[-1] for places in photos_of.values()])
     whose = people[rows]
     column = {name: place for place, name in enumerate(enrolled.names)}
     rng = np.random.default_rng(SEED)
-    print(f"identification: {len(photos_of)} people, {len(two)} of them with two photos")
+    print(f"identification, enrolled photos a person: {photos_each}")
+    print(f"  {len(photos_of)} people, {len(two)} of them with two photos")
     sizes = (*SIZES, len(two))
     draws = {
         n: [rng.choice(two, n, replace=False) for _ in range(DRAWS if n < len(two) else 1)]
@@ -135,7 +147,7 @@ def identification(
         print(f"  probes {look.label}: {int((~valid).sum())} of {len(valid)} failed")
         for n in sizes:
             for target in TARGETS:
-                fmr = comparison_fmr(target, n)
+                fmr = comparison_fmr(target, n * photos_each)
                 bare, covered = (points.at_fmr(p, fmr) for p in ("bare-bare", "masked-masked"))
                 thresholds = np.where(masked, covered.threshold, bare.threshold)
                 wrong = right = first = other = strangers = mates = 0
@@ -153,12 +165,16 @@ def identification(
                     other += int((~nearest & passes).sum())
                     mates += int(known.sum())
                 supported = bare.supported if look is AS_IS else covered.supported
-                print(
+                line = (
                     f"    N {n:3d}, target FPIR {target:g}{'' if supported else ', unsupported'}: "
-                    f"FPIR {wrong / strangers:.4f} ({wrong} of {strangers}); of {mates} mated "
-                    f"probes {first} nearest to the right one, {right} named right "
-                    f"({right / mates:.1%}), {other} named wrong"
+                    f"FPIR {wrong / strangers:.4f} ({wrong} of {strangers})"
                 )
+                if photos_each == 1:
+                    line += (
+                        f"; of {mates} mated probes {first} nearest to the right one, {right} "
+                        f"named right ({right / mates:.1%}), {other} named wrong"
+                    )
+                print(line)
 
 
 def first_photos(
@@ -197,7 +213,9 @@ def main() -> None:
     print("; ".join(f"{stage} {model}" for stage, model in recognizer.models.items()))
     print(f"left out: {dict(templates.failures(templates.column(AS_IS)))}")
     verification(templates, points)
-    identification(templates, np.array([name.partition("/")[0] for name in names]), points)
+    people = np.array([name.partition("/")[0] for name in names])
+    for photos_each in (1, 2):
+        identification(templates, people, points, photos_each)
 
 
 if __name__ == "__main__":
