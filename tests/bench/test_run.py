@@ -15,6 +15,11 @@ from maskwise.testing.command_line import GREEN, RED, make_recognizer, photo
 OURS = dict.fromkeys(STAGES, 0.001) | {"detect": 0.010, "virtual masks": 1.0}
 
 
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "PAUSE_S", 0)
+
+
 class Fake:
     """A peer that tells the times that it was given, and notes what it looked at."""
 

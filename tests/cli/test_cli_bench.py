@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from maskwise.bench import fresh, peers
+from maskwise.bench import run as bench_run
 from maskwise.bench.contestant import Look
 from maskwise.testing.command_line import GREEN, Run, photo
 
@@ -34,6 +35,7 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     def not_installed(name: str) -> str | None:
         return "not installed" if name.startswith("face_recognition") else None
 
+    monkeypatch.setattr(bench_run, "PAUSE_S", 0)
     monkeypatch.setattr(fresh, "measure", measure)
     monkeypatch.setattr(peers, "not_installed", not_installed)
     monkeypatch.setattr(peers, "make", lambda name: Peer())

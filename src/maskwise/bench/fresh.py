@@ -25,7 +25,7 @@ seconds = time.perf_counter() - start
 from maskwise.bench import fresh
 fresh.child({name!r}, seconds)
 """
-_LARGEST: Final = 10  # photos that the memory is measured on
+_LARGEST: Final = 3  # photos that the memory is measured on
 _MOST_WORDS: Final = 300
 _MARK: Final = "maskwise-bench:"  # before our lines: libraries print too
 

@@ -57,7 +57,6 @@ class Ours:
             others = np.stack([align(picture, p, looked_at).pixels for p in points])
         states = look.timed("mask state", lambda: r.mask_classifier.classify(others))
         vectors = look.timed("encode", lambda: r.encoder.encode_batch(pixels))
-        look.timed("compare", lambda: [compare(v[None], self._references) for v in vectors])
         look.faces = len(found)
         bare = [chip for chip, state in zip(chips, states, strict=True) if not state.worn]
         if bare and self._specs:
@@ -68,6 +67,8 @@ class Ours:
             else:
                 # Of so many as there are faces; masked ones get none.
                 look.seconds["virtual masks"] *= len(chips) / len(bare)
+        # Last, as NumPy's threads go on spinning for a while, and would slow what comes next.
+        look.timed("compare", lambda: [compare(v[None], self._references) for v in vectors])
         return look
 
     def whole(self, path: Path) -> Look:

@@ -6,10 +6,11 @@ slows all alike; a ratio is the median over the photos of the two times on the s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from maskwise.bench.contestant import REFERENCES, Contestant, Look
 from maskwise.bench.ours import STAGES, WHOLE, Ours
 from maskwise.bench.peers import MATCHES
 from maskwise.errors import ImageError
+
+PAUSE_S: Final = 0.1
+"""Before each look: threads of NumPy and ONNX Runtime spin for some 50 ms after their work, and
+on two cores made what came next slower by a third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +94,15 @@ def look_at_all(
 
 
 def _look(path: Path, ours: Ours, rounds: Rounds, *, keep: bool) -> None:
-    look, whole = ours.look_at(path), ours.whole(path)
+    time.sleep(PAUSE_S)
+    look = ours.look_at(path)
+    time.sleep(PAUSE_S)
+    whole = ours.whole(path)
     if keep:
         rounds.ours.append(look)
         rounds.whole.append(whole)
     for peer in rounds.peers.values():
+        time.sleep(PAUSE_S)
         try:
             theirs = peer.contestant.look_at(path)
         except Exception as error:  # theirs, and of any kind: a format that it cannot read
