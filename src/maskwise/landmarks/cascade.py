@@ -22,6 +22,9 @@ I64 = npt.NDArray[np.int64]
 # added while they are in the processor's cache.
 _BATCH: Final = 16
 
+# (cos, sin) of a turn, taken the other way round and times this, is (-sin, cos).
+_ACROSS: Final = np.array([-1, 1], np.float32)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cascade:
@@ -121,22 +124,21 @@ def _shapes(cascade: Cascade, pixels: U8, corners: F64, extents: F64) -> F32:
     faces, points = len(corners), len(cascade.mean)
     tree = np.arange(cascade.trees)[:, None] * (cascade.splits + 1)
     fit = _similarity_weights(cascade.mean)
+    axes = np.arange(2)[:, None]
+    start, across = corners.transpose(0, 2, 1), extents.transpose(0, 2, 1)
     # What is added up: the shape, then a leaf of each tree.
     steps = np.empty((cascade.trees + 1, faces, 2 * points), np.float32)
     shape = np.repeat(cascade.mean.reshape(1, -1), faces, axis=0)
     for level in range(len(cascade.leaves)):
         turn = (shape.astype(np.float64) @ fit).astype(np.float32)
-        cos, sin = turn[:, :1], turn[:, 1:]
         right, down = cascade.deltas[level].T
-        anchor = 2 * cascade.anchors[level]
-        # Written out, so that each product and sum is a float32 one as in dlib.
-        x = cos * right + -sin * down + shape.take(anchor, axis=1)
-        y = sin * right + cos * down + shape.take(anchor + 1, axis=1)
-        grey = _grey(
-            pixels,
-            rounded(x * extents[..., 0] + corners[..., 0]),
-            rounded(y * extents[..., 1] + corners[..., 1]),
-        )
+        anchor = 2 * cascade.anchors[level] + axes
+        # x and y side by side. Written out, so that each product and sum is a float32 one as in
+        # dlib: x = cos * right - sin * down + anchor, y = sin * right + cos * down + anchor.
+        where = turn[:, :, None] * right
+        where += (turn[:, ::-1] * _ACROSS)[:, :, None] * down
+        where += shape.take(anchor, axis=1)
+        grey = _grey(pixels, rounded(where * across + start))
         difference = grey.take(cascade.first[level], axis=0)
         difference -= grey.take(cascade.second[level], axis=0)
         left = difference > cascade.thresholds[level][:, None]
@@ -173,10 +175,12 @@ def _similarity_weights(mean: F32) -> F64:
     return joined
 
 
-def _grey(pixels: U8, x: I64, y: I64) -> npt.NDArray[np.int16]:
-    """(P, F) grey values, (r + g + b) // 3, at pixels x, y (F, P); 0 outside the picture."""
+def _grey(pixels: U8, where: I64) -> npt.NDArray[np.int16]:
+    """(P, F) grey values, (r + g + b) // 3, at pixels x, y (F, 2, P); 0 outside the picture."""
     height, width = pixels.shape[:2]
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    x, y = where[:, 0], where[:, 1]
+    # Below zero is far above any width when read without the sign.
+    inside = (x.view(np.uint64) < width) & (y.view(np.uint64) < height)
     flat = (y * width + x) * inside
     rgb = pixels.reshape(-1, 3).take(flat.T, axis=0).astype(np.int16)
     grey: npt.NDArray[np.int16] = (rgb[..., 0] + rgb[..., 1] + rgb[..., 2]) // 3
