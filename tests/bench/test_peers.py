@@ -65,6 +65,16 @@ def test_what_is_not_installed_is_known_without_an_import(
     assert peers.not_installed("face_recognition") is None
 
 
+def test_face_recognition_blames_its_models_where_pkg_resources_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "setuptools<81" in peers.remedy("face_recognition-cnn")
+    assert peers.remedy("dlib") == ""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert peers.remedy("face_recognition") == ""
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [(QUITS, "Please install its models"), (RAISES, "No module named 'module_that_is_not_there'")],

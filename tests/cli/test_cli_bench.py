@@ -38,6 +38,7 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_run, "PAUSE_S", 0)
     monkeypatch.setattr(fresh, "measure", measure)
     monkeypatch.setattr(peers, "not_installed", not_installed)
+    monkeypatch.setattr(peers, "remedy", lambda name: "")
     monkeypatch.setattr(peers, "make", lambda name: Peer())
 
 

@@ -122,6 +122,17 @@ def not_installed(name: str) -> str | None:
     return None
 
 
+def remedy(name: str) -> str:
+    """What to add to the reason that a peer, installed, does not start; often nothing.
+
+    face_recognition 1.3.0 says that its models are missing when pkg_resources is.
+    """
+    package = name.partition("-")[0]
+    if package == "face_recognition" and importlib.util.find_spec("pkg_resources") is None:
+        return ' (pkg_resources is missing: pip install "setuptools<81")'
+    return ""
+
+
 def _import(name: str) -> Any:
     """Import a peer. face_recognition ends the program where it lacks its models: not ours."""
     try:

@@ -163,7 +163,7 @@ def _start(
             if found.problem is None or name == fresh.OURS:
                 starts[name] = found
             else:
-                not_found[name] = found.problem
+                not_found[name] = found.problem + peers.remedy(name)
     for name in starts:
         if name != fresh.OURS:
             try:
