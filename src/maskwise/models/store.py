@@ -93,6 +93,7 @@ def _manifest() -> dict[str, ModelEntry]:
     return entries
 
 
+@cache
 def _shipped_folder() -> Path:
     folder = resources.files("maskwise.models").joinpath("files")
     if not isinstance(folder, Path):
