@@ -165,7 +165,7 @@ def test_copies_and_loose_pictures_are_left_out(run: Run, photos: Path) -> None:
     photo("photos/loose.png", COLOURS[0])
     answer = run("evaluate", "folder", "photos", "--no-report")
     assert answer.status == 0
-    assert "1 pairs of two copies of one file prove nothing and are left out" in answer.err
+    assert "1 second copies of a person's photo prove nothing and are left out" in answer.err
     assert "1 files stand in the folders of two people, such as p1/0.png and p2/of p1.png" in (
         answer.err
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,17 @@ def test_too_few_mated_pairs_are_refused_before_the_slow_part(home: Path) -> Non
     assert not (home / "c").exists()
 
 
+def test_copies_of_a_photo_are_no_mated_pairs(home: Path) -> None:
+    """9 people have 27 pairs of photos, and 108 of files where each photo lies there twice."""
+    few = people(home / "few", 9)
+    for path in sorted(few.glob("*/*.png")):
+        shutil.copy(path, path.with_name(f"copy-{path.name}"))
+    answer = run("calibrate", "--folder", few, "--dry-run", "--cache", home / "c")
+    assert answer.status == 2
+    assert "27 second copies of a person's photo prove nothing and are left out" in answer.err
+    assert "27 mated trials are too few to calibrate with (30 at least)" in answer.err
+
+
 def test_masks_drawn_anew_make_no_new_mated_pairs(home: Path) -> None:
     """27 pairs of photos are 108 masked trials, and too few all the same."""
     trials = from_folder(people(home / "few", 9))
@@ -324,7 +336,7 @@ def test_usage(home: Path, photos: Path) -> None:
     both = run("calibrate", "--folder", photos, "--scores", "a.npz")
     assert both.status == 2
     assert "either --folder DIR or --scores FILE" in both.err
-    for share in ("0", "1", "x"):
+    for share in ("0", "1", "x", "nan"):
         assert run("calibrate", "--folder", photos, "--target-fmr", share).status == 2
     assert "no such file" in run("calibrate", "--scores", "none.npz", "--dry-run").err
     assert "no such folder" in run("calibrate", "--folder", "none", "--dry-run").err

@@ -182,14 +182,16 @@ def _from_folder(
 ) -> Source:
     from maskwise.evaluate.calibration import check_mated
     from maskwise.evaluate.calibration_trials import calibration_trials
+    from maskwise.evaluate.people import file_hashes, without_copies
     from maskwise.evaluate.template_cache import TemplateCache
     from maskwise.evaluate.trials import from_folder
 
     trials = from_folder(folder, non_mated=non_mated, seed=seed)
-    # Before the slow part; faces that are not found may make it fewer still.
-    check_mated(int(trials.mated.sum()))
+    trials = without_copies(trials, file_hashes(folder, trials.photos))
     for note in trials.notes:
         remark(note)
+    # Before the slow part; faces that are not found may make it fewer still.
+    check_mated(int(trials.mated.sum()))
     done = 0
     try:
         with (

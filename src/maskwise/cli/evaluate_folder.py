@@ -88,9 +88,10 @@ def command(
     }
     with Run(ctx, tools, common, out, names=tuple(jobs), folders=[folder]) as run:
         trials = from_folder(folder, non_mated=non_mated, seed=common.seed)
-        hashes = file_hashes(folder, trials.photos)
+        photos, people = trials.photos, trials.subjects
+        hashes = file_hashes(folder, photos)
         trials = without_copies(trials, hashes)
-        split = split_people(trials.photos, trials.subjects, hashes, seed=common.seed)
+        split = split_people(photos, people, hashes, seed=common.seed)
         for note in (*trials.notes, *split.notes):
             remark(note)
         for name, (kind, wear) in jobs.items():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from maskwise.cli.options import json_option
+from maskwise.cli.options import Share, json_option
 
 if TYPE_CHECKING:
     from maskwise.evaluate.templates import SeveralFaces
@@ -87,7 +87,7 @@ def target_option(name: str, default: tuple[float, ...], what: str) -> Callable[
     """An error rate, several times; the lowest is that of the report's thresholds."""
     return click.option(
         name,
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        type=Share(),
         metavar="SHARE",
         multiple=True,
         default=default,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +52,28 @@ def json_option(what: str) -> Callable[[Command], Command]:
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} on stdout.")
 
 
+class Share(click.FloatRange):
+    """A share above 0 and below 1; NaN, which every comparison of FloatRange lets pass, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True, max_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; a usage error for what is none, or out of range."""
+        share = float(super().convert(value, param, ctx))
+        if math.isnan(share):
+            self.fail(f"{value!r} is no share above 0 and below 1.", param, ctx)
+        return share
+
+
 def share_option(name: str, help_text: str, *more_names: str) -> Callable[[Command], Command]:
     """An error rate: a share above 0 and below 1; None where it is not given."""
     return click.option(
         name,
         *more_names,
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        type=Share(),
         metavar="SHARE",
         help=help_text,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from maskwise.errors import ConfigurationError, InputError
 from maskwise.evaluate.trials import TrialList
@@ -137,35 +138,56 @@ def without_enrolled(probes: PeoplePhotos, gallery: PeoplePhotos, root: Path) ->
 
 
 def without_copies(trials: TrialList, hashes: Sequence[str]) -> TrialList:
-    """``trials`` without mated ones of two copies of one file, which would prove nothing.
+    """``trials`` without a person's second copies of one file, which would prove nothing.
 
-    hashes: of each photo. A file that shows two people is a mistake in the folders: its trials
-    stay, and a note names it.
+    hashes: of each photo, "" where it is not known. A file that shows two people is a mistake in
+    the folders: its trials stay, and a note names it. Raises InputError where no trial is left.
     """
-    codes = np.unique(np.array(hashes, np.str_), return_inverse=True)[1].reshape(-1)
-    known = np.array([bool(digest) for digest in hashes])
-    a, b = trials.pairs.T
-    alike = (codes[a] == codes[b]) & known[a]
-    copies = alike & trials.mated
-    twice = sorted({(trials.photos[x], trials.photos[y]) for x, y in trials.pairs[alike & ~copies]})
+    first: dict[tuple[str, str], int] = {}
+    known = [(person, digest) for person, digest in zip(trials.subjects, hashes, strict=True)]
+    kept = [
+        place
+        for place, (person, digest) in enumerate(known)
+        if not digest or first.setdefault((person, digest), place) == place
+    ]
     notes = list(trials.notes)
-    if copies.any():
-        count = np.count_nonzero(copies)
-        notes.append(f"{count} pairs of two copies of one file prove nothing and are left out")
+    lost = len(known) - len(kept)
+    if lost:
+        trials = _only(trials, kept)
+        notes.append(f"{lost} second copies of a person's photo prove nothing and are left out")
+    codes = np.unique(np.array(hashes, np.str_)[kept], return_inverse=True)[1].reshape(-1)
+    a, b = trials.pairs.T
+    alike = (codes[a] == codes[b]) & np.array([bool(hashes[place]) for place in kept])[a]
+    twice = sorted({(trials.photos[x], trials.photos[y]) for x, y in trials.pairs[alike]})
     if twice:
-        first, second = twice[0]
+        one, other = twice[0]
         notes.append(
-            f"{len(twice)} files stand in the folders of two people, such as {first} and {second}; "
+            f"{len(twice)} files stand in the folders of two people, such as {one} and {other}; "
             "one of the two is wrong"
         )
-    keep = ~copies
+    return replace(trials, notes=tuple(notes))
+
+
+def _only(trials: TrialList, photos: Sequence[int]) -> TrialList:
+    """The trials between some of the photos, by their places."""
+    moved: npt.NDArray[np.int32] = np.full(len(trials.photos), -1, np.int32)
+    moved[photos] = np.arange(len(photos))
+    pairs = moved[trials.pairs]
+    keep = (pairs >= 0).all(axis=1)
+    if not keep.any():
+        raise InputError(
+            f"{trials.source}: no pair of two different photos; add photos, two or more of each "
+            "person (one sub-folder a person)"
+        )
     return replace(
         trials,
-        pairs=trials.pairs[keep],
+        photos=tuple(trials.photos[place] for place in photos),
+        subjects=tuple(trials.subjects[place] for place in photos),
+        pairs=pairs[keep],
         mated=trials.mated[keep],
+        missing=trials.missing[photos],
         fold=None if trials.fold is None else trials.fold[keep],
         attributes={key: value[keep] for key, value in trials.attributes.items()},
-        notes=tuple(notes),
     )
 
 
