@@ -187,6 +187,10 @@ def test_copies_and_loose_pictures_are_left_out(run: Run, photos: Path) -> None:
         (["photos", "--detector", "no-such"], "no detector 'no-such'"),
         (["photos", "--cache", "c", "--no-cache"], "contradict each other"),
         (["photos", "--out", "taken"], "is no score file of this maskwise"),
+        (["photos", "--out", "file"], "file is a file"),
+        (["photos", "--out", "file", "--no-report"], "file is a file"),
+        (["photos", "--out", "file/in/it", "--no-report"], "file is a file"),
+        (["photos", "--out", "mine"], "was not written by maskwise"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(
@@ -197,7 +201,11 @@ def test_what_cannot_be_is_said_in_one_line(
         photo(f"singles/p{n}/0.png", left=90 + n)
     Path("taken/scores").mkdir(parents=True)
     Path("taken/scores/verification-as-is.npz").write_bytes(b"mine")
-    tools = Tools() if "--detector" in arguments else None
+    Path("file").touch()
+    Path("mine").mkdir()
+    Path("mine/report.html").write_text("mine")
+    # Before any photo is looked at.
+    tools = Tools() if "--detector" in arguments else interrupted_tools(0)
     answer = run("evaluate", "folder", *arguments, tools=tools)
     assert answer.status == 2
     assert problem in answer.err.splitlines()[-1]

@@ -117,6 +117,7 @@ def _limit(limit: Limit) -> dict[str, Any]:
         "threshold": _number(limit.threshold),
         "target": limit.target,
         "calibrated_on": limit.calibrated_on or None,
+        "beyond_calibration": bool(limit.short),
     }
 
 

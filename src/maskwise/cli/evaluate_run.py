@@ -18,7 +18,7 @@ from maskwise.cli.evaluate_options import Common
 from maskwise.cli.options import Tools
 from maskwise.cli.output import Progress, naming, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
-from maskwise.errors import ConfigurationError, EvaluationError
+from maskwise.errors import ConfigurationError, EvaluationError, OutputError
 
 if TYPE_CHECKING:
     from maskwise.evaluate.report import Report
@@ -245,6 +245,7 @@ class Run:
                 )
         from maskwise.evaluate.score_file import read_any
 
+        self._check_out()
         for path in map(self._path, names):
             if path.exists():
                 try:
@@ -254,6 +255,21 @@ class Run:
                         f"{path} is there and is no score file of this maskwise; move it, or name "
                         "another folder with --out"
                     ) from error
+
+    def _check_out(self) -> None:
+        """Before the slow part, whose scores would then have no place."""
+        from maskwise.evaluate.report.write import check_folder
+
+        if not self._common.no_report:
+            check_folder(self.out)
+        scores = self.out / _SCORES
+        nearest = next(path for path in (scores, *scores.parents) if os.path.lexists(path))
+        if not nearest.is_dir():
+            raise ConfigurationError(f"{nearest} is a file; name another folder with --out")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise OutputError(
+                f"{self.out}: no permission to write to {nearest}; name another folder with --out"
+            )
 
     def _name_unread(self) -> None:
         unread = self.maker.unread

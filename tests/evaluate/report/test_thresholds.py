@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made import PROVENANCE, made_searches
+from made import PROVENANCE, made_scores, made_searches
 
 from maskwise.decide import OperatingCurve, OperatingPoints, comparison_fmr
 from maskwise.evaluate.identification import fnir, fpir
-from maskwise.evaluate.report.thresholds import of_searches, on_one_scale
+from maskwise.evaluate.report.thresholds import of_searches, of_trials, on_one_scale, origin
 from maskwise.evaluate.scores import DECIDED, Labels
 from maskwise.evaluate.searches import Searches
 
@@ -98,3 +98,25 @@ def test_one_kind_is_on_one_scale() -> None:
     moved, said = on_one_scale(searches, POINTS, 0.05)
     assert moved is searches
     assert said == ""
+
+
+def test_a_target_beyond_the_calibration_is_told() -> None:
+    searches = mixed()
+    fine, beyond = (of_searches(searches, POINTS, target) for target in (0.05, 1e-5))
+    assert fine is not None
+    assert beyond is not None
+    assert origin(fine, "FPIR") == "calibrated on made people, for an FPIR of 5 %"
+    assert origin(beyond, "FPIR").endswith(
+        f"for an FPIR of 0.001 %, which it does not support over {searches.references} enrolled "
+        "photos: more strangers may pass"
+    )
+    scores = made_scores()
+    for target, told in (
+        (1e-3, "for an FMR of 0.1 %"),
+        (
+            1e-9,
+            "for an FMR of 0.0001 %, the lowest that it supports (1e-09 was asked for)",
+        ),
+    ):
+        limit = of_trials(scores, POINTS, target)["bare-bare"]
+        assert origin(limit, "FMR") == f"calibrated on made people, {told}"

@@ -23,12 +23,14 @@ from maskwise.types import OperatingPoint
 @dataclass(frozen=True, slots=True)
 class Limit:
     """The threshold of a wear pair. target: FMR or FPIR meant. calibrated_on: "" where it was
-    picked on these very trials, so that its FMR says nothing of others.
+    picked on these very trials, so that its FMR says nothing of others. short: what was asked for
+    and is beyond the calibration, in words; "" where it is not.
     """
 
     threshold: float
     target: float
     calibrated_on: str
+    short: str = ""
 
     @property
     def own(self) -> bool:
@@ -65,7 +67,12 @@ def of_trials(
         if points is not None and pair is not None:
             try:
                 point = points.at_fmr(pair, target_fmr)
-                found[name] = Limit(point.threshold, point.target_fmr, point.calibrated_on)
+                short = (
+                    ""
+                    if point.supported
+                    else f"the lowest that it supports ({target_fmr:.2g} was asked for)"
+                )
+                found[name] = Limit(point.threshold, point.target_fmr, point.calibrated_on, short)
                 continue
             except ConfigurationError:
                 pass  # not calibrated for this pair
@@ -85,7 +92,13 @@ def of_searches(
     known = _levels(searches, points, target_fpir)
     if known:
         main = next(iter(known.values()))
-        return Limit(main.threshold, target_fpir, main.calibrated_on)
+        short = (
+            ""
+            if all(point.supported for point in known.values())
+            else f"which it does not support over {searches.references:,} enrolled photos: more "
+            "strangers may pass"
+        )
+        return Limit(main.threshold, target_fpir, main.calibrated_on, short)
     strangers = int(np.count_nonzero(~searches.mated))
     if not strangers:
         return None
@@ -173,7 +186,8 @@ def origin(limit: Limit, rate: str) -> str:
     """Where a threshold comes from. rate: ``FMR`` or ``FPIR``."""
     if limit.own:
         return f"picked on these very trials, for an {rate} of at most {percent(limit.target)}"
-    return f"calibrated on {limit.calibrated_on}, for an {rate} of {percent(limit.target)}"
+    short = f", {limit.short}" if limit.short else ""
+    return f"calibrated on {limit.calibrated_on}, for an {rate} of {percent(limit.target)}{short}"
 
 
 def caution(limits: Iterable[Limit], rate: str) -> Iterator[str]:

@@ -98,7 +98,8 @@ def write_report(
     folder = Path(out_dir)
     if not parts:
         raise EvaluationError("there is no score file to report on; name one or more")
-    _check_folder(folder)
+    check_folder(folder)
+    _make_folders(folder)
     asked = _Asked(operating_points, target_fmr, target_fpir, replicates, seed)
     made = _parts(parts, asked, on_part)
     compared = _compared(made)
@@ -259,7 +260,12 @@ def _json(
     return json.dumps(content, ensure_ascii=True, allow_nan=False, indent=1).encode() + b"\n"
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Refuse, before anything slow, a ``folder`` that no report can be written to.
+
+    Raises ConfigurationError for a file in its place and for a ``report.html`` that maskwise did
+    not write, OutputError for what cannot be looked at.
+    """
     try:
         if folder.exists() and not folder.is_dir():
             raise ConfigurationError(f"{describe(folder)} is a file; name a folder to write to")
@@ -268,13 +274,21 @@ def _check_folder(folder: Path) -> None:
             raise ConfigurationError(
                 f"{describe(old)} is there and was not written by maskwise; name another folder"
             )
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
+def _make_folders(folder: Path) -> None:
+    try:
         for part in (folder, folder / "plots", folder / "tables"):
             part.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = error.strerror or error
-        raise OutputError(
-            f"{describe(folder)}: cannot be written ({why}); choose another folder"
-        ) from error
+        raise _not_written(folder, error) from error
+
+
+def _not_written(folder: Path, error: OSError) -> OutputError:
+    why = error.strerror or error
+    return OutputError(f"{describe(folder)}: cannot be written ({why}); choose another folder")
 
 
 def _write(path: Path, content: bytes) -> Path:
