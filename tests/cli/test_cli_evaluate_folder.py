@@ -129,6 +129,7 @@ def test_json_holds_counts_and_intervals(run: Run, photos: Path) -> None:
     assert at["target"] == 0.2
     assert at["fmr"]["errors"] / at["fmr"]["trials"] <= 0.2
     assert pair["decided"]["fmr"]["interval"]["level"] == 0.95
+    assert pair["decided"]["beyond_calibration"] is False
     searches = found["parts"]["identification-as-is"]
     assert (searches["people"], searches["length"], searches["non_mated"]) == (4, 1, 4)
     assert len(searches["cmc"]) == 20

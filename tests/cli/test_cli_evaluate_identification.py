@@ -75,7 +75,7 @@ def test_who_cannot_be_enrolled_is_missed(run: Run, people: None) -> None:
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        (["--probes", "set/gallery"], "lies in"),
+        (["--probes", "set/gallery"], "gallery is named twice"),
         (["--probes", "set"], "lies in"),
         (["--probes", "nowhere"], "nowhere: no such folder"),
         (["--gallery", "set/street"], "no person"),

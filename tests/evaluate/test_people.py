@@ -139,8 +139,13 @@ def test_folders_side_by_side_have_a_common_one() -> None:
     assert found.people == ("Ada",)
     assert found.notes == (f"1 pictures in {Path('a/x')} itself belong to nobody and are left out",)
     assert read_people("a/y/z", root).photos == ("y/z/Bo/1.png",)
-    for pair in (("a/x", "a"), ("a/x", "a/x"), ("a", "a/y/z"), ("a/x", "nowhere")):
-        with pytest.raises(ConfigurationError):
+    for pair, problem in (
+        (("a/x", "a"), "x lies in .*a, so"),
+        (("a/x", "a/x"), "x is named twice"),
+        (("a", "a/y/z"), "z lies in .*a, so"),
+        (("a/x", "nowhere"), "nowhere: no such folder"),
+    ):
+        with pytest.raises(ConfigurationError, match=problem):
             common_folder(*pair)
 
 

@@ -76,7 +76,7 @@ def templates_of(recognizer: Recognizer, names: list[str]) -> PhotoTemplates:
 
 
 def verification(templates: PhotoTemplates, points: OperatingPoints) -> None:
-    """FMR and FNMR of all pairs at the thresholds of ``FMRS``."""
+    """FMR and GFRR (failures are rejections) of all pairs at the thresholds of ``FMRS``."""
     trials = trials_among(list(templates.photos))
     print(f"verification: all pairs of {len(templates.photos)} photos")
     kinds: tuple[tuple[str, tuple[Look, ...], Look, WearPair], ...] = (
@@ -101,7 +101,7 @@ def verification(templates: PhotoTemplates, points: OperatingPoints) -> None:
             supported = "" if points.at_fmr(pair, fmr).supported else ", unsupported"
             wrong = share(int(passed[~mated].sum()), int((~mated & ~found.scores.failed).sum()))
             lost = share(int((~passed)[mated].sum()), int(mated.sum()))
-            print(f"    target FMR {fmr:g}{supported}: FMR {wrong}, FNMR {lost}")
+            print(f"    target FMR {fmr:g}{supported}: FMR {wrong}, GFRR {lost}")
 
 
 def identification(

@@ -100,8 +100,8 @@ def _plain(wear: str) -> tuple[Look, ...]:
 
 
 def _types(wear: str) -> tuple[str, ...]:
-    kind, _, names = wear.partition(":")
-    types = masks.parse_types(names) if f"{kind}:" == _VIRTUAL else ()
+    names = wear.removeprefix(_VIRTUAL)
+    types = masks.parse_types(names) if names and names != wear else ()
     if not types:
         raise ConfigurationError(
             f"no wear {wear!r}; there are: as-is, none, virtual:all, virtual:<types with commas>"

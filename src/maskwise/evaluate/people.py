@@ -62,7 +62,9 @@ def common_folder(*folders: str | os.PathLike[str]) -> Path:
     places = [Path(os.path.realpath(folder)) for folder in folders]
     for at, inner in enumerate(places):
         for outer in places[:at] + places[at + 1 :]:
-            if inner == outer or outer in inner.parents:
+            if inner == outer:
+                raise ConfigurationError(f"{inner} is named twice; name each folder once")
+            if outer in inner.parents:
                 raise ConfigurationError(
                     f"{inner} lies in {outer}, so its photos would count twice; name folders that "
                     "lie side by side"
@@ -73,16 +75,14 @@ def common_folder(*folders: str | os.PathLike[str]) -> Path:
         raise ConfigurationError("the folders lie on different drives; put them on one") from error
 
 
-def read_people(folder: str | os.PathLike[str], root: Path, *, loose: bool = False) -> PeoplePhotos:
+def read_people(folder: str | os.PathLike[str], root: Path) -> PeoplePhotos:
     """The photos of ``folder``, one sub-folder a person, as paths below ``root``.
 
-    Pictures in ``folder`` itself are nobody's: left out, with a note. With ``loose`` each of them
-    shows a person of its own, named after the file (for strangers, of whom no name is needed).
+    Pictures in ``folder`` itself are nobody's: left out, with a note.
     Raises InputError where nothing is left, ImageError for a folder without pictures.
     """
-    top = Path(os.path.realpath(folder))
-    found = [path.relative_to(top) for path in find_images(top)]
-    kept = [path for path in found if loose or len(path.parts) > 1]
+    found = _found(folder)
+    kept = [path for path in found if len(path.parts) > 1]
     if not kept:
         raise InputError(
             f"{describe(folder)}: no person; put each person's photos into a folder of their own"
