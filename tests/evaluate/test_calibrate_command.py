@@ -19,8 +19,13 @@ from maskwise.cli import main
 from maskwise.cli.options import Tools
 from maskwise.evaluate.calibration import calibrate
 from maskwise.evaluate.calibration_file import read_calibration, write_calibration
-from maskwise.evaluate.calibration_trials import NON_MATED, calibration_trials, joined
-from maskwise.evaluate.score_file import write_scores
+from maskwise.evaluate.calibration_trials import (
+    NON_MATED,
+    calibration_trials,
+    joined,
+    without_repeats,
+)
+from maskwise.evaluate.score_file import read_scores, write_scores
 from maskwise.evaluate.template_cache import TemplateCache
 from maskwise.evaluate.trials import from_folder
 
@@ -281,6 +286,24 @@ def test_score_files_are_joined(enrolled: Path) -> None:
     twin = run("calibrate", "--scores", a, "--scores", enrolled.with_name("c.npz"), "--dry-run")
     assert twin.status == 2
     assert "holds the same scores as" in twin.err
+
+
+def test_comparisons_that_stand_there_twice_count_once(home: Path) -> None:
+    """Files of one list, of other options: what these leave alone would count twice."""
+    path = scores_file(home / "a.npz")
+    scores = read_scores(path)
+    same = scores.wear_pair().where("bare-bare") & ~scores.failed
+    twin = scores.subset(same)
+    turned = replace(twin, pairs=twin.pairs[:, ::-1], scores=twin.scores + 1e-7)
+    write_scores(home / "b.npz", turned)
+    alone = run("calibrate", "--scores", path, "--dry-run", "--json").json
+    both = run("calibrate", "--scores", path, "--scores", home / "b.npz", "--dry-run", "--json")
+    assert both.json["pairs"] == alone["pairs"]
+    assert f"{same.sum()} comparisons stand there more than once and count once" in both.err
+    # Another score is another mask.
+    other = replace(twin, scores=twin.scores + 1e-3)
+    assert len(without_repeats(joined([scores, other]))) == len(scores) + len(twin)
+    assert without_repeats(scores) is scores
 
 
 def test_scores_of_other_models_do_not_go_beside_the_gallery(enrolled: Path) -> None:

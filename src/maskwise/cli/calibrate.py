@@ -225,7 +225,7 @@ def _from_folder(
 
 
 def _from_files(names: tuple[str, ...]) -> Source:
-    from maskwise.evaluate.calibration_trials import joined
+    from maskwise.evaluate.calibration_trials import joined, without_repeats
     from maskwise.evaluate.score_file import content_sha256, read_scores
 
     parts: dict[str, tuple[str, Scores]] = {}
@@ -234,7 +234,10 @@ def _from_files(names: tuple[str, ...]) -> Source:
         twin = parts.setdefault(content_sha256(scores), (name, scores))[0]
         if twin != name:
             raise EvaluationError(f"{name} holds the same scores as {twin}; name it once")
-    scores = joined([scores for _, scores in parts.values()])
+    every = joined([scores for _, scores in parts.values()])
+    scores = without_repeats(every)
+    if len(scores) < len(every):
+        remark(f"{len(every) - len(scores)} comparisons stand there more than once and count once")
     people = len(scores.people())
     return Source(scores, people, None, f"{people} people in score files of your own", {})
 

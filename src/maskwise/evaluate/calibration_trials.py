@@ -35,6 +35,8 @@ PROBE_MASKS: Final = 2
 """Random masks drawn on each photo: more tell little that is new of the same people."""
 NON_MATED: Final = 500_000
 """Pairs of photos of two people, at most. Masks double and quadruple them: 2 ways, 2 masks."""
+_ALIKE: Final = 1e-5
+"""Scores that differ by less are one: batches differ by 1e-6."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +135,32 @@ def joined(parts: Sequence[Scores]) -> Scores:
         labels("reference_failure"),
         labels("probe_failure"),
     )
+
+
+def without_repeats(scores: Scores) -> Scores:
+    """Each comparison once: the same two photos in the same wears, with the same score.
+
+    Score files of one list share what their options do not change, and trials that stand there
+    twice would feign an FMR that half as many cannot show.
+    """
+    a, b = scores.pairs.astype(np.int64).T
+    worn_a, worn_b = (
+        np.array(side.values, np.str_)[side.codes]
+        for side in (scores.reference_wear, scores.probe_wear)
+    )
+    # Of two alike it makes no difference which is the reference.
+    turn = (worn_a == worn_b) & (a > b)
+    photos = np.where(turn, b, a) * len(scores.photos) + np.where(turn, a, b)
+    words = np.char.add(np.char.add(worn_a, " "), worn_b)
+    wears = np.unique(words, return_inverse=True)[1].reshape(-1)
+    # Failed ones have no score: they are alike.
+    given = np.nan_to_num(scores.scores, nan=-np.finfo(np.float64).max)
+    order = np.lexsort((given, wears, photos))
+    alike = np.diff(given[order]) < _ALIKE
+    again = alike & (np.diff(photos[order]) == 0) & (np.diff(wears[order]) == 0)
+    if not again.any():
+        return scores
+    return scores.subset(np.sort(order[np.append(True, ~again)]))
 
 
 def _compared(
