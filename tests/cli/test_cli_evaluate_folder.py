@@ -74,6 +74,10 @@ def test_it_says_how_well_it_works(run: Run, photos: Path) -> None:
     bare = read_scores("evaluation/scores/verification-as-is.npz")
     assert len(bare) == 5 * 3 + (16 * 15 // 2 - 5 * 3)
     assert set(bare.wear_pair().values) == {"bare-bare"}
+    report = json.loads(Path("evaluation/report.json").read_text("utf-8"))
+    for part in report["parts"]:
+        told = any("these figures do not tell" in line for line in part["summary"])
+        assert told == part["name"].endswith("masked")
     masked = read_searches("evaluation/scores/identification-masked.npz")
     assert masked.people == 4
     assert np.count_nonzero(~masked.mated) == 4

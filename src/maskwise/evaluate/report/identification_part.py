@@ -32,7 +32,14 @@ from maskwise.evaluate.report.parts import (
     groupings,
     provenance_section,
 )
-from maskwise.evaluate.report.words import count, of_many, percent, percent_range, score
+from maskwise.evaluate.report.words import (
+    count,
+    drawn_masks,
+    of_many,
+    percent,
+    percent_range,
+    score,
+)
 from maskwise.evaluate.score_file import content_sha256
 from maskwise.evaluate.searches import Searches
 
@@ -148,6 +155,7 @@ def _summary(searches: Searches, whole: Identification, decided: Decided | None)
             f"With no threshold, the right person comes first in {percent(first.rate.value)} of "
             f"mated searches (rank 1, {percent_range(first.interval)})."
         )
+    yield from drawn_masks(searches.probe_wear)
 
 
 def _cards(whole: Identification, decided: Decided | None) -> Iterator[Card]:

@@ -24,7 +24,14 @@ from maskwise.evaluate.report.verification_tables import (
     overview,
     targets_table,
 )
-from maskwise.evaluate.report.words import count, of_many, percent, percent_range, score
+from maskwise.evaluate.report.words import (
+    count,
+    drawn_masks,
+    of_many,
+    percent,
+    percent_range,
+    score,
+)
 from maskwise.evaluate.score_file import content_sha256
 from maskwise.evaluate.scores import Labels, Scores
 from maskwise.evaluate.verification import TARGET_FMRS, FoldAccuracy
@@ -135,6 +142,7 @@ def _summary(
         if not at.at.supported:
             yield f"FMRs of {percent(at.at.target)} and less are {at.at.unsupported}."
             break
+    yield from drawn_masks(scores.probe_wear)
 
 
 def _plain_words(pair: str, limit: Limit, group: Group) -> str:

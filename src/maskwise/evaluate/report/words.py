@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterator
 from html import escape
 from typing import Final
 
 from maskwise.evaluate.intervals import Interval, Rate
+from maskwise.evaluate.scores import Labels, wear_kind
 
 NOTHING: Final = "\u2013"
 """Where there is no figure: an en dash."""
@@ -64,6 +66,12 @@ def percent_range(interval: Interval) -> str:
     if interval.high >= 1 and interval.low > 0:
         return f"above {percent(interval.low, 2)}"
     return f"{_hundred(interval.low, 2)} to {percent(interval.high, 2)}"
+
+
+def drawn_masks(probe_wear: Labels) -> Iterator[str]:
+    """What figures with drawn masks do not tell; nothing where no probe wears one."""
+    if any(wear_kind(word) == "virtual" for word in probe_wear.values):
+        yield "The masks on probes are drawn: how real ones fare, these figures do not tell."
 
 
 def count(number: int, one: str, many: str = "") -> str:
