@@ -1,7 +1,7 @@
 """Train the mask state that ships: mask or not, from the first blocks of dlib's CC0 encoder.
 
     MASKWISE_DATA=... python training/occlusion/train.py            writes the model
-    MASKWISE_DATA=... python training/occlusion/train.py --compare  tries several depths
+    MASKWISE_DATA=... python training/occlusion/train.py --compare  tries several depths, no report people
 
 A logistic regression on averaged features of the encoder's trunk (`build_trunk` of
 ../convert_dlib/resnet.py). Trained on the train people of lfw-dev (see ../photos.py), each photo
@@ -163,8 +163,9 @@ def main() -> None:
     sets = {
         "train": worn_and_bare(chips("train", every=2), TRAIN_PHOTOS, SEED),
         "calibrate": worn_and_bare(chips("calibrate"), CHECK_PHOTOS, SEED + 1),
-        "report": worn_and_bare(chips("report"), CHECK_PHOTOS, SEED + 2),
     }
+    if not arguments.compare:  # nothing is chosen by those that are reported
+        sets["report"] = worn_and_bare(chips("report"), CHECK_PHOTOS, SEED + 2)
     real, real_truth, missed = real_masks()
     choices = [(3, 7), (4, 4), (7, 4), (8, 4), (8, 8)] if arguments.compare else [(BLOCK, POOL)]
     for block, pool in choices:
