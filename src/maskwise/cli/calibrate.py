@@ -15,6 +15,7 @@ from maskwise.cli.calibrate_results import (
     print_calibration,
     result_at,
 )
+from maskwise.cli.evaluate_options import cache_option
 from maskwise.cli.options import (
     Tools,
     gallery_option,
@@ -78,11 +79,7 @@ FEW_PEOPLE = 30
     show_default=True,
     help="Of the masks and the pairs that are drawn.",
 )
-@click.option(
-    "--cache",
-    metavar="DIR",
-    help="The folder of the cache of templates.  [default: in your user's cache folder]",
-)
+@cache_option
 @click.option("--dry-run", is_flag=True, help="Show what would be fitted, and write nothing.")
 @json_option("what was fitted as one JSON object")
 @pass_tools
