@@ -1,7 +1,7 @@
 """Train the mask state that ships: mask or not, from the first blocks of dlib's CC0 encoder.
 
     MASKWISE_DATA=... python training/occlusion/train.py            writes the model
-    MASKWISE_DATA=... python training/occlusion/train.py --compare  tries several depths, no report people
+    MASKWISE_DATA=... python training/occlusion/train.py --compare  tries several depths
 
 A logistic regression on averaged features of the encoder's trunk (`build_trunk` of
 ../convert_dlib/resnet.py). Trained on the train people of lfw-dev (see ../photos.py), each photo
