@@ -65,10 +65,10 @@ wheel: $(VENV)/.run
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet uv
-	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.10 \
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --no-strip-extras --python-version 3.10 \
 	  --generate-hashes --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" pyproject.toml --group dev -o requirements/dev.txt
-	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.10 \
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --no-strip-extras --python-version 3.10 \
 	  --generate-hashes --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" pyproject.toml --group build \
 	  -c requirements/dev.txt -o requirements/run.txt
