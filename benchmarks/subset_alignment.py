@@ -129,7 +129,7 @@ def lfw(finder: Finder, pairs: Path, part: str) -> list[Condition]:
         face = bare[place]
         if face.points:
             spec = masks.random_spec(rng)
-            worn = masks.wear_on_image(face.picture, [face.points["dlib5"]], [spec])
+            worn = masks.wear_on_image(face.picture, [face.points["dlib5"]], [spec]).image
             masked[place] = finder.face(face.person, worn)
     return [
         _condition("bare-bare (LFW)", bare, bare, kept),

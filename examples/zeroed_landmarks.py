@@ -212,7 +212,7 @@ def left_out(picture: Image, five: Landmarks) -> None:
 def the_mask_is_still_seen(picture: Image, five: Landmarks) -> list[tuple[str, U8]]:
     """The network sees pixels: with the landmarks of the bare face, a mask still moves it."""
     heading("5. The network still sees the mask")
-    worn = masks.wear_on_image(picture, [five], [masks.spec_for("kn95")])
+    worn = masks.wear_on_image(picture, [five], [masks.spec_for("kn95")]).image
     eyes = subsets.keep(five, "eyes")
     bare, masked = (dlib_chip.cut(p, eyes)[None] for p in (picture, worn))
     shown = [("bare", bare[0]), ("masked", masked[0])]

@@ -72,7 +72,7 @@ class Stock:
         table = plain.place[4:].reshape(-1, 3)
         points = Landmarks(self._scheme, table[:, :2], table[:, 2] > 0)
         try:
-            worn = masks.wear_on_image(picture, [points], [spec])
+            worn = masks.wear_on_image(picture, [points], [spec]).image
         except InputError:  # a face that no mask fits
             return "virtual", None
         return f"virtual:{spec.type}", encoding(worn)

@@ -245,7 +245,9 @@ class MaskSpec:
     """Enough to draw the same virtual mask again.
 
     type: a name of the catalogue. color: "#rrggbb". pattern: "plain" or a pattern's name.
-    wear_style: "proper" (others follow). coverage: 0..1, how far up the nose, 0.5 usual.
+    detail: what the pattern shows where its name does not tell (a text; a picture's path and
+    hash). wear_style: "proper" or another of ``masks.STYLES``. coverage: 0..1, how far up the
+    nose, 0.5 usual.
     seed: of the small random variations. version: of the drawing code; another version may
     draw other pixels.
     """
@@ -256,7 +258,8 @@ class MaskSpec:
     wear_style: str = "proper"
     coverage: float = 0.5
     seed: int = 0
-    version: int = 1
+    version: int = 2
+    detail: str = ""
 
     def to_json(self) -> str:
         """One line of JSON with sorted keys; ``from_json`` reads it back to an equal value."""
@@ -283,6 +286,7 @@ _MASK_SPEC_KINDS: Final[dict[str, tuple[type, ...]]] = {
     "coverage": (float, int),
     "seed": (int,),
     "version": (int,),
+    "detail": (str,),
 }
 
 

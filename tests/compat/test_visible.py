@@ -41,7 +41,7 @@ def picture(sample_photos: list[Path]) -> Image:
 def masked(picture: Image) -> Image:
     """The same photo with a mask drawn on it."""
     found = landmarks.create().predict(picture, Mmod().detect(picture))
-    return masks.wear_on_image(picture, found, [masks.spec_for("kn95")])
+    return masks.wear_on_image(picture, found, [masks.spec_for("kn95")]).image
 
 
 @pytest.fixture(scope="module")

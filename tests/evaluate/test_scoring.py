@@ -82,7 +82,7 @@ def test_masks_drawn_on_the_probes_photo_are_met_as_verify_meets_them(tmp_path: 
         if face.mask.worn:
             assert probe_wear[place] == "real"
         else:
-            picture = masks.wear_on_image(picture, [face.landmarks], [spec])
+            picture = masks.wear_on_image(picture, [face.landmarks], [spec]).image
             assert probe_wear[place] == f"virtual:{spec.type}"
         answer = r.verify(tmp_path / trials.photos[a], picture).decision
         assert answer.operating_point is not None
@@ -340,7 +340,7 @@ def test_the_shipped_models_score_as_verify_does(sample_photos: list[Path], prob
         picture = r.load(top / names[b])
         spec = probe_look(probe).spec(sha256(top / names[b]))
         if spec is not None:
-            picture = masks.wear_on_image(picture, [r.dominant(picture)[0].landmarks], [spec])
+            picture = masks.wear_on_image(picture, [r.dominant(picture)[0].landmarks], [spec]).image
         answer = r.verify(top / names[a], picture).decision
         assert answer.operating_point is not None
         assert decided[place] == answer.operating_point.wear_pair

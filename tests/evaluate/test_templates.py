@@ -87,7 +87,7 @@ def test_a_mask_on_the_photo_is_met_as_a_camera_would(tmp_path: Path) -> None:
         spec = look.spec(made.photo_sha256[row])
         assert spec is not None
         face, _ = r.dominant(folder / photo)
-        worn = masks.wear_on_image(r.load(folder / photo), [face.landmarks], [spec])
+        worn = masks.wear_on_image(r.load(folder / photo), [face.landmarks], [spec]).image
         seen, _ = r.dominant(worn)
         assert np.array_equal(made.vectors[row, 1], seen.template.vector)
         assert made.mask[row, 1] == np.float32(seen.mask.probability)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from mask_scenes import landmarks_of, posed
 
 from maskwise.errors import InputError
-from maskwise.masks.fit import MAX_PITCH, MAX_YAW, fit_pose, pixel_map
+from maskwise.masks.cast import pixel_map
+from maskwise.masks.fit import MAX_PITCH, MAX_YAW, fit_pose
 from maskwise.masks.surface import (
     CHIN,
     FACE_POINTS,

@@ -55,7 +55,7 @@ def test_nose_mouth_and_chin_are_covered_and_the_eyes_are_not(
     pose = posed(yaw, 2, 10, scale=60, shift=(120, 80))
     image, (points,) = photo_of([pose], (size, size))
     spec = masks.spec_for(name, coverage=coverage)
-    changed = _changed(image, masks.wear_on_image(image, [points], [spec]))
+    changed = _changed(image, masks.wear_on_image(image, [points], [spec]).image)
     where = parts(fit_pose(points))
     for part in ("nose base", "mouth", "chin"):
         x, y = np.rint(where[part]).astype(int)
@@ -85,7 +85,7 @@ def test_little_of_the_mask_hangs_in_the_air() -> None:
         image, (points,) = photo_of([pose], (280, 240))
         ground = (image.pixels == 120).all(axis=2)
         for name in ("surgical", "n95", "kn95", "cloth"):
-            after = masks.wear_on_image(image, [points], [masks.spec_for(name)])
+            after = masks.wear_on_image(image, [points], [masks.spec_for(name)]).image
             changed = _changed(image, after) > 40
             assert (changed & ground).sum() < 0.12 * changed.sum(), (name, yaw)
 
@@ -151,7 +151,7 @@ def test_softness_is_told_and_taken_over() -> None:
 def test_every_face_of_a_photo_and_only_their_surroundings() -> None:
     poses = [posed(20, scale=40, shift=(80, 100)), posed(-10, scale=25, shift=(300, 60))]
     image, points = photo_of(poses, (240, 420))
-    after = masks.wear_on_image(image, points, [SPECS[0], SPECS[3]])
+    after = masks.wear_on_image(image, points, [SPECS[0], SPECS[3]]).image
     changed = _changed(image, after) > 0
     assert after.source == image.source
     assert changed[:, :180].any()
@@ -166,7 +166,7 @@ def test_the_nearer_face_is_on_top() -> None:
     specs = [masks.spec_for("cloth", color="#c02020"), masks.spec_for("cloth", color="#20c020")]
     x, y = np.rint(parts(near)["mouth"]).astype(int)
     for order in (slice(None), slice(None, None, -1)):
-        after = masks.wear_on_image(image, points[order], specs[order])
+        after = masks.wear_on_image(image, points[order], specs[order]).image
         assert after.pixels[y, x, 0] > after.pixels[y, x, 1] + 20
 
 
@@ -183,7 +183,7 @@ def test_faces_cut_by_the_border_or_outside_are_no_harm(
     rng = np.random.default_rng(0)
     image = Image(rng.integers(0, 255, (160, 200, 3)).astype(np.uint8))
     points = landmarks_of(posed(10, 0, roll, scale=scale, shift=(x, y)))
-    after = masks.wear_on_image(image, [points], [SPECS[1]])
+    after = masks.wear_on_image(image, [points], [SPECS[1]]).image
     assert after.pixels.shape == image.pixels.shape
     if min(x - 200, y - 160) > 3 * scale or max(x, y) < -3 * scale:
         np.testing.assert_array_equal(after.pixels, image.pixels)
@@ -191,7 +191,7 @@ def test_faces_cut_by_the_border_or_outside_are_no_harm(
 
 def test_a_large_face_is_drawn_fine() -> None:
     image, points = photo_of([posed(scale=220, shift=(400, 250))], (900, 800))
-    after = masks.wear_on_image(image, points, [SPECS[0]])
+    after = masks.wear_on_image(image, points, [SPECS[0]]).image
     x, y = np.rint(parts(fit_pose(points[0]))["mouth"]).astype(int)
     cheek = after.pixels[y - 60 : y + 60, x - 60 : x + 60].astype(float)
     assert np.abs(np.diff(cheek, axis=0)).max() > 4  # pleats

@@ -91,7 +91,7 @@ class Maker:
         """The photo with a mask, as a file; the detector must still find the one face."""
         for attempt in range(12):
             spec = masks.random_spec(np.random.default_rng([SEED, seed, attempt]), kind)
-            worn = masks.wear_on_image(Image(pixels), [face.landmarks], [spec])
+            worn = masks.wear_on_image(Image(pixels), [face.landmarks], [spec]).image
             data, decoded = jpeg(worn.pixels)
             again = self.stages.face(decoded)
             found = again is not None and len(again.detections) == 1

@@ -152,7 +152,7 @@ def mask_photo(
         raise ImageError(f"{photo.shown}: no face found; {NO_FACE_REMEDY}")
     for kind, target in targets.items():
         specs = [style.spec(kind, photo.relative, index) for index in range(len(points))]
-        write_picture(target, wear_on_image(picture, points, specs))
+        write_picture(target, wear_on_image(picture, points, specs).image)
         yield target
 
 

@@ -38,7 +38,7 @@ def mask_sheet(recognizer: Recognizer, photo: Path, name: str) -> Image | None:
             # Other patterns in other colours, so that the sheet shows both.
             color = kind.palette[number * 2 % len(kind.palette)][0]
             spec = spec_for(kind.name, pattern=pattern, color=color, seed=number)
-            worn = wear_on_image(picture, [face.landmarks], [spec])
+            worn = wear_on_image(picture, [face.landmarks], [spec]).image
             label = kind.name if number == 0 else f"{kind.name}, {pattern}"
             tiles.append((label, _around(worn, face.detection.box)))
     return contact_sheet(tiles, f"{name} wearing every mask")

@@ -229,7 +229,7 @@ class TemplateMaker:
         spec = look.spec(photo.sha256)
         assert spec is not None
         try:
-            masked = masks.wear_on_image(picture, [points], [spec])
+            masked = masks.wear_on_image(picture, [points], [spec]).image
         except InputError:
             return _UNFIT, None
         entry, chip = self._face(masked)

@@ -2,9 +2,10 @@
 
 | file | what |
 |---|---|
-| catalogue | types, colours, patterns; names and specs |
-| sheet, parts, draw | the mask drawn on the unrolled face, one function a type |
-| surface, fit | the face in three dimensions, its pose, and what each pixel shows |
+| catalogue, styles | types, colours, ways to wear them; names and specs |
+| kinds/, parts, patterns | one drawing function a type, and what they share |
+| sheet, draw | the mask drawn on the unrolled face, and kept |
+| surface, fit, cast | the face in three dimensions, its pose, and what each pixel shows |
 | light | brightness, colour cast, side, softness and noise of the photo |
 | wear | all of it on a chip or a photo |
 """
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from maskwise.masks.catalogue import (
+    DEFAULT_TYPES,
     TYPES,
     MaskType,
     parse_types,
@@ -24,7 +26,8 @@ from maskwise.masks.catalogue import (
 )
 
 if TYPE_CHECKING:
-    from maskwise.types import U8, Chip, Image, Landmarks, MaskSpec
+    from maskwise.masks.wear import Worn
+    from maskwise.types import U8, Bool, Chip, Image, Landmarks, MaskSpec
 
 # OpenCV is imported by the first mask that is worn, not with the catalogue.
 
@@ -39,16 +42,25 @@ def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8,
     return wear.wear_on_chips(chips, specs)
 
 
-def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[MaskSpec]) -> Image:
-    """The picture with one mask a face. See ``maskwise.masks.wear.wear_on_image``."""
+def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[MaskSpec]) -> Worn:
+    """The picture with one mask a face, and the truth about them. See ``maskwise.masks.wear.wear_on_image``."""
     from maskwise.masks import wear
 
     return wear.wear_on_image(image, landmarks, specs)
 
 
+def covered_landmarks(landmarks: Landmarks, alpha: U8) -> Bool:
+    """(K,) bool: the points that a mask hides. See ``maskwise.masks.wear.covered_landmarks``."""
+    from maskwise.masks import wear
+
+    return wear.covered_landmarks(landmarks, alpha)
+
+
 __all__ = [
+    "DEFAULT_TYPES",
     "TYPES",
     "MaskType",
+    "covered_landmarks",
     "parse_types",
     "random_spec",
     "spec_for",

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
 from maskwise.errors import ConfigurationError
+from maskwise.masks.styles import STYLES
 from maskwise.masks.surface import Bulge, Shape
 from maskwise.types import MaskSpec
 
-DRAWING_VERSION: Final = 1
-"""Goes into every spec; raised when the same spec would give visibly other pixels."""
+if TYPE_CHECKING:
+    from maskwise.masks.sheet import Sheet
 
-WEAR_STYLES: Final = ("proper",)
+Drawer: TypeAlias = "Callable[[Sheet, MaskSpec], None]"
+
+DRAWING_VERSION: Final = 2
+"""Goes into every spec; raised when the same spec would give visibly other pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskType:
-    """One entry of the catalogue; the drawing function of the same name is in draw.py.
+    """One entry of the catalogue.
 
     title: for people. palette: (colour, weight), the most usual first. patterns: the most
-    usual first. shape: how it stands off the face. frequency: weight in a random draw.
+    usual first. shape: how it stands off the face. frequency: weight in a random draw; 0: only
+    where it is named. draw: the function that paints it, called with a Sheet and the spec; or
+    "module:function", imported by the first mask that is drawn.
     """
 
     name: str
@@ -32,6 +40,15 @@ class MaskType:
     patterns: tuple[str, ...]
     shape: Shape
     frequency: float = 1.0
+    draw: Drawer | str = ""
+
+    def drawer(self) -> Drawer:
+        """The drawing function; by default ``draw`` of the file of this name in ``kinds``."""
+        if callable(self.draw):
+            return self.draw
+        module, _, function = (self.draw or f"maskwise.masks.kinds.{self.name}:draw").partition(":")
+        found: Drawer = getattr(import_module(module), function)
+        return found
 
 
 _FABRICS: Final = (
@@ -111,6 +128,9 @@ TYPES: Final[dict[str, MaskType]] = {
 }
 """Every type by name, in the order of lists for people."""
 
+DEFAULT_TYPES: Final = ("surgical", "n95", "kn95", "cloth", "gas", "bandana")
+"""What enrolment draws on a face unless told otherwise."""
+
 
 def types() -> tuple[str, ...]:
     """The names of the catalogue, in its order."""
@@ -125,19 +145,21 @@ def mask_type(name: str) -> MaskType:
 
 
 def parse_types(text: str) -> tuple[str, ...]:
-    """Names with commas between, "all" or "none" -> the names, in this order, without repeats.
+    """Names with commas between, "default", "all" or "none" -> the names, without repeats.
 
     Raises ConfigurationError that lists what exists on an unknown name or an empty text.
     """
     wanted = [part.strip() for part in text.split(",")]
     if wanted == ["all"]:
         return types()
+    if wanted == ["default"]:
+        return DEFAULT_TYPES
     if wanted == ["none"]:
         return ()
     for name in wanted:
         if name not in TYPES:
             raise ConfigurationError(
-                f"no mask type {name!r}; there are: {', '.join(TYPES)} (or all, none)"
+                f"no mask type {name!r}; there are: {', '.join(TYPES)} (or default, all, none)"
             )
     return tuple(dict.fromkeys(wanted))
 
@@ -147,6 +169,7 @@ def spec_for(
     *,
     color: str | None = None,
     pattern: str | None = None,
+    detail: str = "",
     seed: int = 0,
     coverage: float | None = None,
     wear_style: str = "proper",
@@ -154,6 +177,7 @@ def spec_for(
     """A typical mask of ``type``; what is not given takes the type's most usual value.
 
     color: "#rrggbb". coverage: 0 (the nose tip just covered) to 1 (up to between the eyes).
+    detail: what the pattern "text" or "image" shows.
     Raises ConfigurationError, naming what exists, on anything that does not.
     """
     spec = MaskSpec(
@@ -162,6 +186,7 @@ def spec_for(
         pattern=mask_type(type).patterns[0] if pattern is None else pattern,
         wear_style=wear_style,
         coverage=0.5 if coverage is None else float(coverage),
+        detail=detail,
         seed=int(seed),
         version=DRAWING_VERSION,
     )
@@ -178,9 +203,9 @@ def check(spec: MaskSpec) -> MaskType:
         )
     if not re.fullmatch(r"#[0-9a-f]{6}", spec.color):
         raise ConfigurationError(f"no colour {spec.color!r}; write it as #rrggbb, like #8fbfe0")
-    if spec.wear_style not in WEAR_STYLES:
+    if spec.wear_style not in STYLES:
         raise ConfigurationError(
-            f"no wear style {spec.wear_style!r}; there are: {', '.join(WEAR_STYLES)}"
+            f"no wear style {spec.wear_style!r}; there are: {', '.join(STYLES)}"
         )
     if not 0 <= spec.coverage <= 1:
         raise ConfigurationError(f"coverage must be from 0 to 1, got {spec.coverage}")

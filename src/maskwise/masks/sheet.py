@@ -35,13 +35,14 @@ class Texture:
     rgba: colour premultiplied by alpha, and alpha. relief: x and y of the surface normal in
     the face frame (128 + 127 n), and the contact shadow that the mask throws on the face.
     extent: (N, 2) float64 sheet coordinates that lie as a net over what is not empty.
-    density: px a unit.
+    density: px a unit. shape: how the mask stands off the face.
     """
 
     rgba: U8
     relief: U8
     extent: F64
     density: float
+    shape: Shape
 
     def halved(self) -> Texture:
         """The same at half the density."""
@@ -51,7 +52,9 @@ class Texture:
             np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_AREA), np.uint8)
             for a in (self.rgba, self.relief)
         ]
-        return Texture(_locked(small[0]), _locked(small[1]), self.extent, self.density / 2)
+        return Texture(
+            _locked(small[0]), _locked(small[1]), self.extent, self.density / 2, self.shape
+        )
 
 
 def rgb(color: str) -> F32:
@@ -160,7 +163,11 @@ class Sheet:
         rows, columns = np.nonzero(spread[::net, ::net] > 2)
         extent = np.stack([self.arc[0, columns * net], self.y[rows * net, 0]], axis=1)
         return Texture(
-            _locked(bytes_[0]), _locked(bytes_[1]), extent.astype(np.float64), float(self.density)
+            _locked(bytes_[0]),
+            _locked(bytes_[1]),
+            extent.astype(np.float64),
+            float(self.density),
+            shape,
         )
 
     def _normals(self, shape: Shape) -> tuple[F32, F32]:

@@ -10,17 +10,46 @@ import cv2
 import numpy as np
 
 from maskwise.errors import InputError
-from maskwise.masks.catalogue import check
+from maskwise.masks.cast import pixel_map
 from maskwise.masks.draw import DENSITIES, texture
-from maskwise.masks.fit import Pose, fit_pose, pixel_map
+from maskwise.masks.fit import Pose, fit_pose
 from maskwise.masks.light import Light, estimate
 from maskwise.masks.sheet import Texture
-from maskwise.masks.surface import ARC_MAX, Y_TOP, Shape, points_on
-from maskwise.types import F32, U8, Chip, Image, Landmarks, MaskSpec
+from maskwise.masks.surface import ARC_MAX, ARC_RADIUS, Y_TOP, Shape, points_on
+from maskwise.types import F32, U8, Bool, Chip, Image, Landmarks, MaskSpec
 
+_SKIN: Final = Shape(tent=0.0)
 _SHADOW: Final = 0.32
 _FULL_LIGHT: Final = np.float32(0.93)
 """What a white mask keeps of the brightest pixel value where it faces the light."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WornFace:
+    """The truth about one mask on a picture. Pixels of the picture throughout.
+
+    spec: redraws it. landmarks: what it was fitted to. x, y: the corner of ``alpha``, (h, w)
+    uint8, 0 to 255: how much of each pixel this mask covers, less what a nearer face's mask
+    hides of it; (0, 0) where the face lies outside. covered: (K,) bool, the landmarks beneath it.
+    coverage: 0..1, the covered share of the face from brow to chin, as far as it shows.
+    """
+
+    spec: MaskSpec
+    landmarks: Landmarks
+    x: int
+    y: int
+    alpha: U8
+    covered: Bool
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Worn:
+    """A picture with its masks. alpha: (H, W) uint8, what any mask covers. faces: as given."""
+
+    image: Image
+    alpha: U8
+    faces: tuple[WornFace, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +83,7 @@ def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8,
     return out, alpha
 
 
-def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[MaskSpec]) -> Image:
+def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[MaskSpec]) -> Worn:
     """The picture with one mask a face: ``specs[k]`` on ``landmarks[k]``, px of ``image``.
 
     Smaller faces first, so that the nearer of two that overlap is on top. Only the faces'
@@ -70,18 +99,83 @@ def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[
     faces = [_Face(pose, estimate(image.pixels, pose)) for pose in poses]
     pixels = np.array(image.pixels)
     alpha = np.zeros(pixels.shape[:2], np.uint8)
+    own: dict[int, tuple[int, int, U8]] = {}
     for k in sorted(range(len(faces)), key=lambda k: faces[k].pose.scale):
-        _lay(pixels, alpha, faces[k], specs[k])
-    return Image(pixels, image.source)
+        drawn = _lay(pixels, alpha, faces[k], specs[k])
+        if drawn is not None:
+            for below in own.values():
+                _hide(below, drawn)
+            own[k] = drawn
+    nothing = (0, 0, np.zeros((0, 0), np.uint8))
+    worn = tuple(
+        _truth(faces[k].pose, landmarks[k], specs[k], *own.get(k, nothing))
+        for k in range(len(faces))
+    )
+    return Worn(Image(pixels, image.source), alpha, worn)
 
 
-def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> None:
-    """Draw one mask into ``pixels`` and its cover into ``alpha``, in place."""
-    shape, light = check(spec).shape, face.light
+def covered_landmarks(landmarks: Landmarks, alpha: U8) -> Bool:
+    """(K,) bool: which points lie where ``alpha``, (H, W) uint8 in their frame, is over a half."""
+    column, row = np.rint(landmarks.points.T).astype(int)
+    height, width = alpha.shape
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    out = np.zeros(len(column), bool)
+    out[inside] = alpha[row[inside], column[inside]] > 127
+    return out
+
+
+def _hide(below: tuple[int, int, U8], above: tuple[int, int, U8]) -> None:
+    """Take out of one mask's alpha what the mask above hides, in place."""
+    (x, y, alpha), (u, v, over) = below, above
+    left, top = max(x, u), max(y, v)
+    right, bottom = (
+        min(x + alpha.shape[1], u + over.shape[1]),
+        min(y + alpha.shape[0], v + over.shape[0]),
+    )
+    if left >= right or top >= bottom:
+        return
+    part = alpha[top - y : bottom - y, left - x : right - x]
+    kept = 255 - over[top - v : bottom - v, left - u : right - u].astype(np.float32)
+    part[:] = np.rint(part * (kept / 255))
+
+
+def _truth(pose: Pose, landmarks: Landmarks, spec: MaskSpec, x: int, y: int, alpha: U8) -> WornFace:
+    covered = covered_landmarks(landmarks.mapped(np.array([[1.0, 0, -x], [0, 1, -y]])), alpha)
+    return WornFace(spec, landmarks, x, y, alpha, covered, _coverage(pose, x, y, alpha))
+
+
+# Places of the front of the face, from the brows to the chin: (arc, y) in units.
+_FRONT: Final = np.array(
+    [
+        (a, h)
+        for h in np.linspace(-0.35, 1.8, 24)
+        for a in np.linspace(-1.2, 1.2, 25)
+        if (a / 1.25) ** 2 + ((h - 0.55) / 1.35) ** 2 <= 1
+    ]
+)
+
+
+def _coverage(pose: Pose, x: int, y: int, alpha: U8) -> float:
+    places = points_on(_SKIN, *_FRONT.T)
+    angle = _FRONT[:, 0] / ARC_RADIUS
+    facing = pose.rotation[2, 0] * np.sin(angle) + pose.rotation[2, 2] * np.cos(angle)
+    column, row = np.rint(pose.project(places[facing > 0]) - [x, y]).astype(int).T
+    height, width = alpha.shape
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    return float(alpha[row[inside], column[inside]].sum() / 255 / len(column))
+
+
+def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> tuple[int, int, U8] | None:
+    """Draw one mask into ``pixels`` and its cover into ``alpha``, in place.
+
+    Returns x, y and the cover of the part that it touched; None when that is outside.
+    """
+    light = face.light
     sheet = _sheet(spec, face.pose.scale)
+    shape = sheet.shape
     region = _region(sheet, face.pose, shape, pixels.shape)
     if region is None:
-        return
+        return None
     x, y, width, height = region
     seen = pixel_map(face.pose, shape, (x, y), (width, height))
     density = np.float32(sheet.density)
@@ -109,8 +203,9 @@ def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> None:
     # OpenCV's own arithmetic: on three channels it is several times as fast as NumPy's.
     under = cv2.multiply(pixels[window], cv2.merge([kept] * 3), dtype=cv2.CV_32F)
     pixels[window] = cv2.add(under, drawn, dtype=cv2.CV_8U)
-    seen_alpha = cv2.extractChannel(layer, 3)
-    np.maximum(alpha[window], np.rint(seen_alpha).astype(np.uint8), out=alpha[window])
+    own = np.rint(cv2.extractChannel(layer, 3)).astype(np.uint8)
+    np.maximum(alpha[window], own, out=alpha[window])
+    return x, y, own
 
 
 def _lit(rgba: U8, relief: U8, edge: F32, light: Light) -> F32:
