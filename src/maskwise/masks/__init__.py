@@ -43,7 +43,10 @@ def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8,
 
 
 def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[MaskSpec]) -> Worn:
-    """The picture with one mask a face, and the truth about them. See ``maskwise.masks.wear.wear_on_image``."""
+    """The picture with one mask a face, and the truth about them.
+
+    See ``maskwise.masks.wear.wear_on_image``.
+    """
     from maskwise.masks import wear
 
     return wear.wear_on_image(image, landmarks, specs)

@@ -108,7 +108,7 @@ def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[
             own[k] = drawn
     nothing = (0, 0, np.zeros((0, 0), np.uint8))
     worn = tuple(
-        _truth(faces[k].pose, landmarks[k], specs[k], *own.get(k, nothing))
+        _truth(faces[k].pose, landmarks[k], specs[k], own.get(k, nothing))
         for k in range(len(faces))
     )
     return Worn(Image(pixels, image.source), alpha, worn)
