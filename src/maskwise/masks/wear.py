@@ -139,7 +139,10 @@ def _hide(below: tuple[int, int, U8], above: tuple[int, int, U8]) -> None:
     part[:] = np.rint(part * (kept / 255))
 
 
-def _truth(pose: Pose, landmarks: Landmarks, spec: MaskSpec, x: int, y: int, alpha: U8) -> WornFace:
+def _truth(
+    pose: Pose, landmarks: Landmarks, spec: MaskSpec, drawn: tuple[int, int, U8]
+) -> WornFace:
+    x, y, alpha = drawn
     covered = covered_landmarks(landmarks.mapped(np.array([[1.0, 0, -x], [0, 1, -y]])), alpha)
     return WornFace(spec, landmarks, x, y, alpha, covered, _coverage(pose, x, y, alpha))
 
