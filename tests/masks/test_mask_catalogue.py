@@ -9,9 +9,9 @@ import pytest
 
 from maskwise import masks
 from maskwise.errors import ConfigurationError
-from maskwise.masks.catalogue import check
 from maskwise.masks.draw import _drawn, texture
 from maskwise.masks.sheet import Texture
+from maskwise.masks.specs import check
 from maskwise.types import MaskSpec
 
 ALL = ("surgical", "n95", "kn95", "cloth", "gas", "bandana")

@@ -2,7 +2,8 @@
 
 | file | what |
 |---|---|
-| catalogue, styles | types, colours, ways to wear them; names and specs |
+| catalogue, styles | types, colours, ways to wear them |
+| specs, mix | names and specs; random draws |
 | kinds/, parts, patterns | one drawing function a type, and what they share |
 | sheet, draw | the mask drawn on the unrolled face, and kept |
 | surface, fit, cast | the face in three dimensions, its pose, and what each pixel shows |
@@ -15,15 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from maskwise.masks.catalogue import (
-    DEFAULT_TYPES,
-    TYPES,
-    MaskType,
-    parse_types,
-    random_spec,
-    spec_for,
-    types,
-)
+from maskwise.masks.catalogue import DEFAULT_TYPES, TYPES, MaskType
+from maskwise.masks.mix import random_spec
+from maskwise.masks.specs import parse_types, spec_for, types
 
 if TYPE_CHECKING:
     from maskwise.masks.wear import Worn

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final
 
 from maskwise.masks import styles
-from maskwise.masks.catalogue import check
 from maskwise.masks.sheet import Sheet, Texture
+from maskwise.masks.specs import check
 from maskwise.types import MaskSpec
 
 DENSITIES: Final = (64, 128, 256, 512)
