@@ -74,17 +74,17 @@ def lay(pixels: U8, landmarks: Landmarks, rgba: U8, seed: int) -> tuple[U8, U8]:
     middle = _SIZE[0] // 2
     warped = np.zeros((height, width, 4), np.uint8)
     # Each half reaches a little over the middle, or a seam of holes would show.
-    left, right = slice(0, middle + 8), slice(middle - 8, None)
+    left, right = slice(0, middle + 16), slice(middle - 16, None)
     for half, corners in ((left, (0, 1, 4, 3)), (right, (1, 2, 5, 4))):
         source = _ANCHORS[list(corners)] - np.array([half.start, 0])
         to_face = cv2.getPerspectiveTransform(source.astype(np.float32), keys32[list(corners)])
         part = cv2.warpPerspective(np.ascontiguousarray(rgba[:, half]), to_face, (width, height))
-        warped = np.where(part[..., 3:] > 127, part, warped)
-    cover = warped[..., 3] > 127
+        more = cv2.compare(part[..., 3], warped[..., 3], cv2.CMP_GT)
+        cv2.copyTo(part, more, warped)
+    cover = np.asarray(cv2.threshold(warped[..., 3], 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
     out = pixels.copy()
-    if cover.any():
-        out[cover] = _as_bright_as(pixels, warped[..., :3], cover)[cover]
-    return out, np.asarray(cover, np.uint8) * np.uint8(255)
+    cv2.copyTo(_as_bright_as(pixels, warped[..., :3], cover), cover, out)
+    return out, cover
 
 
 def key_points(landmarks: Landmarks) -> F64:
@@ -101,30 +101,27 @@ def key_points(landmarks: Landmarks) -> F64:
     return np.asarray(out, np.float64)
 
 
-def _as_bright_as(
-    photo: U8, mask: U8, cover: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-) -> U8:
+def _as_bright_as(photo: U8, mask: U8, cover: U8) -> U8:
     """The mask with the mean brightness (V of HSV) of the whole photo."""
-    hsv = cv2.cvtColor(mask, cv2.COLOR_RGB2HSV).astype(np.int16)
-    aim = float(cv2.cvtColor(photo, cv2.COLOR_RGB2HSV)[..., 2].mean())
-    hsv[..., 2] += np.int16(aim - hsv[..., 2][cover].mean())
-    return np.asarray(
-        cv2.cvtColor(np.clip(hsv, 0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB), np.uint8
-    )
+    hsv = cv2.cvtColor(mask, cv2.COLOR_RGB2HSV)
+    aim = cv2.mean(cv2.cvtColor(photo, cv2.COLOR_RGB2HSV))[2]
+    lift = aim - cv2.mean(hsv, cover)[2]
+    hsv = cv2.add(hsv, np.array([0.0, 0.0, lift, 0.0]))
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
 
 
 def tinted(rgba: U8) -> U8:
     """The template with the default tint mixed in."""
-    out: U8 = rgba.copy()
-    mixed = rgba[..., :3] * (1 - TINT_WEIGHT) + np.array(TINT) * TINT_WEIGHT
-    out[..., :3] = np.where(rgba[..., 3:] > 0, mixed, 0).astype(np.uint8)
-    return out
+    colour = np.full_like(rgba, (*TINT, 255))
+    mixed = np.asarray(cv2.addWeighted(rgba, 1 - TINT_WEIGHT, colour, TINT_WEIGHT, 0), np.uint8)
+    cv2.mixChannels([rgba], [mixed], [3, 3])
+    return mixed
 
 
 @cache
 def template(kind: str) -> U8:
     """(760, 900, 4) uint8 RGBA: the tinted template, kept. Read-only."""
-    out: U8 = tinted(drawn(kind))
+    out = tinted(drawn(kind))
     out.flags.writeable = False
     return out
 
