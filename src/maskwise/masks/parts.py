@@ -5,18 +5,60 @@ Sizes are in units of the distance of the eyes; a ``sheet`` is drawn on in place
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.masks.sheet import Point, Sheet, rgb, smooth
+from maskwise.masks.sheet import _SHIFT, Point, Sheet, rgb, smooth
+from maskwise.masks.surface import ARC_MAX, Y_TOP
 from maskwise.types import F32, MaskSpec
 
 Values: TypeAlias = npt.NDArray[np.floating[Any]]
 WHITE: Final = rgb("#f2f2f0")
 _EAR_TOP: Final[Point] = (1.74, 0.06)
 _EAR_LOBE: Final[Point] = (1.72, 0.74)
+
+
+class Window(Sheet):
+    """A rectangle of ``sheet``, drawn on by the same methods: only its pixels are gone over.
+
+    low, high: (arc, y) of two corners, in units; it grows to whole pixels, and a spare one.
+    """
+
+    def __init__(self, sheet: Sheet, low: Point, high: Point) -> None:
+        corners = (np.array([low, high]) - [-ARC_MAX, Y_TOP]) * sheet.density
+        rows, width = sheet.cover.shape
+        x, y = np.clip(np.floor(corners[0]).astype(int) - 2, 0, [width - 2, rows - 2])
+        u, v = np.clip(np.ceil(corners[1]).astype(int) + 2, [x + 2, y + 2], [width, rows])
+        self.density, self.rng = sheet.density, sheet.rng
+        self.arc, self.y = sheet.arc[:, x:u], sheet.y[y:v]
+        self.color, self.cover, self.height = (
+            a[y:v, x:u] for a in (sheet.color, sheet.cover, sheet.height)
+        )
+
+    def noise(self, cell: float, along: float | None = None) -> F32:
+        """As the sheet's, over this window alone."""
+        rows, width = self.cover.shape
+        tall = max(3, round(rows / self.density / (cell if along is None else along)))
+        wide = max(3, round(width / self.density / cell))
+        values = self.rng.standard_normal((min(tall, rows), min(wide, width)), np.float32)
+        out = cv2.resize(values, (width, rows), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(out, np.float32)
+
+    def _pixels(self, corners: Sequence[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        origin = [self.arc[0, 0] + ARC_MAX, self.y[0, 0] - Y_TOP]
+        corner = np.rint(np.array(origin) * self.density - 0.5).astype(np.int32)
+        return super()._pixels(corners) - corner * (1 << _SHIFT)
+
+
+def around(sheet: Sheet, points: Sequence[Point], margin: float = 0.03) -> Window:
+    """The window about an outline or a line, and ``margin`` units beyond."""
+    p = np.asarray(points, np.float64)
+    (left, top), (right, bottom) = p.min(0) - margin, p.max(0) + margin
+    return Window(sheet, (float(left), float(top)), (float(right), float(bottom)))
 
 
 def top_edge(spec: MaskSpec) -> float:
@@ -59,11 +101,12 @@ def straps(sheet: Sheet, start: Point, end: Point, color: F32, width: float) -> 
 
 
 def _band(sheet: Sheet, points: list[Point], color: F32, width: float) -> None:
-    band = sheet.stroke(points, width)
-    sheet.paint(band, color * 0.94)
-    core = sheet.stroke(points, width * 0.45)
-    sheet.paint(core, color)
-    sheet.height += 0.012 * band + 0.008 * core
+    part = around(sheet, points, width)
+    band = part.stroke(points, width)
+    part.paint(band, color * 0.94)
+    core = part.stroke(points, width * 0.45)
+    part.paint(core, color)
+    part.height += 0.012 * band + 0.008 * core
 
 
 def hem(sheet: Sheet, body: F32, outline: list[Point], width: float) -> None:

@@ -138,8 +138,11 @@ class Sheet:
         if flat:
             self.height[part] *= 1 - c
         new = color[part] if color.ndim == 3 else color
-        self.color[part] += c[..., None] * (new - self.color[part])
-        self.cover[part] += c * (1 - self.cover[part])
+        whole = self.cover[part] + c * (1 - self.cover[part])
+        # Weighted by what each covers: a soft edge on bare ground takes no black from it.
+        share = c / np.maximum(whole, np.float32(1e-6))
+        self.color[part] += share[..., None] * (new - self.color[part])
+        self.cover[part] = whole
 
     def tint(self, amount: npt.ArrayLike) -> None:
         """Multiply the colour by 1 + ``amount``."""
