@@ -5,7 +5,7 @@ Sizes are in units of the distance of the eyes; a ``sheet`` is drawn on in place
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 import cv2
@@ -170,3 +170,80 @@ def cartridge(sheet: Sheet, centre: Point, color: F32, cap: F32) -> None:
     dx, dy = sheet.arc - centre[0], sheet.y - centre[1]
     grooves = lid * (np.cos(np.hypot(dx, dy) * 75) > 0.6) * step(0.27 - np.hypot(dx, dy), 0.01)
     sheet.tint(-0.08 * grooves)
+
+
+def tailored(
+    sheet: Sheet, *, top: float, size: float = 0.03, tilt: float = 0.016
+) -> Callable[[Sequence[Point]], list[Point]]:
+    """The small chances of size and seat, drawn from the seed, as a mapping of outlines.
+
+    size: deviation of width and of height (below ``top``), as a share; tilt: of the slope.
+    """
+    wide, tall, slope, shift = np.clip(sheet.rng.normal(0, 1, 4), -2, 2)
+    wide, tall = 1 + size * wide, 1 + 0.8 * size * tall
+    slope, shift = tilt * slope, 0.6 * tilt * shift
+    return lambda points: [
+        (float(wide * x + shift), float(top + tall * (y - top) + slope * x)) for x, y in points
+    ]
+
+
+def crumple(sheet: Sheet, count: int, depth: float) -> None:
+    """Single soft creases, most of them slanting from the sides towards the mouth."""
+    for _ in range(count):
+        side, x, y = sheet.rng.choice((-1, 1)), *sheet.rng.uniform((0.15, 0.65), (0.95, 1.65))
+        turn, size = side * (sheet.rng.normal(0.0, 0.5) + 0.9 * (y - 1.1)), sheet.rng.normal()
+        length, width = sheet.rng.uniform((0.15, 0.03), (0.40, 0.07))
+        reach = 1.6 * length
+        part = Window(sheet, (side * x - reach, y - reach), (side * x + reach, y + reach))
+        dx, dy = part.arc - np.float32(side * x), part.y - np.float32(y)
+        s, c = np.float32(np.sin(turn)), np.float32(np.cos(turn))
+        ridge = bell(dy * c - dx * s, width) * bell(dx * c + dy * s, length)
+        part.height += np.float32(depth * np.clip(size, -2, 2)) * ridge
+
+
+def nonwoven(sheet: Sheet, body: F32, strength: float = 1.0) -> None:
+    """Pressed fibres: uneven thickness, threads every way, and the grid of bonded points.
+
+    The last that a type draws: how many chances it takes depends on the density.
+    """
+    cloud = sheet.noise(0.09) + sheet.noise(0.045)
+    pixel = 1 / sheet.density
+    fine = max(0.007, pixel)
+    fibres = sheet.noise(fine, 5 * fine) + sheet.noise(5 * fine, fine)
+    # Threads thinner than a pixel average out in it.
+    fade = np.float32(0.007 / fine)
+    sheet.tint(body * (np.float32(0.011 * strength) * cloud + np.float32(0.016) * fade * fibres))
+    sheet.height += np.float32(0.0006 * strength) * fade * body * fibres
+    pitch = 0.021
+    if pitch * sheet.density > 4:
+        # A diamond grid is a difference of two waves.
+        grid = np.cos(sheet.arc * np.float32(2 * np.pi / pitch)) - np.cos(
+            sheet.y * np.float32(2 * np.pi / pitch)
+        )
+        dots = body * np.clip(grid - 1, 0, 1)
+        sheet.height -= np.float32(0.0016 * strength) * dots
+        sheet.tint(np.float32(-0.03 * strength) * dots)
+
+
+def stamp(
+    sheet: Sheet, text: str, centre: Point, *, height: float, color: F32, cover: float
+) -> None:
+    """A line of print, ``height`` units tall."""
+    (width, tall), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 3)
+    ink = np.zeros((tall + base + 8, width + 8), np.uint8)
+    cv2.putText(ink, text, (4, tall + 4), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 255, 3, cv2.LINE_AA)
+    unit = height / tall
+    reach = (ink.shape[1] * unit / 2, ink.shape[0] * unit / 2)
+    part = Window(
+        sheet,
+        (centre[0] - reach[0], centre[1] - reach[1]),
+        (centre[0] + reach[0], centre[1] + reach[1]),
+    )
+    # Area-averaged to the sheet's grain, then placed by interpolation.
+    shrink = min(1.0, 1 / (unit * sheet.density))
+    small = cv2.resize(ink, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    column = (part.arc - (centre[0] - reach[0])) * np.float32(small.shape[1] / (2 * reach[0]))
+    row = (part.y - (centre[1] - reach[1])) * np.float32(small.shape[0] / (2 * reach[1]))
+    column, row = (np.broadcast_to(a - 0.5, part.cover.shape) for a in (column, row))
+    seen = cv2.remap(small, column.astype(np.float32), row.astype(np.float32), cv2.INTER_LINEAR)
+    part.paint(seen * np.float32(cover / 255) * part.cover, color)

@@ -133,20 +133,27 @@ class Sheet:
     def paint(self, cover: F32, color: F32, *, flat: bool = False) -> None:
         """Lay ``color``, (3,) or (H, W, 3), over what is there; ``flat``: and hide its relief."""
         x, y, width, height = cv2.boundingRect((cover > 0).view(np.uint8))
+        if not width:
+            return
         part = (slice(y, y + height), slice(x, x + width))
         c = cover[part]
         if flat:
             self.height[part] *= 1 - c
-        new = color[part] if color.ndim == 3 else color
         whole = self.cover[part] + c * (1 - self.cover[part])
         # Weighted by what each covers: a soft edge on bare ground takes no black from it.
         share = c / np.maximum(whole, np.float32(1e-6))
-        self.color[part] += share[..., None] * (new - self.color[part])
+        over = color[part] if color.ndim == 3 else np.reshape(color, (1, 1, 3))
+        into = self.color[part]
+        # OpenCV's own arithmetic: on three channels it is several times as fast as NumPy's.
+        cv2.multiply(into, cv2.merge([1 - share] * 3), dst=into)
+        channels = [share * over[..., k] for k in range(3)]
+        cv2.add(into, cv2.merge(channels), dst=into)
         self.cover[part] = whole
 
     def tint(self, amount: npt.ArrayLike) -> None:
         """Multiply the colour by 1 + ``amount``."""
-        self.color *= 1 + np.asarray(amount, np.float32)[..., None]
+        factor = np.broadcast_to(np.asarray(amount, np.float32) + 1, self.cover.shape)
+        cv2.multiply(self.color, cv2.merge([factor] * 3), dst=self.color)
 
     def finish(self, shape: Shape) -> Texture:
         """Normals from shape and relief, the shadow beside the edge, all as bytes."""
@@ -200,15 +207,12 @@ def smooth(points: Sequence[Point], pieces: int = 10) -> list[Point]:
     """A curve through the points (Catmull-Rom); a point given twice is a corner."""
     p = np.asarray([points[0], *points, points[-1]], np.float64)
     t = np.linspace(0, 1, pieces, endpoint=False)[:, None]
-    out: list[Point] = []
-    for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False):
-        if np.array_equal(b, c):
-            continue
-        curve = 0.5 * (
-            2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * (b - c) + d - a) * t**3
-        )
-        out += [(float(x), float(y)) for x, y in curve]
-    return [*out, (float(p[-1, 0]), float(p[-1, 1]))]
+    a, b, c, d = (p[k : len(p) - 3 + k, None] for k in range(4))
+    curves = 0.5 * (
+        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * (b - c) + d - a) * t**3
+    )
+    kept = curves[(b != c).any(axis=(1, 2))].reshape(-1, 2)
+    return [(x, y) for x, y in np.vstack([kept, p[-1:]]).tolist()]
 
 
 def mirrored(points: Sequence[Point]) -> list[Point]:
