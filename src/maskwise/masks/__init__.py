@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from maskwise.masks.catalogue import DEFAULT_TYPES, TYPES, MaskType
 from maskwise.masks.mix import random_spec
 from maskwise.masks.specs import parse_types, spec_for, types
+from maskwise.masks.styles import STYLES
 
 if TYPE_CHECKING:
     from maskwise.masks.wear import Worn
@@ -56,6 +57,7 @@ def covered_landmarks(landmarks: Landmarks, alpha: U8) -> Bool:
 
 __all__ = [
     "DEFAULT_TYPES",
+    "STYLES",
     "TYPES",
     "MaskType",
     "covered_landmarks",

@@ -103,7 +103,7 @@ def place(sheet: Sheet, spec: MaskSpec) -> None:
     y = y + np.zeros_like(arc)
     if slide.turn:
         # The cloth turns about the mouth: what is above goes to the side that hangs.
-        lean = np.float32(slide.turn / 2) * (y - np.float32(1.1)) * _fade(arc, wraps)
+        lean = np.float32(slide.turn / 2) * (y - np.float32(1.1)) * _fade(arc, never=False)
         source_arc = arc + lean
     else:
         source_arc = np.broadcast_to(arc, y.shape)
@@ -167,7 +167,8 @@ def _edges(slide: _Slide, arc: F32, top: float, bottom: float, wraps: bool) -> t
     """Over ``arc``: where what was drawn at ``top`` and at ``bottom`` goes."""
     fade = _fade(arc, wraps and slide.top > 1.4)
     arch = np.exp(-((arc / np.float32(_NOSE_ARCH)) ** 2))
-    peak = np.float32(slide.peak)
+    # A mask that ends lower on the nose has less of an arch to lose.
+    peak = np.float32(slide.peak * np.clip((0.74 - top) / 0.45, 0, 1.3))
     side = np.float32(slide.turn) * np.clip(arc / np.float32(0.8), -1, 1) * fade
     begin = top + np.float32(slide.top - top) * (peak * arch + (1 - peak) * fade) + side
     low = max(slide.bottom, min(bottom, 2.66)) - bottom
