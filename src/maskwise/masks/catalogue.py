@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from maskwise.masks.prints import FABRIC_PATTERNS, TOLD_PATTERNS
 from maskwise.masks.surface import Bulge, Shape
 from maskwise.types import MaskSpec
 
@@ -26,7 +27,8 @@ class MaskType:
     title: for people. palette: (colour, weight), the most usual first. patterns: the most
     usual first. shape: how it stands off the face. frequency: weight in a random draw; 0: only
     where it is named. draw: the function that paints it, called with a Sheet and the spec; or
-    "module:function", imported by the first mask that is drawn.
+    "module:function", imported by the first mask that is drawn. detail: what its specs carry so
+    that they never draw another mask (a hash); "" where the name says it all.
     """
 
     name: str
@@ -36,6 +38,7 @@ class MaskType:
     shape: Shape
     frequency: float = 1.0
     draw: Drawer | str = ""
+    detail: str = ""
 
     def drawer(self) -> Drawer:
         """The drawing function; by default ``draw`` of the file of this name in ``kinds``."""
@@ -60,7 +63,19 @@ _FABRICS: Final = (
     ("#4b8f92", 1),
     ("#6a4a86", 1),
 )
-_FABRIC_PATTERNS: Final = ("plain", "checks", "stripes", "dots")
+_CLOTH: Final = (*FABRIC_PATTERNS, *TOLD_PATTERNS)
+_KNITS: Final = (
+    ("#4a4d55", 4),
+    ("#25262a", 4),
+    ("#8a8c90", 3),
+    ("#e9e3d6", 3),
+    ("#b59a78", 2),
+    ("#7b2230", 3),
+    ("#26395c", 3),
+    ("#4d5b41", 2),
+    ("#b9783f", 1),
+    ("#c58c98", 1),
+)
 
 TYPES: Final[dict[str, MaskType]] = {
     t.name: t
@@ -97,9 +112,9 @@ TYPES: Final[dict[str, MaskType]] = {
         ),
         MaskType(
             "cloth",
-            "sewn cloth mask of two panels",
+            "cloth mask: two panels, pleated, or pressed",
             _FABRICS,
-            _FABRIC_PATTERNS,
+            _CLOTH,
             Shape(bulges=(Bulge(0.0, 1.0, 0.8, 0.6, 0.08),)),
             2.5,
         ),
@@ -113,11 +128,30 @@ TYPES: Final[dict[str, MaskType]] = {
         ),
         MaskType(
             "bandana",
-            "bandana or neck gaiter, down to the neck",
+            "bandana folded to a triangle, knotted behind",
             _FABRICS,
-            ("plain", "dots", "stripes", "checks"),
+            _CLOTH,
             Shape(drape=1.0),
             1.0,
+        ),
+        MaskType(
+            "gaiter",
+            "neck gaiter, a tight tube down to the neck",
+            _FABRICS,
+            _CLOTH,
+            Shape(tent=0.7, drape=0.35),
+            1.0,
+        ),
+        MaskType(
+            "scarf",
+            "knitted scarf, wound about nose, chin and neck",
+            _KNITS,
+            ("plain", "stripes", "checks"),
+            Shape(
+                drape=1.0,
+                bulges=(Bulge(0.0, 1.7, 1.3, 0.7, 0.10), Bulge(1.15, 1.9, 0.8, 0.6, 0.28)),
+            ),
+            0.8,
         ),
     )
 }
