@@ -92,7 +92,7 @@ TYPES: Final[dict[str, MaskType]] = {
                 ("#6fa3d4", 2),
             ),
             ("plain",),
-            Shape(bulges=(Bulge(0.0, 1.05, 0.75, 0.50, 0.06),)),
+            Shape(bulges=(Bulge(0.0, 1.05, 0.75, 0.50, 0.09), Bulge(1.17, 0.95, 0.18, 0.42, 0.04))),
             3.0,
         ),
         MaskType(
@@ -111,6 +111,14 @@ TYPES: Final[dict[str, MaskType]] = {
             2.0,
         ),
         MaskType(
+            "duckbill",
+            "FFP2 duckbill: a pouch with a flat beak, two straps",
+            (("#f0f1ee", 7), ("#c4dbe6", 2), ("#2c2d31", 1), ("#e9c3a0", 1)),
+            ("plain",),
+            Shape(bulges=(Bulge(0.0, 1.05, 0.72, 0.30, 0.30),)),
+            0.8,
+        ),
+        MaskType(
             "cloth",
             "cloth mask: two panels, pleated, or pressed",
             _FABRICS,
@@ -125,6 +133,14 @@ TYPES: Final[dict[str, MaskType]] = {
             ("plain",),
             Shape(bulges=(Bulge(0.0, 1.0, 0.45, 0.55, 0.22), Bulge(0.78, 1.33, 0.42, 0.42, 0.30))),
             0.6,
+        ),
+        MaskType(
+            "shield",
+            "see-through mask: the mouth shows through a window, or a clear plate",
+            (("#f0f0ec", 3), ("#2b2d33", 3), ("#8fb4cf", 1), ("#d9a3ad", 1), ("#7d8794", 1)),
+            ("window", "clear"),
+            Shape(bulges=(Bulge(0.0, 1.05, 0.80, 0.60, 0.14),)),
+            0.0,
         ),
         MaskType(
             "bandana",

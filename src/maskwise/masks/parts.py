@@ -29,7 +29,8 @@ class Window(Sheet):
     """
 
     def __init__(self, sheet: Sheet, low: Point, high: Point) -> None:
-        corners = (np.array([low, high]) - [-ARC_MAX, Y_TOP]) * sheet.density
+        origin = np.array([sheet.arc[0, 0], sheet.y[0, 0]], np.float64) * sheet.density - 0.5
+        corners = np.array([low, high]) * sheet.density - origin
         rows, width = sheet.cover.shape
         x, y = np.clip(np.floor(corners[0]).astype(int) - 2, 0, [width - 2, rows - 2])
         u, v = np.clip(np.ceil(corners[1]).astype(int) + 2, [x + 2, y + 2], [width, rows])
@@ -140,36 +141,70 @@ def cloth_noise(sheet: Sheet, body: F32, *, wrinkle: float, grain: float) -> Non
     sheet.tint(grain * body * np.clip(sheet.noise(0.02) + sheet.noise(0.3), -3, 3))
 
 
-def valve(sheet: Sheet, centre: Point, color: F32) -> None:
-    """A round exhalation valve with slots."""
-    rim = sheet.ellipse(centre, 0.235, 0.225)
-    sheet.paint(rim, color * 0.92)
-    sheet.height += 0.07 * sheet.blur(rim, 0.015)
-    cap = sheet.ellipse(centre, 0.185, 0.175)
-    sheet.paint(cap, np.clip(color * 1.02, 0, 1))
-    sheet.height += 0.03 * sheet.blur(cap, 0.02)
-    slots = (
-        cap
-        * (np.sin((sheet.y - centre[1]) * 70) > 0.55)
-        * step(0.13 - np.abs(sheet.arc - centre[0]), 0.01)
-    )
-    sheet.tint(-0.35 * slots)
-    sheet.height -= 0.015 * slots
+def valve(sheet: Sheet, centre: Point, color: F32, *, square: bool = False) -> None:
+    """An exhalation valve with slots, round or square."""
+    part = around(sheet, [centre], 0.30)
+
+    def plate(half: float) -> F32:
+        if square:
+            return part.fill(rounded(centre, half, 0.95 * half, 0.3 * half))
+        return part.ellipse(centre, half, 0.95 * half)
+
+    part.tint(-0.25 * part.blur(plate(0.25), 0.02) * part.cover)
+    rim = plate(0.235)
+    part.paint(rim, color * 0.92)
+    part.height += 0.07 * part.blur(rim, 0.015)
+    cap = plate(0.185)
+    part.paint(cap, np.clip(color * 1.02, 0, 1))
+    part.height += 0.03 * part.blur(cap, 0.02)
+    dx, dy = part.arc - np.float32(centre[0]), part.y - np.float32(centre[1])
+    slots = cap * (np.sin(dy * 70) > 0.55) * step(0.13 - np.abs(dx), 0.01)
+    part.tint(-0.35 * slots)
+    part.height -= 0.015 * slots
 
 
-def cartridge(sheet: Sheet, centre: Point, color: F32, cap: F32) -> None:
-    """A round filter that stands out over the cheek: side wall, rim, and a coloured lid."""
-    wall = sheet.ellipse(centre, 0.40, 0.40)
-    sheet.paint(wall, color * 0.55, flat=True)
-    sheet.height += 0.05 * sheet.blur(wall, 0.02)
-    lid = sheet.ellipse(centre, 0.345, 0.345)
-    sheet.paint(lid, cap)
-    sheet.height += 0.06 * sheet.blur(lid, 0.02)
-    ring = lid - sheet.ellipse(centre, 0.30, 0.30)
-    sheet.tint(-0.22 * np.clip(ring, 0, 1))
-    dx, dy = sheet.arc - centre[0], sheet.y - centre[1]
-    grooves = lid * (np.cos(np.hypot(dx, dy) * 75) > 0.6) * step(0.27 - np.hypot(dx, dy), 0.01)
-    sheet.tint(-0.08 * grooves)
+def rounded(centre: Point, half_width: float, half_height: float, corner: float) -> list[Point]:
+    """The outline of a rectangle with round corners."""
+    t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    c, s = np.cos(t), np.sin(t)
+    xs = centre[0] + np.sign(c) * (half_width - corner) + corner * c
+    ys = centre[1] + np.sign(s) * (half_height - corner) + corner * s
+    return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
+
+
+def disc_filter(sheet: Sheet, centre: Point, color: F32, cap: F32) -> None:
+    """A round filter of felt that stands out over the cheek: rim, felt, welded seam."""
+    part = around(sheet, [centre], 0.46)
+    dx, dy = part.arc - np.float32(centre[0]), part.y - np.float32(centre[1])
+    away = np.hypot(dx, dy)
+    wall = part.ellipse(centre, 0.40, 0.40)
+    part.paint(wall, color * 0.55, flat=True)
+    part.height += 0.05 * part.blur(wall, 0.02)
+    felt = part.ellipse(centre, 0.37, 0.37)
+    part.paint(felt, cap)
+    part.height += 0.05 * part.blur(felt, 0.03) - 0.012 * felt * bell(away - 0.31, 0.014)
+    hub = step(0.12 - away, 0.02)
+    part.height += 0.03 * hub
+    part.tint(felt * (-0.16 * bell(away - 0.31, 0.016) - 0.10 * bell(away - 0.125, 0.015)))
+    part.tint(0.05 * felt * part.noise(0.03))
+
+
+def cartridge(sheet: Sheet, centre: Point, color: F32, band: F32) -> None:
+    """A rigid cartridge on its bayonet: a block with round corners, a label, a grid of holes."""
+    part = around(sheet, [centre], 0.50)
+    dx, dy = part.arc - np.float32(centre[0]), part.y - np.float32(centre[1])
+    block = part.fill(rounded(centre, 0.38, 0.40, 0.20))
+    part.paint(block, color * 0.6, flat=True)
+    part.height += 0.05 * part.blur(block, 0.02)
+    lid = part.fill(rounded(centre, 0.33, 0.35, 0.17))
+    part.paint(lid, color)
+    part.height += 0.05 * part.blur(lid, 0.02)
+    label = lid * step(0.055 - np.abs(dy - 0.20), 0.006)
+    part.paint(label, band)
+    inner = part.fill(rounded((centre[0], centre[1] - 0.06), 0.25, 0.17, 0.06))
+    holes = inner * (np.sin(dx * 62) * np.sin(dy * 62) > 0.15)
+    part.tint(-0.45 * part.blur(holes, 0.006))
+    part.tint(-0.20 * np.clip(part.blur(lid, 0.025) - lid, 0, 1) * block)
 
 
 def tailored(
