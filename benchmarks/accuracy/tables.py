@@ -76,7 +76,7 @@ def files(table: Table, folder: Path) -> Files:
     for probes, wear in table.probes:
         stock = folder / "stock" / f"stock-{wear.replace(':', '-')}.npz"
         made.append((STOCK, probes, read_scores(stock)))
-        for pipeline, reference in ((NO_MASKS, "as-is"), (VIRTUAL, "virtual:all")):
+        for pipeline, reference in ((NO_MASKS, "as-is"), (VIRTUAL, "virtual:default")):
             if (reference, wear) not in ours:
                 sys.exit(f"{folder}: no scores of probes {wear} against references {reference}")
             made.append((pipeline, probes, ours[reference, wear]))

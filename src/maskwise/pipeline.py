@@ -63,7 +63,8 @@ class Recognizer:
     detector, predictor, mask_classifier, encoder: a backend's name, or the backend itself.
     operating_points: the thresholds; None: those of the calibration beside the gallery, if there
     is one, else those that ship for the encoder.
-    masks: the virtual masks that enrolment draws: "all", "none", or type names.
+    masks: the virtual masks that enrolment draws: "default" (``masks.DEFAULT_TYPES``), "all",
+    "none", or type names.
     target_fmr: the share of non-mated pairs that ``verify`` lets pass, at most; None: that of the
     calibration beside the gallery, else 0.001.
     target_fpir: the share of strangers that ``identify`` lets pass, at most.
@@ -79,7 +80,7 @@ class Recognizer:
         predictor: str | landmarks.LandmarkPredictor = "dlib5",
         mask_classifier: str | occlusion.MaskClassifier = "trunk",
         encoder: str | encode.Encoder = "dlib-resnet-v1",
-        masks: str | Sequence[str] = "all",
+        masks: str | Sequence[str] = "default",
         operating_points: OperatingPoints | None = None,
         target_fmr: float | None = None,
         target_fpir: float = DEFAULT_FPIR,

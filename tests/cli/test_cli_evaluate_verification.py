@@ -44,7 +44,7 @@ def test_pairs_are_compared_and_reported(run: Run, images: Path) -> None:
     scores = read_scores("out/scores/verification-as-is.npz")
     assert scores.mated.tolist() == [True, False, False, True]
     assert scores.scores[scores.mated].min() > scores.scores[~scores.mated].max()
-    assert scores.provenance.settings["reference wear"] == "virtual:all"
+    assert scores.provenance.settings["reference wear"] == "virtual:default"
 
 
 def test_every_wear_with_every_other(run: Run, images: Path) -> None:

@@ -47,7 +47,7 @@ SIZES = (1, 10, 50, 100, 200)
 TARGETS = (0.1, 0.01)
 FMRS = (1e-2, 1e-3, 1e-4)
 MASKED = probe_look("virtual:all", SEED)
-REFERENCES = reference_looks("virtual:all")
+REFERENCES = reference_looks("virtual:default")
 
 
 def share(count: int, total: int) -> str:

@@ -82,9 +82,9 @@ class Summary:
 @gallery_option
 @click.option(
     "--masks",
-    default="all",
+    default="default",
     show_default=True,
-    metavar="all|none|TYPE,...",
+    metavar="default|all|none|TYPE,...",
     help="The virtual masks that each bare face is enrolled with.",
 )
 @click.option("--strict", is_flag=True, help="Skip every photo that shows a second face.")

@@ -27,8 +27,8 @@ _AS_IS: Final = "as-is"
 @out_option("evaluation")
 @click.option(
     "--masks",
-    metavar="all|none|TYPE,...",
-    default="all",
+    metavar="default|all|none|TYPE,...",
+    default="default",
     show_default=True,
     help="The masks that are drawn, on probes and, as enrolment does, on references.",
 )

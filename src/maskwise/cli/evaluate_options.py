@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_WEARS: Final = "as-is, none, virtual:all or virtual:TYPE,..."
+_WEARS: Final = "as-is, none, virtual:default, virtual:all or virtual:TYPE,..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ def wear_options(command: Command) -> Command:
             "reference_wears",
             metavar="WEAR",
             multiple=True,
-            default=("virtual:all",),
-            show_default="virtual:all",
-            help="What the references wear; virtual:all is what enrolment stores, as-is enrolment "
-            "without masks. May be given several times.",
+            default=("virtual:default",),
+            show_default="virtual:default",
+            help="What the references wear; virtual:default is what enrolment stores, as-is "
+            "enrolment without masks. May be given several times.",
         ),
     ):
         command = option(command)

@@ -104,6 +104,7 @@ def _types(wear: str) -> tuple[str, ...]:
     types = masks.parse_types(names) if names and names != wear else ()
     if not types:
         raise ConfigurationError(
-            f"no wear {wear!r}; there are: as-is, none, virtual:all, virtual:<types with commas>"
+            f"no wear {wear!r}; there are: as-is, none, virtual:default, virtual:all, "
+            "virtual:<types with commas>"
         )
     return types
