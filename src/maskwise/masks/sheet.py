@@ -136,13 +136,14 @@ class Sheet:
         if not width:
             return
         part = (slice(y, y + height), slice(x, x + width))
-        c = cover[part]
+        c = np.asarray(cover[part], np.float32)
         if flat:
             self.height[part] *= 1 - c
         whole = self.cover[part] + c * (1 - self.cover[part])
         # Weighted by what each covers: a soft edge on bare ground takes no black from it.
         share = c / np.maximum(whole, np.float32(1e-6))
         over = color[part] if color.ndim == 3 else np.reshape(color, (1, 1, 3))
+        over = np.asarray(over, np.float32)
         into = self.color[part]
         # OpenCV's own arithmetic: on three channels it is several times as fast as NumPy's.
         cv2.multiply(into, cv2.merge([1 - share] * 3), dst=into)
