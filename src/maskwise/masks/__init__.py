@@ -4,6 +4,7 @@
 |---|---|
 | catalogue, styles | types, colours, ways to wear them |
 | specs, mix | names and specs; random draws |
+| own, own_picture | types of the user's: registered, by entry point, from a picture |
 | kinds/, parts, patterns | one drawing function a type, and what they share |
 | sheet, draw | the mask drawn on the unrolled face, and kept |
 | surface, fit, cast | the face in three dimensions, its pose, and what each pixel shows |
@@ -17,11 +18,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from maskwise.masks.catalogue import DEFAULT_TYPES, TYPES, MaskType
-from maskwise.masks.mix import random_spec
-from maskwise.masks.specs import parse_types, spec_for, types
+from maskwise.masks.mix import Mix, random_spec
+from maskwise.masks.own import register
+from maskwise.masks.specs import NOSE_COVERAGE, mask_type, parse_types, spec_for, types
 from maskwise.masks.styles import STYLES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from maskwise.masks.wear import Worn
     from maskwise.types import U8, Bool, Chip, Image, Landmarks, MaskSpec
 
@@ -55,14 +59,26 @@ def covered_landmarks(landmarks: Landmarks, alpha: U8) -> Bool:
     return wear.covered_landmarks(landmarks, alpha)
 
 
+def load_own(path: str | Path) -> MaskType:
+    """The mask of a user's picture, by its TOML file. See ``maskwise.masks.own_picture``."""
+    from maskwise.masks import own_picture
+
+    return own_picture.load_own(path)
+
+
 __all__ = [
     "DEFAULT_TYPES",
+    "NOSE_COVERAGE",
     "STYLES",
     "TYPES",
     "MaskType",
+    "Mix",
     "covered_landmarks",
+    "load_own",
+    "mask_type",
     "parse_types",
     "random_spec",
+    "register",
     "spec_for",
     "types",
     "wear_on_chips",

@@ -111,10 +111,13 @@ def place(sheet: Sheet, spec: MaskSpec) -> None:
     column = (source_arc + np.float32(ARC_MAX)) * density - np.float32(0.5)
     row = (_source(y, top, bottom, begin, end) - np.float32(Y_TOP)) * density - np.float32(0.5)
     column, row = np.ascontiguousarray(column, np.float32), np.ascontiguousarray(row, np.float32)
+    # Premultiplied on the way, so that edges take no black from bare ground.
+    sheet.color *= sheet.cover[..., None]
     for layer in (sheet.color, sheet.cover, sheet.height):
         layer[...] = cv2.remap(layer, column, row, cv2.INTER_LINEAR)
     if not wraps:
         _thicken(sheet)
+    sheet.color /= np.maximum(sheet.cover, np.float32(1e-6))[..., None]
     folds = sheet.noise(*_CREASE)
     sheet.height += np.float32(slide.crumple) * sheet.cover * folds
     sheet.tint(np.float32(1.5 * slide.crumple) * sheet.cover * folds)
