@@ -104,6 +104,10 @@ def straps(sheet: Sheet, start: Point, end: Point, color: F32, width: float) -> 
 def _band(sheet: Sheet, points: list[Point], color: F32, width: float) -> None:
     part = around(sheet, points, width)
     band = part.stroke(points, width)
+    if width * part.density < 3:  # the core would be less than a pixel
+        part.paint(band, color * 0.96)
+        part.height += 0.016 * band
+        return
     part.paint(band, color * 0.94)
     core = part.stroke(points, width * 0.45)
     part.paint(core, color)
@@ -227,12 +231,13 @@ def crumple(sheet: Sheet, count: int, depth: float) -> None:
     for _ in range(count):
         side, x, y = sheet.rng.choice((-1, 1)), *sheet.rng.uniform((0.15, 0.65), (0.95, 1.65))
         turn, size = side * (sheet.rng.normal(0.0, 0.5) + 0.9 * (y - 1.1)), sheet.rng.normal()
-        length, width = sheet.rng.uniform((0.15, 0.03), (0.40, 0.07))
+        length, width = sheet.rng.uniform((0.12, 0.04), (0.32, 0.10))
         reach = 1.6 * length
         part = Window(sheet, (side * x - reach, y - reach), (side * x + reach, y + reach))
         dx, dy = part.arc - np.float32(side * x), part.y - np.float32(y)
         s, c = np.float32(np.sin(turn)), np.float32(np.cos(turn))
-        ridge = bell(dy * c - dx * s, width) * bell(dx * c + dy * s, length)
+        along = np.clip(1 - ((dx * c + dy * s) * np.float32(1 / reach)) ** 2, 0, 1)
+        ridge = bell(dy * c - dx * s, width) * along**3
         part.height += np.float32(depth * np.clip(size, -2, 2)) * ridge
 
 
