@@ -9,7 +9,7 @@
 | sheet, draw | the mask drawn on the unrolled face, and kept |
 | surface, fit, cast | the face in three dimensions, its pose, and what each pixel shows |
 | light | brightness, colour cast, side, softness and noise of the photo |
-| wear | all of it on a chip or a photo |
+| wear, truth | all of it on a chip or a photo, and what is covered |
 """
 
 from __future__ import annotations
@@ -40,6 +40,16 @@ def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8,
     from maskwise.masks import wear
 
     return wear.wear_on_chips(chips, specs)
+
+
+def wear_each(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8, U8]:
+    """One mask a chip: (N, S, S, 3) uint8 RGB, and its cover (N, S, S) uint8.
+
+    See ``maskwise.masks.wear.wear_each``.
+    """
+    from maskwise.masks import wear
+
+    return wear.wear_each(chips, specs)
 
 
 def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[MaskSpec]) -> Worn:
@@ -81,6 +91,7 @@ __all__ = [
     "register",
     "spec_for",
     "types",
+    "wear_each",
     "wear_on_chips",
     "wear_on_image",
 ]

@@ -20,6 +20,7 @@ from maskwise.masks.surface import (
     Y_BOTTOM,
     Y_TOP,
     Shape,
+    points_on,
     radius_table,
 )
 from maskwise.types import F32, F64, U8
@@ -33,14 +34,14 @@ class Texture:
     """A mask ready to be laid on a face. Arrays are read-only, (H, W, ...) uint8.
 
     rgba: colour premultiplied by alpha, and alpha. relief: x and y of the surface normal in
-    the face frame (128 + 127 n), and the contact shadow that the mask throws on the face.
-    extent: (N, 2) float64 sheet coordinates that lie as a net over what is not empty.
+    the face frame (128 + 127 n), the contact shadow that the mask throws on the face, and 255.
+    net: (N, 3) float64 points of the face frame that lie as a net over what is not empty.
     density: px a unit. shape: how the mask stands off the face.
     """
 
     rgba: U8
     relief: U8
-    extent: F64
+    net: F64
     density: float
     shape: Shape
 
@@ -52,9 +53,7 @@ class Texture:
             np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_AREA), np.uint8)
             for a in (self.rgba, self.relief)
         ]
-        return Texture(
-            _locked(small[0]), _locked(small[1]), self.extent, self.density / 2, self.shape
-        )
+        return Texture(_locked(small[0]), _locked(small[1]), self.net, self.density / 2, self.shape)
 
 
 def rgb(color: str) -> F32:
@@ -156,47 +155,68 @@ class Sheet:
         factor = np.broadcast_to(np.asarray(amount, np.float32) + 1, self.cover.shape)
         cv2.multiply(self.color, cv2.merge([factor] * 3), dst=self.color)
 
-    def finish(self, shape: Shape) -> Texture:
-        """Normals from shape and relief, the shadow beside the edge, all as bytes."""
-        cover = np.clip(self.cover, 0, 1)
-        color = np.clip(self.color, 0, 1) * cover[..., None]
-        rgba = np.concatenate([color, cover[..., None]], axis=2)
-        nx, ny = self._normals(shape)
-        # The cloth keeps light from the skin beside it, a little more below its edge.
-        near = self.blur(cover, 0.06)
-        drop = round(0.02 * self.density)
-        below = np.pad(near, ((drop, 0), (0, 0)))[: len(near)]
-        shadow = np.clip(1.1 * np.maximum(near, 0.8 * below), 0, 1)
-        relief = np.dstack([(nx * 127 + 128) / 255, (ny * 127 + 128) / 255, shadow])
-        bytes_ = [np.rint(np.clip(a, 0, 1) * 255).astype(np.uint8) for a in (rgba, relief)]
-        net = max(1, self.density // 12)
-        spread = cv2.dilate(bytes_[1][..., 2], np.ones((net + 1, net + 1), np.uint8))
-        rows, columns = np.nonzero(spread[::net, ::net] > 2)
-        extent = np.stack([self.arc[0, columns * net], self.y[rows * net, 0]], axis=1)
-        return Texture(
-            _locked(bytes_[0]),
-            _locked(bytes_[1]),
-            extent.astype(np.float64),
-            float(self.density),
-            shape,
-        )
+    def finish(self, shape: Shape, *, halve: bool = False) -> Texture:
+        """Normals from shape and relief, the shadow beside the edge, all as bytes.
 
-    def _normals(self, shape: Shape) -> tuple[F32, F32]:
-        rows, width = self.cover.shape
-        table = cv2.resize(radius_table(shape), (width, rows), interpolation=cv2.INTER_LINEAR)
-        # Rounds off the cells of the table, whose edges the shading would show.
-        r = self.blur(np.asarray(table, np.float32), 1 / 32) + self.height
-        # For a surface r(angle, y) the outward normal is e_r - (r_angle / r) e_angle - r_y e_y.
-        r_y, r_arc = np.gradient(r, np.float32(1 / self.density))
-        lean = r_arc * np.float32(ARC_RADIUS) / r
-        angle = self.arc / np.float32(ARC_RADIUS)
-        sine, cosine = np.sin(angle), np.cos(angle)
-        length = np.sqrt(1 + lean**2 + r_y**2)
-        return (sine - lean * cosine) / length, -r_y / length
+        halve: at half the density that was drawn at, so that edges and threads are smooth.
+        """
+        cover = np.clip(self.cover, 0, 1)
+        color = cv2.multiply(np.clip(self.color, 0, 1), cv2.merge([cover] * 3))
+        height, density, arc, y = self.height, self.density, self.arc, self.y
+        if halve:
+            size = (cover.shape[1] // 2, cover.shape[0] // 2)
+            color, cover, height, arc, y = (
+                np.asarray(cv2.resize(a, dims, interpolation=cv2.INTER_AREA), np.float32)
+                for a, dims in (
+                    (color, size),
+                    (cover, size),
+                    (height, size),
+                    (arc, (size[0], 1)),
+                    (y, (1, size[1])),
+                )
+            )
+            density //= 2
+        nx, ny = _normals(shape, height, arc, density)
+        # The cloth keeps light from the skin beside it, a little more below its edge.
+        near = cv2.GaussianBlur(cover, (0, 0), 0.06 * density)
+        drop = round(0.02 * density)
+        below = np.pad(near, ((drop, 0), (0, 0)))[: len(near)]
+        shadow = np.float32(1.1 * 255) * np.maximum(near, np.float32(0.8) * below)
+        # Four channels, as OpenCV looks those up twice as fast as three.
+        relief = np.asarray(cv2.merge([nx, ny, shadow, np.full_like(nx, 255)]), np.float32)
+        rgba = np.asarray(cv2.merge([*cv2.split(color), cover]), np.float32)
+        step = max(1, density // 12)
+        spread = cv2.dilate(shadow, np.ones((step + 1, step + 1), np.uint8))
+        rows, columns = np.nonzero(spread[::step, ::step] > 2)
+        net = points_on(shape, arc[0, columns * step], y[rows * step, 0])
+        return Texture(
+            _locked(_bytes(rgba, 255.0)), _locked(_bytes(relief, 1.0)), net, float(density), shape
+        )
 
     def _pixels(self, corners: Sequence[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
         points = (np.asarray(corners, np.float64) - [-ARC_MAX, Y_TOP]) * self.density - 0.5
         return np.rint(points * (1 << _SHIFT)).astype(np.int32)
+
+
+def _normals(shape: Shape, height: F32, arc: F32, density: int) -> tuple[F32, F32]:
+    """x and y of the surface normals in the face frame, as 128 + 127 n, (H, W) each."""
+    rows, width = height.shape
+    table = cv2.resize(radius_table(shape), (width, rows), interpolation=cv2.INTER_LINEAR)
+    # Rounds off the cells of the table, whose edges the shading would show.
+    r = np.asarray(cv2.GaussianBlur(table, (0, 0), density / 32), np.float32) + height
+    # For a surface r(angle, y) the outward normal is e_r - (r_angle / r) e_angle - r_y e_y.
+    half = density / 2
+    lean = cv2.filter2D(r, -1, np.array([[-1.0, 0.0, 1.0]]) * (half * ARC_RADIUS))
+    lean = np.asarray(lean, np.float32) / r
+    r_y = cv2.filter2D(r, -1, np.array([[-1.0], [0.0], [1.0]]) * half)
+    angle = arc / np.float32(ARC_RADIUS)
+    sine, cosine = np.sin(angle), np.cos(angle)
+    scale = np.float32(127) / np.sqrt(1 + lean * lean + r_y * r_y)
+    return (sine - lean * cosine) * scale + 128, np.float32(128) - r_y * scale
+
+
+def _bytes(values: F32, scale: float) -> U8:
+    return np.asarray(cv2.convertScaleAbs(np.maximum(values, 0), alpha=scale), np.uint8)
 
 
 def _locked(array: U8) -> U8:
