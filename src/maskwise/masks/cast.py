@@ -14,6 +14,7 @@ from maskwise.types import F32, F64
 
 _NODES: Final = 18.0
 """Rays a unit that look for the surface; what lies between them is interpolated."""
+_EVEN: Final = 1.0
 _ROUNDS: Final = 3
 _WIDEST: Final = np.float32(1.25)
 _SAME: Final = np.float32(1e-6)
@@ -50,7 +51,8 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
         origin[0] + middle + step * np.arange(float(columns)),
         origin[1] + middle + step * np.arange(float(rows)),
     )
-    radius = coarse.surface(shape)
+    # At the silhouette it jumps: evened out over the nodes, or the edge would show their steps.
+    radius = np.asarray(cv2.GaussianBlur(coarse.surface(shape), (5, 5), _EVEN), np.float32)
     if step > 1:
         radius = np.asarray(
             cv2.resize(radius, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR),
@@ -134,8 +136,8 @@ class _Rays:
             # One less the slope of what the table answers; held where the secant says nothing.
             slope = np.clip((gap - next_gap) / step, 0.7, 3)
             last, gap = radius, next_gap
-            radius = np.asarray(radius + next_gap / slope, np.float32)
-        return radius
+            radius = radius + next_gap / slope
+        return np.asarray(radius, np.float32)
 
 
 def _looked_up(table: F32, arc: F32, y: F32) -> F32:

@@ -35,7 +35,7 @@ class Texture:
 
     rgba: colour premultiplied by alpha, and alpha. relief: x and y of the surface normal in
     the face frame (128 + 127 n), the contact shadow that the mask throws on the face, and 255.
-    net: (N, 3) float64 points of the face frame that lie as a net over what is not empty.
+    net: (3, N) float64 points of the face frame, a net over what is not empty and beyond.
     density: px a unit. shape: how the mask stands off the face.
     """
 
@@ -71,7 +71,7 @@ class Sheet:
     def __init__(self, density: int, seed: int) -> None:
         self.density = density
         self.rng = np.random.default_rng(seed)
-        width, rows = round(2 * ARC_MAX * density), round((Y_BOTTOM - Y_TOP) * density)
+        width, rows = _size(density)
         self.arc: F32 = (((np.arange(width) + 0.5) / density) - ARC_MAX).astype(np.float32)[None]
         self.y: F32 = (((np.arange(rows) + 0.5) / density) + Y_TOP).astype(np.float32)[:, None]
         self.color: F32 = np.zeros((rows, width, 3), np.float32)
@@ -155,16 +155,18 @@ class Sheet:
         factor = np.broadcast_to(np.asarray(amount, np.float32) + 1, self.cover.shape)
         cv2.multiply(self.color, cv2.merge([factor] * 3), dst=self.color)
 
-    def finish(self, shape: Shape, *, halve: bool = False) -> Texture:
+    def finish(self, shape: Shape, density: int | None = None) -> Texture:
         """Normals from shape and relief, the shadow beside the edge, all as bytes.
 
-        halve: at half the density that was drawn at, so that edges and threads are smooth.
+        density: of the result; lower than what was drawn at, edges and threads come out smooth.
         """
         cover = np.clip(self.cover, 0, 1)
         color = cv2.multiply(np.clip(self.color, 0, 1), cv2.merge([cover] * 3))
-        height, density, arc, y = self.height, self.density, self.arc, self.y
-        if halve:
-            size = (cover.shape[1] // 2, cover.shape[0] // 2)
+        height, arc, y = self.height, self.arc, self.y
+        if density is None:
+            density = self.density
+        if density < self.density:
+            size = _size(density)
             color, cover, height, arc, y = (
                 np.asarray(cv2.resize(a, dims, interpolation=cv2.INTER_AREA), np.float32)
                 for a, dims in (
@@ -175,7 +177,6 @@ class Sheet:
                     (y, (1, size[1])),
                 )
             )
-            density //= 2
         nx, ny = _normals(shape, height, arc, density)
         # The cloth keeps light from the skin beside it, a little more below its edge.
         near = cv2.GaussianBlur(cover, (0, 0), 0.06 * density)
@@ -185,10 +186,11 @@ class Sheet:
         # Four channels, as OpenCV looks those up twice as fast as three.
         relief = np.asarray(cv2.merge([nx, ny, shadow, np.full_like(nx, 255)]), np.float32)
         rgba = np.asarray(cv2.merge([*cv2.split(color), cover]), np.float32)
-        step = max(1, density // 12)
+        step = max(1, density // 8)
         spread = cv2.dilate(shadow, np.ones((step + 1, step + 1), np.uint8))
         rows, columns = np.nonzero(spread[::step, ::step] > 2)
         net = points_on(shape, arc[0, columns * step], y[rows * step, 0])
+        net = np.ascontiguousarray(net.T)
         return Texture(
             _locked(_bytes(rgba, 255.0)), _locked(_bytes(relief, 1.0)), net, float(density), shape
         )
@@ -196,6 +198,11 @@ class Sheet:
     def _pixels(self, corners: Sequence[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
         points = (np.asarray(corners, np.float64) - [-ARC_MAX, Y_TOP]) * self.density - 0.5
         return np.rint(points * (1 << _SHIFT)).astype(np.int32)
+
+
+def _size(density: int) -> tuple[int, int]:
+    """Width and height of a sheet, px."""
+    return round(2 * ARC_MAX * density), round((Y_BOTTOM - Y_TOP) * density)
 
 
 def _normals(shape: Shape, height: F32, arc: F32, density: int) -> tuple[F32, F32]:

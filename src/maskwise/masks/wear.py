@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor
 from typing import Final
 
 import cv2
@@ -182,15 +183,14 @@ def _sheet(spec: MaskSpec, scale: float) -> Texture:
 
 def _region(sheet: Texture, pose: Pose, picture: tuple[int, ...]) -> _Region | None:
     """x, y, width, height in px of what a mask may touch; None when that is outside."""
-    if not len(sheet.net):
+    if not sheet.net.size:
         return None
-    px = pose.project(sheet.net)
-    limit = np.array([picture[1], picture[0]])
-    margin = 0.12 * pose.scale + 2
-    low = np.clip(np.floor(px.min(0) - margin), 0, limit).astype(int)
-    high = np.clip(np.ceil(px.max(0) + margin), 0, limit).astype(int)
-    width, height = (int(v) for v in high - low)
-    return (int(low[0]), int(low[1]), width, height) if min(width, height) >= 2 else None
+    # The net reaches an eighth of a unit beyond the mask.
+    px = pose.scale * pose.rotation[:2] @ sheet.net
+    low, high = px.min(axis=1) + pose.shift - 2, px.max(axis=1) + pose.shift + 2
+    x, y = (max(0, floor(v)) for v in low)
+    width, height = min(ceil(high[0]), picture[1]) - x, min(ceil(high[1]), picture[0]) - y
+    return (x, y, width, height) if min(width, height) >= 2 else None
 
 
 __all__ = [
