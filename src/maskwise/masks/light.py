@@ -1,109 +1,257 @@
-"""The light on a face, told from its visible skin, and how sharp and noisy the photo is."""
+"""The light on a face: brightness, colour cast and direction, told from the skin that shows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import cv2
 import numpy as np
 
+from maskwise.masks import photo
 from maskwise.masks.fit import Pose
-from maskwise.masks.surface import ARC_RADIUS, Shape, points_on
-from maskwise.types import F32, U8
+from maskwise.masks.surface import (
+    ARC_RADIUS,
+    Y_BOTTOM,
+    Y_TOP,
+    Shape,
+    points_on,
+    radius_table,
+    table_cell,
+)
+from maskwise.types import F32, F64, U8, Bool
 
-# Medians over 700 photos of the train split of LFW: the skin of forehead and cheeks as these
-# patches see it, 8-bit RGB.
-_TYPICAL_SKIN: Final = np.array([203.0, 153.0, 126.0])
-_EXPOSURE_SHARE: Final = 0.42
-_CAST_SHARE: Final = 0.25
-"""How much of a skin's departure from the typical is put down to the light and not to the skin:
-brightness of both varies about equally, and dark skin is the more saturated."""
+# All constants of this file: 2,000 photos of the train split of LFW, one or two a person,
+# landmarks by YuNet; light on 1,000 of them, white collars on 1,200.
 
-# Patches of skin that a mask leaves bare: (arc, y) of the centres, for each side of the face.
-_FOREHEAD: Final = tuple((a, y) for a in (0.12, 0.30, 0.48) for y in (-0.62, -0.50))
-_CHEEK: Final = tuple((a, y) for a in (0.48, 0.64, 0.80) for y in (0.28, 0.40))
-_BARE: Final = Shape(tent=0.0)
+# Places of skin that a mask leaves bare, or that lie beside its edge: y, then (arc, median
+# departure in log luma from the light's fit). Mirrored. Lips, eyes, chin and beards stay out.
+_PLACES: Final = (
+    (-0.66, ((0.00, 0.07), (0.15, 0.07), (0.30, 0.05), (0.45, 0.02))),
+    (-0.54, ((0.00, 0.08), (0.15, 0.08), (0.30, 0.07), (0.45, 0.04))),
+    (-0.42, ((0.00, 0.07), (0.15, 0.07), (0.30, 0.05), (0.45, 0.01))),
+    (-0.30, ((0.00, 0.03), (0.15, -0.01))),
+    (-0.06, ((0.00, 0.00), (0.15, -0.22))),
+    (0.06, ((0.00, 0.02), (0.15, -0.16))),
+    (0.18, ((0.00, 0.04), (0.30, -0.09), (0.60, -0.12), (0.90, -0.10), (1.20, -0.17))),
+    (0.30, ((0.30, -0.02), (0.45, 0.00), (0.60, 0.01), (0.75, 0.00), (0.90, -0.02))),
+    (0.30, ((1.05, -0.08), (1.20, -0.16))),
+    (0.42, ((0.30, -0.03), (0.45, 0.03), (0.60, 0.04), (0.75, 0.02), (0.90, -0.03))),
+    (0.42, ((1.05, -0.10), (1.20, -0.18))),
+    (0.54, ((0.75, -0.02), (0.90, -0.08), (1.05, -0.15), (1.20, -0.22))),
+    (0.66, ((0.60, -0.05), (0.75, -0.08), (0.90, -0.14), (1.05, -0.20), (1.20, -0.24))),
+    (0.78, ((0.60, -0.12), (0.75, -0.13), (0.90, -0.18))),
+    (0.90, ((0.60, -0.15), (0.75, -0.16), (0.90, -0.19))),
+    (1.02, ((0.60, -0.14), (0.75, -0.15), (0.90, -0.21))),
+    (1.14, ((0.60, -0.14), (0.75, -0.17), (0.90, -0.23))),
+)
+_LUMA: Final = np.array([0.299, 0.587, 0.114])
+_STRAIGHT: Final = 0.8
+"""z of the normal of a typical place: the light's fit is level there."""
+
+# Least squares: skin scatters by 0.15 in log luma about the fit, with the long tail of a
+# t distribution of 2 degrees; neighbouring places err together, so four count as one.
+_SCATTER: Final = 0.15
+_HUE_SCATTER: Final = 0.12
+_SHARE: Final = 0.25
+_FEWEST: Final = 6
+_PRIOR: Final = np.diag(1 / np.array([2.0, 0.4, 0.2, 0.1]) ** 2)
+"""Of the level, which is all but free, and of the lean along x, y and z."""
+_ROUNDS: Final = 4
+_STEEPER: Final = 1.2
+"""Chins are lit more unevenly than the cheeks' fit says, by so much."""
+_LEAN_MAX: Final = np.array([0.8, 0.4, 0.3])
+
+# White collars stand at this luma, whatever the skin is (slope 0.06 in logs), unless nothing
+# on the photo is near it: then at about 1.3 times the brightest there.
+_WHITE: Final = 221.0
+_TYPICAL_SKIN: Final = 147.0
+_SKIN_SLOPE: Final = 0.06
+_ABOVE_BRIGHTEST: Final = 1.3
+_ABOVE_SKIN: Final = 2.8
+"""White cloth beside the darkest skin, about as the albedos (0.85 and 0.09) through gamma 2.2."""
+
+_FLOOR: Final = 6.0
+"""Added to 8-bit values before the logarithm, so that black is no infinity."""
+_MIDDLE: Final = np.array([[0.0, 0.45, 0.0]])
+_DARKEST: Final = 0.25
+_BRIGHTEST: Final = 1.08
+
+# log R/G and log B/G of skin and of the brightest of the picture, medians.
+_SKIN_HUE: Final = np.array([0.281, -0.198])
+_BRIGHT_HUE: Final = np.array([0.10, -0.08])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """gain: (3,) float32, what multiplies the mask's colour. side: light from the right of the
-    picture (positive) or the left, as the log ratio of the cheeks. saturation: 0 (a grey
-    photo) to 1. blur_px: deviation of the photo's own softness. noise: deviation, 8-bit steps.
+    """The light on one face, and how its photo was taken.
+
+    gain: (3,) float32, what multiplies the mask's colour. saturation: 0 (a grey or sepia
+    photo) to 1. lean: (3,) float32, how log brightness rises along x, y and z of the normal in
+    the face frame, beyond the usual light from above. blur_px, noise, grain_px: see
+    ``photo.measure``.
     """
 
     gain: F32
-    side: float
     saturation: float
+    lean: F32
     blur_px: float
     noise: float
+    grain_px: float
+
+    @property
+    def side(self) -> float:
+        """Light from the right of the face as the picture shows it (positive) or the left."""
+        return float(self.lean[0])
 
 
 def estimate(pixels: U8, pose: Pose) -> Light:
     """Read the light off (H, W, 3) uint8 RGB ``pixels``, in whose frame ``pose`` stands.
 
-    Patches that the picture's border cuts off or that the head hides are left out; without any
-    the light is the typical one.
+    Places that the picture's border cuts off or that the head hides are left out; hair,
+    glasses and shine weigh little. With few places the light is near the typical one, and
+    with none it is that.
     """
-    samples = [_patch(pixels, pose, side) for side in (-1, 1)]
-    both = np.concatenate(samples)
-    if len(both) < 4:
-        return Light(np.ones(3, np.float32), 0.0, 1.0, 0.7, 0.0)
-    skin = np.maximum(np.median(both, axis=0), 8.0)
-    luma, typical = float(skin.mean()), float(_TYPICAL_SKIN.mean())
-    exposure = float(np.clip((luma / typical) ** _EXPOSURE_SHARE, 0.4, 1.2))
-    grey = float(np.ptp(skin))
-    saturation = float(np.clip((grey - 3) / 12, 0, 1))
-    cast = (skin / luma) / (_TYPICAL_SKIN / typical)
-    cast = np.clip(cast, 0.6, 1.6) ** _CAST_SHARE
-    gain = exposure * (saturation * cast + (1 - saturation))
-    left, right = (float(np.median(s.mean(1))) if len(s) >= 4 else luma for s in samples)
-    side = float(np.clip(np.log((right + 10) / (left + 10)), -0.7, 0.7))
-    blur_px, noise = _softness(pixels, pose)
-    return Light(gain.astype(np.float32), side, saturation, blur_px, noise)
+    taken = photo.measure(pixels, pose)
+    found = _places(pixels, pose)
+    if found is None:
+        return Light(np.ones(3, np.float32), 1.0, np.zeros(3, np.float32), *taken)
+    small, colors, shows = found
+    face = _face()
+    skin, lean = _fit(colors, face.basis[shows], face.usual[shows])
+    return Light(*_color(small, skin), lean, *taken)
 
 
-def _patch(pixels: U8, pose: Pose, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """(N, 3) colours of the skin on one side; each the mean of a small square."""
-    arc, y = np.array((*_FOREHEAD, *_CHEEK)).T
-    arc = side * arc
-    where = points_on(_BARE, arc, y)
-    # Skin that turns away from the viewer says little; leave it out.
+def shade(nx: F32, ny: F32, light: Light) -> F32:
+    """(H, W) float32: how bright the mask's surface is, 1 where it faces the usual light.
+
+    nx, ny: x and y of its normal in the face frame, (H, W) float32, -1..1.
+    """
+    x, y, z = (np.float32(v) for v in light.lean)
+    nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, np.float32(0)))
+    usual = np.float32(0.63) + np.float32(0.37) * nz - np.float32(0.34) * ny
+    # A camera saves the lit side, so that a strong light darkens the other more.
+    level = np.float32(-_STRAIGHT) * z - np.float32(0.45) * abs(x) - np.float32(0.2) * abs(y)
+    power = nx * x + ny * y + nz * z + level
+    return np.asarray(np.clip(usual * cv2.exp(power), _DARKEST, _BRIGHTEST), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Face:
+    """The places of skin: points (N, 3), unit normals (N, 3), the fit's basis (N, 4) on them,
+    and the median departure (N,)."""
+
+    points: F64
+    normals: F64
+    basis: F64
+    usual: F64
+
+
+@lru_cache(maxsize=1)
+def _face() -> _Face:
+    rows = [(s * a, y, m) for y, row in _PLACES for a, m in row for s in ((1, -1) if a else (1,))]
+    arc, y, usual = np.array(rows).T
+    bare = Shape(tent=0.0)
+    # Skin is as soft as the light: normals without the nose's finer forms.
+    r = cv2.GaussianBlur(radius_table(bare), (0, 0), 4).astype(np.float64)
+    step = (Y_BOTTOM - Y_TOP) / (len(r) - 1)
+    slope_y, slope_arc = (np.asarray(g, np.float64) for g in np.gradient(r, step))
+    column, row = (np.rint(v).astype(int) for v in table_cell(arc, y))
+    lean = slope_arc[row, column] * ARC_RADIUS / r[row, column]
     angle = arc / ARC_RADIUS
-    facing = pose.rotation[2, 0] * np.sin(angle) + pose.rotation[2, 2] * np.cos(angle)
-    px = np.rint(pose.project(where[facing > 0.25])).astype(int)
-    half = max(1, int(pose.scale * 0.04))
-    height, width = pixels.shape[:2]
-    inside = (px >= half).all(1) & (px[:, 0] < width - half) & (px[:, 1] < height - half)
-    squares = [
-        pixels[y0 - half : y0 + half + 1, x0 - half : x0 + half + 1].reshape(-1, 3).mean(0)
-        for x0, y0 in px[inside]
-    ]
-    return np.asarray(squares, np.float64).reshape(-1, 3)
+    sine, cosine = np.sin(angle), np.cos(angle)
+    normals = np.stack([sine - lean * cosine, -slope_y[row, column], cosine + lean * sine], 1)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    basis = np.hstack([np.ones((len(normals), 1)), normals - [0, 0, _STRAIGHT]])
+    return _Face(points_on(bare, arc, y), normals, basis, usual)
 
 
-def _softness(pixels: U8, pose: Pose) -> tuple[float, float]:
-    """(blur in px, noise in 8-bit steps) of the region of the eyes.
-
-    Blur: an edge blurred by sigma has a first derivative of that Gaussian, and the ratio of the
-    summed squares of first and second derivative is 2 sigma^2. Noise: the mask of Immerkaer,
-    "Fast noise variance estimation", 1996, with the median for the mean, so that edges drop out.
+def _places(pixels: U8, pose: Pose) -> tuple[F32, F64, Bool] | None:
+    """The picture about the head, a tenth of a unit a pixel, (h, w, 3); the colours at the
+    places that show, (N, 3); and which those are. None when they are too few.
     """
-    corners = pose.project(np.array([[x, y, 0] for x in (-0.8, 0.8) for y in (-0.35, 0.3)]))
     height, width = pixels.shape[:2]
-    x0, y0 = np.clip(np.floor(corners.min(0)), 0, [width, height]).astype(int)
-    x1, y1 = np.clip(np.ceil(corners.max(0)), 0, [width, height]).astype(int)
-    if x1 - x0 < 8 or y1 - y0 < 8:
-        return 0.7, 0.0
-    grey = cv2.cvtColor(pixels[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY).astype(np.float32)
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    fine = cv2.filter2D(grey, -1, kernel)[1:-1, 1:-1]
-    noise = float(np.median(np.abs(fine))) / 0.6745 / 6
-    gx = (grey[:, 2:] - grey[:, :-2]) / 2
-    gxx = grey[:, 2:] - 2 * grey[:, 1:-1] + grey[:, :-2]
-    # White noise adds half its variance to the first, six times its variance to the second.
-    first = max(float((gx**2).mean()) - noise**2 / 2, 1e-3)
-    second = max(float((gxx**2).mean()) - 6 * noise**2, 1e-3)
-    blur = np.sqrt(first / second / 2)
-    return float(np.clip(blur, 0.4, 0.05 * pose.scale + 0.4)), float(np.clip(noise, 0.0, 8.0))
+    middle = pose.project(_MIDDLE)[0]
+    reach = 1.6 * pose.scale
+    x0, y0 = (max(0, int(v - reach)) for v in middle)
+    x1, y1 = (min(e, int(v + reach) + 1) for e, v in zip((width, height), middle, strict=True))
+    cell = max(1, int(0.1 * pose.scale))
+    columns, rows = (x1 - x0) // cell, (y1 - y0) // cell
+    if min(columns, rows) < 3:
+        return None
+    # Of a large face, every so many pixels will do.
+    step = max(1, cell // 6)
+    cell -= cell % step
+    columns, rows = (x1 - x0) // cell, (y1 - y0) // cell
+    part = pixels[y0 : y0 + rows * cell : step, x0 : x0 + columns * cell : step]
+    small = cv2.resize(
+        np.ascontiguousarray(part), (columns, rows), interpolation=cv2.INTER_AREA
+    ).astype(np.float32)
+    face = _face()
+    px = (pose.project(face.points) - [x0 + (cell - 1) / 2, y0 + (cell - 1) / 2]) / cell
+    shows = ((px >= -0.5) & (px <= [columns - 0.5, rows - 0.5])).all(1)
+    shows &= face.normals @ pose.rotation[2] > 0.3
+    if np.count_nonzero(shows) < _FEWEST:
+        return None
+    x, y = np.ascontiguousarray(px[shows].T, np.float32)[:, None]
+    colors = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return small, colors[0].astype(np.float64), shows
+
+
+def _fit(colors: F64, basis: F64, usual: F64) -> tuple[F64, F32]:
+    """Colours of the places (N, 3) -> the skin's colour (3,), and the lean of the light (3,).
+
+    Iteratively reweighted least squares of log luma on the normals, with the prior.
+    """
+    logs = np.log(colors + _FLOOR)
+    hue = logs[:, ::2] - logs[:, 1:2]
+    middle = len(hue) // 2
+    hue -= np.partition(hue, middle, axis=0)[middle]
+    off = np.einsum("ij,ij->i", hue, hue) * (0.5 / _HUE_SCATTER**2) + 1
+    value = np.log(colors @ _LUMA + _FLOOR) - usual
+    level = float(np.partition(value, middle)[middle])
+    value -= level
+    error = value
+    gain, params = 0.5 / _SCATTER**2, np.zeros(4)
+    for _ in range(_ROUNDS):
+        weight = 1 / (off + gain * error * error)
+        weighted = basis.T * (weight * (_SHARE / _SCATTER**2))
+        params = np.linalg.solve(weighted @ basis + _PRIOR, weighted @ value)
+        error = value - basis @ params
+    skin = np.exp(weight @ logs / weight.sum()) - _FLOOR
+    lean = np.clip(params[1:] * _STEEPER, -_LEAN_MAX, _LEAN_MAX)
+    return skin, lean.astype(np.float32)
+
+
+def _color(small: F32, skin: F64) -> tuple[F32, float]:
+    """(gain, saturation) from the picture about the head and the skin's colour."""
+    flat = small.reshape(-1, 3)
+    luma = flat @ _LUMA.astype(np.float32)
+    k = int(0.98 * (len(luma) - 1))
+    brightest = float(np.partition(luma, k)[k])
+    own = max(float(skin @ _LUMA), 4.0)
+    limits = [
+        _WHITE * (own / _TYPICAL_SKIN) ** _SKIN_SLOPE,
+        _ABOVE_BRIGHTEST * max(brightest, 4.0),
+        _ABOVE_SKIN * own,
+    ]
+    # A soft minimum; and cloth is no darker than the skin beside it.
+    white = sum(v**-12 for v in limits) ** (-1 / 12)
+    white = min(max(white, 1.03 * own), 250.0)
+
+    hues = np.log(flat[::3] + 8)
+    hues = hues[:, ::2] - hues[:, 1:2]
+    # Where all is of one hue, the photo is grey or sepia and the mask is to be, too.
+    spread = float(np.abs(hues - hues.mean(axis=0)).mean(axis=0).sum())
+    saturation = min(max((spread - 0.025) / 0.04, 0.0), 1.0)
+    tint = np.log((skin + 8) / (skin[1] + 8))[::2]
+    bright = np.log(flat[luma >= brightest].mean(axis=0) + 8.0)
+    off = tint - _SKIN_HUE
+    cast = 0.10 * off + 0.30 * (off - np.clip(off, -0.15, 0.15))
+    cast += 0.12 * (bright[::2] - bright[1] - _BRIGHT_HUE)
+    # A grey photo stays grey to the bit, whatever the order of the sums was.
+    tint = np.where(np.abs(tint) < 1e-4, 0.0, tint)
+    cast = saturation * np.clip(cast, -0.3, 0.3) + (1 - saturation) * tint
+    color = np.exp([cast[0], 0.0, cast[1]])
+    return (white / _WHITE * color / (color @ _LUMA)).astype(np.float32), saturation

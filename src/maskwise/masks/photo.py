@@ -1,0 +1,124 @@
+"""The camera's hand: softness, grain and JPEG loss, read off a photo and given to a mask."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+
+from maskwise.masks.fit import Pose
+from maskwise.types import F32, U8
+
+SOFT: Final = 0.7
+"""Blur in px that is taken where too little of a face shows to measure it."""
+_NOISE_MAX: Final = 8.0
+
+# The eyes and the brow, and the forehead above them: (x, y) of the corners in units.
+_EYES: Final = np.array([[x, y, 0] for x in (-0.8, 0.8) for y in (-0.35, 0.3)])
+_BROW: Final = np.array([[x, y, 0] for x in (-0.7, 0.7) for y in (-0.62, -0.1)])
+_LAPLACE: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+
+# White noise blurred by a Gaussian of so many px: how strong the noise mask sees it at full
+# size and at half size, as shares of its deviation (by simulation).
+_GRAIN: Final = np.array([0.0, 0.4, 0.5, 0.6, 0.7, 0.8])
+_SEEN_FULL: Final = np.array([1.0, 0.89, 0.65, 0.43, 0.27, 0.17])
+_SEEN_HALF: Final = np.array([0.50, 0.51, 0.53, 0.53, 0.51, 0.46])
+
+
+def measure(pixels: U8, pose: Pose) -> tuple[float, float, float]:
+    """(blur, noise, grain) of a face on (H, W, 3) uint8 RGB ``pixels``.
+
+    blur: deviation in px of the Gaussian that the edges about the eyes were seen through (an
+    edge blurred by sigma has a first derivative of that Gaussian, and the ratio of the summed
+    squares of first and second derivative is 2 sigma^2). noise: deviation in 8-bit steps, by
+    the mask of Immerkaer, "Fast noise variance estimation", 1996, at full and at half size:
+    a photo's noise hangs together over pixels. grain: the blur in px that says how far.
+    """
+    grey = _grey(pixels, pose, _BROW)
+    noise, grain = _noise(grey) if grey is not None else (0.0, 0.0)
+    grey = _grey(pixels, pose, _EYES)
+    if grey is None:
+        return SOFT, 0.0, 0.0
+    gx = (grey[:, 2:] - grey[:, :-2]) * np.float32(0.5)
+    gxx = grey[:, 2:] + grey[:, :-2] - 2 * grey[:, 1:-1]
+    # White noise adds half its variance to the first, six times its variance to the second.
+    white = (noise * float(np.interp(grain, _GRAIN, _SEEN_FULL))) ** 2
+    first = max(float(np.vdot(gx, gx)) / gx.size - white / 2, 1e-3)
+    second = max(float(np.vdot(gxx, gxx)) / gxx.size - 6 * white, 1e-3)
+    blur = float(np.sqrt(first / second / 2))
+    return min(max(blur, 0.4), 0.05 * pose.scale + 0.4), noise, grain
+
+
+def _grey(
+    pixels: U8, pose: Pose, corners: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+) -> F32 | None:
+    """The luma of the upright box about ``corners``; None when too little of it shows."""
+    px = pose.project(corners)
+    height, width = pixels.shape[:2]
+    x0, y0 = (max(0, int(v)) for v in px.min(0))
+    x1, y1 = (min(e, int(v) + 1) for e, v in zip((width, height), px.max(0), strict=True))
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return None
+    return np.asarray(cv2.cvtColor(pixels[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def _noise(grey: F32) -> tuple[float, float]:
+    """(deviation in 8-bit steps, grain in px)."""
+    full = _immerkaer(grey)
+    rows, columns = (n // 2 for n in grey.shape)
+    if min(rows, columns) < 5 or full < 0.05:
+        return min(full, _NOISE_MAX), 0.0
+    half = cv2.resize(
+        grey[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA
+    )
+    grain = float(np.interp(_immerkaer(np.asarray(half)) / full, _SEEN_HALF / _SEEN_FULL, _GRAIN))
+    noise = full / float(np.interp(grain, _GRAIN, _SEEN_FULL))
+    return min(noise, _NOISE_MAX), grain
+
+
+def _immerkaer(grey: F32) -> float:
+    fine = np.abs(cv2.filter2D(grey, -1, _LAPLACE)[1:-1, 1:-1]).ravel()
+    # The quieter third, so that hair, brows and lids drop out: 0.43 deviations of a Gaussian.
+    k = fine.size // 3
+    return float(np.partition(fine, k)[k]) / 0.4307 / 6
+
+
+def blurred(layer: F32, blur_px: float) -> F32:
+    """(H, W, 4) float32 ``layer`` as soft as a photo of blur ``blur_px``.
+
+    A sheet is about 0.5 px soft as it is drawn; at least what keeps thin straps from breaking
+    up is added.
+    """
+    extra = float(np.sqrt(max(blur_px**2 - 0.25, 0.2)))
+    return np.asarray(cv2.GaussianBlur(layer, (0, 0), extra), np.float32)
+
+
+def noise_for(shape: tuple[int, ...], noise: float, grain_px: float, seed: int) -> F32:
+    """(H, W) float32 of noise, 8-bit steps; the same for the same ``seed``.
+
+    One deviation for all brightnesses: that of light goes with the root of the brightness,
+    which a photo's curve (gamma about 2.2) makes even again.
+    """
+    tile = _tile(round(grain_px * 10))
+    height, width = shape[:2]
+    if max(height, width) > len(tile):
+        tile = np.tile(tile, (-(-height // len(tile)), -(-width // len(tile))))
+    y = seed * 97 % (tile.shape[0] - height + 1)
+    x = seed * 61 % (tile.shape[1] - width + 1)
+    return np.asarray(tile[y : y + height, x : x + width] * np.float32(noise), np.float32)
+
+
+@lru_cache(maxsize=16)
+def _tile(grain_tenths: int) -> F32:
+    """(512, 512) float32 noise of deviation 1 that repeats without a seam; drawn once."""
+    white = np.random.default_rng(20).standard_normal((512, 512), np.float32)
+    if grain_tenths:
+        wide = cv2.copyMakeBorder(white, 8, 8, 8, 8, cv2.BORDER_WRAP)
+        white = np.asarray(
+            cv2.GaussianBlur(wide, (0, 0), grain_tenths / 10)[8:-8, 8:-8], np.float32
+        )
+    out = np.ascontiguousarray(white / white.std(), np.float32)
+    out.flags.writeable = False
+    return out
