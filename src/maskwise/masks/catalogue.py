@@ -76,6 +76,7 @@ _KNITS: Final = (
     ("#b9783f", 1),
     ("#c58c98", 1),
 )
+_SOLID: Final = (("#9cc8e6", 1), ("#1c1c1e", 1), ("#f2f2f2", 1), ("#b3202c", 1))
 
 TYPES: Final[dict[str, MaskType]] = {
     t.name: t
@@ -115,7 +116,7 @@ TYPES: Final[dict[str, MaskType]] = {
             "FFP2 duckbill: a pouch with a flat beak, two straps",
             (("#f0f1ee", 7), ("#c4dbe6", 2), ("#2c2d31", 1), ("#e9c3a0", 1)),
             ("plain",),
-            Shape(bulges=(Bulge(0.0, 1.05, 0.72, 0.30, 0.30),)),
+            Shape(bulges=(Bulge(0.0, 1.05, 0.72, 0.34, 0.24),)),
             0.8,
         ),
         MaskType(
@@ -165,9 +166,27 @@ TYPES: Final[dict[str, MaskType]] = {
             ("plain", "stripes", "checks"),
             Shape(
                 drape=1.0,
-                bulges=(Bulge(0.0, 1.7, 1.3, 0.7, 0.10), Bulge(1.15, 1.9, 0.8, 0.6, 0.28)),
+                bulges=(Bulge(0.0, 1.7, 1.3, 0.7, 0.12), Bulge(1.2, 2.0, 0.9, 0.7, 0.36)),
             ),
             0.8,
+        ),
+        MaskType(
+            "nist-wide",
+            "plain shape from ear to ear, as in NIST's tests",
+            _SOLID,
+            ("plain",),
+            Shape(),
+            0.0,
+            "maskwise.masks.kinds.nist:wide",
+        ),
+        MaskType(
+            "nist-round",
+            "plain round shape on nose and mouth, as in NIST's tests",
+            _SOLID,
+            ("plain",),
+            Shape(),
+            0.0,
+            "maskwise.masks.kinds.nist:round_",
         ),
     )
 }

@@ -12,6 +12,7 @@ from maskwise.masks.surface import ARC_MAX, Y_BOTTOM, Y_TOP
 from maskwise.types import F32, F64, U8
 
 _SHIFT: Final = 4  # fractional bits of the corners that OpenCV fills
+_SPREAD: Final = 0.7  # px that a smoothed edge of OpenCV's lies outside of its outline
 _PETAL_COLORS: Final = ("#f4f1ea", "#d8485c", "#eeb2bd", "#e9b93e", "#6d8fc4", "#8c5aa0", "#e07b39")
 _LEAF_COLORS: Final = ("#4f7a45", "#7d9a58", "#2f5741")
 
@@ -29,6 +30,7 @@ class _Canvas:
         if not len(outlines):
             return
         origin = (float(self.layer.arc[0, 0]), float(self.layer.y[0, 0]))
+        outlines = _shrunk(outlines, _SPREAD / self.layer.density)
         px = np.rint((outlines - origin) * (self.layer.density * (1 << _SHIFT))).astype(np.int32)
         color = [float(v) for v in np.rint(np.clip(ink, 0, 1) * 255)]
         cv2.fillPoly(self.pixels, list(px), color, cv2.LINE_AA, _SHIFT)
@@ -112,15 +114,25 @@ def paisley(layer: Layer, rng: np.random.Generator, inks: F32, turn: float, shif
     places = _Places(layer, rng, cell, turn, shift)
     drop = _drop()
     middle = np.array([0.02, 0.13])
-    for scale, color in ((0.86, ink), (0.72, ground), (0.60, accent), (0.40, ground), (0.24, ink)):
+    for scale, color in ((1.1, ink), (0.94, ground), (0.78, accent), (0.5, ground), (0.3, ink)):
         canvas.fill(places.put((drop - middle) * scale + middle, cell), color)
     # A row of dots about each drop.
-    ring = (drop[::4] - middle) * 1.12 + middle
+    ring = (drop[::4] - middle) * 1.34 + middle
     for at in ring:
         canvas.fill(places.put(_circle(0.022, 8) + at, cell), ink)
-    for at in ((0.42, 0.30), (-0.40, -0.22), (0.12, -0.52)):
-        canvas.fill(places.put(_rose(6, 0.05, 0.5) + at, cell), accent)
+    for at in ((0.50, 0.24), (-0.48, -0.16), (0.10, -0.58)):
+        canvas.fill(places.put(_rose(6, 0.07, 0.5) + at, cell), accent)
     return canvas.color()
+
+
+def _shrunk(outlines: F64, by: float) -> F64:
+    """(N, K, 2) outlines drawn in by about ``by`` units."""
+    x, y = outlines[..., 0], outlines[..., 1]
+    twice = x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)
+    radius = np.sqrt(np.abs(twice.sum(axis=1)) / (2 * np.pi))
+    factor = 1 - np.minimum(by / np.maximum(radius, 1e-9), 0.6)
+    middle = outlines.mean(axis=1, keepdims=True)
+    return np.asarray(middle + (outlines - middle) * factor[:, None, None], np.float64)
 
 
 def _rose(petals: int, radius: float, notch: float) -> F64:

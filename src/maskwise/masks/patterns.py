@@ -92,7 +92,7 @@ def _inks(base: F32, rng: np.random.Generator) -> F32:
     hue, light, strong = colorsys.rgb_to_hls(*(float(v) for v in base))
     bright = light < 0.5
     tone = (hue, light + (0.28 if bright else -0.28), 0.9 * strong)
-    across = (hue + 0.5 + rng.normal(0, 0.06), 0.62 if bright else 0.36, 0.45)
+    across = (hue + 0.5 + rng.normal(0, 0.06), 0.66 if bright else 0.34, 0.32)
     beside = (hue + rng.choice((-1, 1)) * 0.1, 0.66 if bright else 0.34, 0.55)
     offered = [rgb("#f1efe9"), rgb("#1e1f24")]
     offered += [

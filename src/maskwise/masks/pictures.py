@@ -28,7 +28,7 @@ further round the head has the picture mirrored there."""
 _CENTRE: Final = (0.0, 1.08)
 """Arc and y of the middle of the print: just below the mouth."""
 _FONT_PX: Final = 160
-_TEXT_WIDTH, _LETTER_HEIGHT = 1.15, 0.30
+_TEXT_WIDTH, _LETTER_HEIGHT = 1.25, 0.32
 
 
 def detail_for(path: str | os.PathLike[str]) -> str:
@@ -131,11 +131,11 @@ def lettered(layer: Layer, spec: MaskSpec, base: F32, ink: F32) -> F32:
     rng = np.random.default_rng((spec.seed, 0x74))
     mask = _letters(spec.detail, bool(rng.random() < 0.6))
     rows, columns = mask.shape
-    lines = spec.detail.count("\n") + 1
+    lines = 1 + _broken(spec.detail.strip()).count("\n")
     height = min(_LETTER_HEIGHT * lines, _TEXT_WIDTH * rows / columns, 0.62) * rng.uniform(0.8, 1.0)
     size = [max(1, round(n * height / rows * layer.density)) for n in (columns, rows)]
     how = cv2.INTER_AREA if size[1] < rows else cv2.INTER_LINEAR
-    fitted = cv2.resize(mask, size, interpolation=how)
+    fitted = np.asarray(cv2.resize(mask, size, interpolation=how), np.uint8)
     x = (_CENTRE[0] + rng.normal(0, 0.02) - float(layer.arc[0, 0])) * layer.density
     y = (_CENTRE[1] + rng.normal(0, 0.03) - float(layer.y[0, 0])) * layer.density
     amount = np.zeros(layer.shape, np.float32)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskwise.masks.fabrics import Layer, Piece, hung, pulled, woven
-from maskwise.masks.parts import WHITE, bell, loops, step, top_edge
+from maskwise.masks.parts import WHITE, Values, bell, loops, step, top_edge
 from maskwise.masks.patterns import colored
 from maskwise.masks.sheet import Point, Sheet, mirrored, rgb, smooth
 from maskwise.types import F32, MaskSpec
@@ -20,7 +20,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     (_panels, _panels, _pleated, _pressed)[spec.seed % 4](sheet, spec)
 
 
-def _outline(top: float, wide: F32) -> list[Point]:
+def _outline(top: float, wide: Values) -> list[Point]:
     """The right half of a mask with corners for loops; ``wide``: shifts of its lower edge."""
     return smooth(
         [
@@ -43,8 +43,9 @@ def _outline(top: float, wide: F32) -> list[Point]:
 def _loop_color(color: F32, rng: np.random.Generator) -> F32:
     """Elastic is black, white, or dyed like the cloth."""
     if color.mean() > 0.6:
-        return WHITE * np.float32(0.95)
-    return color * np.float32(0.8) if rng.random() < 0.6 else rgb("#232428")
+        return np.asarray(WHITE * np.float32(0.95), np.float32)
+    dyed = rng.random() < 0.6
+    return np.asarray(color * np.float32(0.8), np.float32) if dyed else rgb("#232428")
 
 
 def _panels(sheet: Sheet, spec: MaskSpec) -> None:

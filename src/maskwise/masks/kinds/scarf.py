@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskwise.masks.fabrics import Layer, Piece, ribbed
-from maskwise.masks.parts import bell, step, top_edge
+from maskwise.masks.parts import Values, bell, step, top_edge
 from maskwise.masks.patterns import colored
 from maskwise.masks.sheet import Point, Sheet, smooth
 from maskwise.types import F32, MaskSpec
@@ -17,10 +17,10 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     rng = np.random.default_rng((spec.seed, 1))
     top = top_edge(spec) + 0.02
     rib = float(rng.uniform(0.075, 0.11))
-    tilt = rng.normal(0, 0.10, 3).clip(-0.2, 0.2) * np.array([0.35, 1.0, 1.0])
+    tilt = rng.normal(0, 0.07, 3).clip(-0.13, 0.13) * np.array([0.35, 1.0, 1.0])
     # What is wound first lies lowest: the turn about the neck, then over the mouth, then the
     # last one, thrown across the chin.
-    turns = [(2.02, 2.72, tilt[2]), (top, 1.50, tilt[0]), (1.36, 2.20, tilt[1])]
+    turns = [(1.66, 2.64, 0.6 * tilt[2]), (top, 1.50, tilt[0]), (1.36, 2.20, tilt[1])]
     for k, (upper, lower, slope) in enumerate(turns):
         nose = k == 1
         edges = (
@@ -37,7 +37,8 @@ def _turn(
     piece = Piece(sheet, spec, [*upper, *reversed(lower)], tag=10 + k)
     fine, soft = piece.fine, piece.soft
     across = _across(soft, edges)
-    width = float(np.median(np.diff([np.interp(0.0, *zip(*e, strict=True)) for e in edges])))
+    middle = np.zeros(1)
+    width = float(_height(lower, middle)[0] - _height(upper, middle)[0])
     # A roll of cloth, thick in its middle, dark where it meets the next.
     soft.height += np.float32(0.10) * np.sqrt(np.clip(1 - (2 * across - 1) ** 2, 0, 1))
     soft.shade -= np.float32(0.10) * step(across - np.float32(0.8), 0.15)
@@ -52,10 +53,14 @@ def _turn(
 
 def _across(layer: Layer, edges: tuple[list[Point], list[Point]]) -> F32:
     """(h, w): 0 at the upper edge of a turn, 1 at its lower one."""
-    rise, foot = (
-        np.interp(layer.arc[0], *zip(*edge, strict=True)).astype(np.float32)[None] for edge in edges
-    )
-    return (layer.y - rise) / (foot - rise)
+    rise, foot = (_height(edge, layer.arc[0]) for edge in edges)
+    return np.asarray((layer.y - rise) / (foot - rise), np.float32)
+
+
+def _height(edge: list[Point], arc: Values) -> F32:
+    """y of an edge at ``arc``, (w,)."""
+    points = np.asarray(edge, np.float64)
+    return np.interp(arc, points[:, 0], points[:, 1]).astype(np.float32)
 
 
 def _edge(y: float, slope: float, drop: float, nose: bool) -> list[Point]:
