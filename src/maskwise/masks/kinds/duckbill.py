@@ -59,9 +59,8 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     inner = step(0.74 - off_centre, 0.05)
     bow = part.y - (BEAK + 0.02 * chance[2] * part.arc + 0.05 * (off_centre / 0.7) ** 2)
     lip = np.exp(np.abs(bow) * np.float32(-1 / 0.16))
-    part.height += body * inner * (0.032 * lip + 0.012 * bell(bow, 0.018))
-    shade = -0.05 * step(bow, 0.02) * np.exp(np.clip(bow, 0, None) * np.float32(-1 / 0.30)) * inner
-    shade -= 0.12 * bell(bow - 0.028, 0.016) * inner
+    part.height += body * inner * (0.022 * lip + 0.012 * bell(bow, 0.018))
+    shade = -0.12 * bell(bow - 0.028, 0.016) * inner
     seam = body * bell(bow + 0.035, 0.011) * inner
     dashes(part, seam, part.arc)
     for end, size in (((1.06, corner + 0.10), 0.020), ((1.06, low - 0.10), 0.016)):
@@ -76,6 +75,6 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     shade -= 0.05 * bell(depth - 0.075, 0.012)
     part.height += body * 0.008 * step(depth - 0.07, 0.014)
     part.tint(body * shade)
-    crumple(part, 5, 0.009)
+    crumple(part, 6, 0.013)
     nose_wire(part, body, top, 0.36)
     nonwoven(part, body)

@@ -69,7 +69,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     part.height += 0.016 * body * gather * step(off_centre - 0.98, 0.16)
     # Beside the nose the wire presses the cloth in.
     part.height -= 0.03 * body * bell(off_centre - 0.26, 0.09) * bell(part.y - top - 0.16, 0.14)
-    crumple(part, 6, 0.011)
+    crumple(part, 8, 0.015)
     _welds(part, body)
     nose_wire(part, body, top, 0.36)
     nonwoven(part, body)
