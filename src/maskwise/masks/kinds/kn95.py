@@ -18,6 +18,7 @@ from maskwise.masks.parts import (
     tailored,
     top_edge,
 )
+from maskwise.masks.patterns import printed
 from maskwise.masks.sheet import Sheet, mirrored, rgb, smooth
 from maskwise.types import MaskSpec
 
@@ -53,7 +54,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     part = around(sheet, outline)
     part.paint(part.fill([(x * 1.006, y - 0.010) for x, y in outline]), color * 0.85 + 0.08)
     body = part.fill(outline)
-    part.paint(body, color, flat=True)
+    part.paint(body, printed(part, spec), flat=True)
     off_centre = np.abs(part.arc)
     # The weld down the middle: a sharp ridge, with a row of points on either side.
     part.height += body * (0.022 * bell(off_centre, 0.020) - 0.010 * bell(off_centre, 0.055))

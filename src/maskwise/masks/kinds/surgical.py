@@ -17,6 +17,7 @@ from maskwise.masks.parts import (
     tailored,
     top_edge,
 )
+from maskwise.masks.patterns import printed
 from maskwise.masks.sheet import Sheet, mirrored, rgb, smooth
 from maskwise.types import F32, MaskSpec
 
@@ -48,7 +49,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     # The inner layer is white, and looks out a little above and at the sides.
     part.paint(part.fill([(x * 1.008, y - 0.013) for x, y in outline]), WHITE * 0.9)
     body = part.fill(outline)
-    part.paint(body, color, flat=True)
+    part.paint(body, printed(part, spec), flat=True)
     # Pleats: folds that hang over one another, sewn down at the sides, open over the chin.
     spread = np.clip(1 - (part.arc / 1.18) ** 2, 0, 1)
     opened = 1 + 0.25 * chance[3]
