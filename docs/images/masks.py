@@ -21,7 +21,7 @@ from PIL import ImageDraw, ImageFont
 
 from maskwise import Recognizer, masks, samples
 from maskwise.masks.cast import pixel_map
-from maskwise.masks.fit import Pose, fit_pose
+from maskwise.masks.fit import fit_pose
 from maskwise.masks.styles import STYLES
 from maskwise.masks.surface import FACE_POINTS, Shape, points_on
 from maskwise.types import U8, Image, Landmarks, MaskSpec
