@@ -176,41 +176,6 @@ def rounded(centre: Point, half_width: float, half_height: float, corner: float)
     return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
 
 
-def disc_filter(sheet: Sheet, centre: Point, color: F32, cap: F32) -> None:
-    """A round filter of felt that stands out over the cheek: rim, felt, welded seam."""
-    part = around(sheet, [centre], 0.46)
-    dx, dy = part.arc - np.float32(centre[0]), part.y - np.float32(centre[1])
-    away = np.hypot(dx, dy)
-    wall = part.ellipse(centre, 0.40, 0.40)
-    part.paint(wall, color * 0.55, flat=True)
-    part.height += 0.05 * part.blur(wall, 0.02)
-    felt = part.ellipse(centre, 0.37, 0.37)
-    part.paint(felt, cap)
-    part.height += 0.05 * part.blur(felt, 0.03) - 0.012 * felt * bell(away - 0.31, 0.014)
-    hub = step(0.12 - away, 0.02)
-    part.height += 0.03 * hub
-    part.tint(felt * (-0.16 * bell(away - 0.31, 0.016) - 0.10 * bell(away - 0.125, 0.015)))
-    part.tint(0.05 * felt * part.noise(0.03))
-
-
-def cartridge(sheet: Sheet, centre: Point, color: F32, band: F32) -> None:
-    """A rigid cartridge on its bayonet: a block with round corners, a label, a grid of holes."""
-    part = around(sheet, [centre], 0.50)
-    dx, dy = part.arc - np.float32(centre[0]), part.y - np.float32(centre[1])
-    block = part.fill(rounded(centre, 0.38, 0.40, 0.20))
-    part.paint(block, color * 0.6, flat=True)
-    part.height += 0.05 * part.blur(block, 0.02)
-    lid = part.fill(rounded(centre, 0.33, 0.35, 0.17))
-    part.paint(lid, color)
-    part.height += 0.05 * part.blur(lid, 0.02)
-    label = lid * step(0.055 - np.abs(dy - 0.20), 0.006)
-    part.paint(label, band)
-    inner = part.fill(rounded((centre[0], centre[1] - 0.06), 0.25, 0.17, 0.06))
-    holes = inner * (np.sin(dx * 62) * np.sin(dy * 62) > 0.15)
-    part.tint(-0.45 * part.blur(holes, 0.006))
-    part.tint(-0.20 * np.clip(part.blur(lid, 0.025) - lid, 0, 1) * block)
-
-
 def tailored(
     sheet: Sheet, *, top: float, size: float = 0.03, tilt: float = 0.016
 ) -> Callable[[Sequence[Point]], list[Point]]:
@@ -247,13 +212,11 @@ def nonwoven(sheet: Sheet, body: F32, strength: float = 1.0) -> None:
     The last that a type draws: how many chances it takes depends on the density.
     """
     cloud = sheet.noise(0.09) + sheet.noise(0.045)
-    pixel = 1 / sheet.density
-    fine = max(0.007, pixel)
-    fibres = sheet.noise(fine, 5 * fine) + sheet.noise(5 * fine, fine)
     # Threads thinner than a pixel average out in it.
-    fade = np.float32(0.007 / fine)
-    sheet.tint(body * (np.float32(0.011 * strength) * cloud + np.float32(0.016) * fade * fibres))
-    sheet.height += np.float32(0.0006 * strength) * fade * body * fibres
+    fade = np.float32(min(1.0, 0.007 * sheet.density))
+    fibres = _threads(sheet) if sheet.density >= 200 else sheet.noise(max(0.007, 1 / sheet.density))
+    sheet.tint(body * (np.float32(0.011 * strength) * cloud + np.float32(0.014) * fade * fibres))
+    sheet.height += np.float32(0.0005 * strength) * fade * body * fibres
     pitch = 0.021
     if pitch * sheet.density > 4:
         # A diamond grid is a difference of two waves.
@@ -263,6 +226,24 @@ def nonwoven(sheet: Sheet, body: F32, strength: float = 1.0) -> None:
         dots = body * np.clip(grid - 1, 0, 1)
         sheet.height -= np.float32(0.0016 * strength) * dots
         sheet.tint(np.float32(-0.03 * strength) * dots)
+
+
+def _threads(sheet: Sheet) -> F32:
+    """Short curved threads in every direction, deviation about 1; a tile, mirrored to the size."""
+    side = round(0.5 * sheet.density)
+    tile = np.zeros((side, side), np.uint8)
+    start = sheet.rng.uniform(0, side, (900, 2))
+    turn = sheet.rng.uniform(0, 2 * np.pi, (900, 1)) + np.array([0.0, 0.35])
+    step_px = 0.055 * sheet.density
+    middle = start + step_px * np.stack([np.cos(turn[:, 0]), np.sin(turn[:, 0])], axis=1)
+    end = middle + step_px * np.stack([np.cos(turn[:, 1]), np.sin(turn[:, 1])], axis=1)
+    lines = np.rint(np.stack([start, middle, end], axis=1) * (1 << _SHIFT)).astype(np.int32)
+    for k, line in enumerate(lines):
+        cv2.polylines(tile, [line], False, 110 + k % 146, 1, cv2.LINE_AA, _SHIFT)
+    values = cv2.GaussianBlur(tile.astype(np.float32), (0, 0), 0.0012 * sheet.density + 0.3)
+    values = (values - values.mean()) / max(float(values.std()), 1e-6)
+    rows, width = sheet.cover.shape
+    return np.asarray(np.pad(values, ((0, rows), (0, width)), "symmetric")[:rows, :width])
 
 
 def stamp(
