@@ -192,3 +192,13 @@ def test_pictures_of_any_form_fill_the_cloth(tmp_path: Path, size: tuple[int, in
     color = _color(_spec("image", detail=pictures.detail_for(path)))
     np.testing.assert_allclose(color, np.broadcast_to([220, 160, 40], color.shape) / 255, atol=0.01)
     assert max(pictures.picture(pictures.detail_for(path)).shape) <= 1200
+
+
+@pytest.mark.parametrize("name", ["surgical", "kn95", "bandana", "gaiter"])
+def test_other_masks_are_printed_on_too(name: str, photo: Path) -> None:
+    detail = pictures.detail_for(photo)
+    plain = _worn(masks.spec_for(name))
+    for pattern, shown in (("text", "OPEN"), ("image", detail)):
+        sheet = _worn(masks.spec_for(name, pattern=pattern, detail=shown))
+        np.testing.assert_array_equal(sheet.rgba[..., 3], plain.rgba[..., 3])
+        assert (np.abs(sheet.rgba.astype(int) - plain.rgba).max(axis=2) > 20).sum() > 200
