@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import atan2, hypot
 from typing import Final
 
 import cv2
@@ -42,12 +43,13 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
     that the squeezed sheet beside the silhouette is exact.
     """
     width, height = size
+    view = _View.of(pose)
     step = max(1, round(pose.scale / _NODES))
     # Node k stands in the middle of cell k, as ``cv2.resize`` has it; a cell more on each side.
     columns, rows = -(-width // step) + 2, -(-height // step) + 2
     middle = (step - 1) / 2 - step
     coarse = _Rays.through(
-        pose,
+        view,
         origin[0] + middle + step * np.arange(float(columns)),
         origin[1] + middle + step * np.arange(float(rows)),
     )
@@ -60,7 +62,7 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
         )
     radius = np.ascontiguousarray(radius[step : step + height, step : step + width])
     rays = _Rays.through(
-        pose, origin[0] + np.arange(float(width)), origin[1] + np.arange(float(height))
+        view, origin[0] + np.arange(float(width)), origin[1] + np.arange(float(height))
     )
     arc, y = rays.meet(radius)
     inside = radius
@@ -73,36 +75,26 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
 class _Rays:
     """Parallel rays through the grid of a picture.
 
-    A ray meets a circular cylinder of radius r about the head's axis, at the root
-    s = sqrt(r^2 - from_axis^2) before the axis, at the azimuth view + atan2(from_axis, s) and the
-    height ``level`` + s ``fall``. from_axis, level: (H, W) float32, units; view: radians.
+    A ray meets a circular cylinder of radius r about the head's axis at the root
+    s = sqrt(r^2 - from_axis^2) before the axis: at the angle ``azimuth`` + atan2(from_axis, s)
+    and the height ``level`` + s ``fall``. from_axis, level: (H, W) float32, units.
     """
 
     from_axis: F32
     level: F32
-    view: float
+    azimuth: float
     fall: float
 
     @staticmethod
-    def through(pose: Pose, columns: F64, rows: F64) -> _Rays:
+    def through(view: _View, columns: F64, rows: F64) -> _Rays:
         """Rays at these ``columns`` (W,) and ``rows`` (H,) of the picture, px."""
-        x = (columns - pose.shift[0]) / pose.scale
-        y = (rows - pose.shift[1]) / pose.scale
-        # A ray is X = x right + y down + w d, with d towards the viewer.
-        right, down, d = (row.tolist() for row in pose.rotation)
-        a = np.hypot(d[0], d[2])
-        across = (d[2] / a, -d[0] / a)
-        from_axis = _plane(
-            x * (right[0] * across[0] + right[2] * across[1]),
-            y * (down[0] * across[0] + down[2] * across[1]) - AXIS_Z * across[1],
+        (ax, ay, a0), (lx, ly, l0) = view.from_axis, view.level
+        return _Rays(
+            _plane(columns * ax, rows * ay + a0),
+            _plane(columns * lx, rows * ly + l0),
+            view.azimuth,
+            view.fall,
         )
-        # How far before the picture's plane the axis is passed, times d's part along it.
-        fall = d[1] / a
-        level = _plane(
-            x * (right[1] - fall * (right[0] * d[0] + right[2] * d[2]) / a),
-            y * (down[1] - fall * (down[0] * d[0] + down[2] * d[2]) / a) + fall * AXIS_Z * d[2] / a,
-        )
-        return _Rays(from_axis, level, float(np.arctan2(d[0], d[2])), fall)
 
     def meet(self, radius: F32) -> tuple[F32, F32]:
         """(arc, y) where the rays meet cylinders of this radius; beyond it, its silhouette."""
@@ -113,7 +105,7 @@ class _Rays:
         # no jump lies there.
         arc = np.asarray(cv2.phase(self.from_axis, s), np.float32)
         arc *= np.float32(-ARC_RADIUS)
-        arc += np.float32((self.view + np.pi / 2) * ARC_RADIUS)
+        arc += np.float32((self.azimuth + np.pi / 2) * ARC_RADIUS)
         s *= np.float32(self.fall)
         s += self.level
         return arc, s
@@ -144,6 +136,39 @@ def _looked_up(table: F32, arc: F32, y: F32) -> F32:
     column, row = table_cell(arc, y)
     found = cv2.remap(table, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """``_Rays`` as a function of the pixel: each factor is for x, for y, and a constant."""
+
+    from_axis: tuple[float, float, float]
+    level: tuple[float, float, float]
+    azimuth: float
+    fall: float
+
+    @staticmethod
+    def of(pose: Pose) -> _View:
+        # A ray is X = x right + y down + w d, with d towards the viewer.
+        right, down, d = pose.rotation.tolist()
+        a = hypot(d[0], d[2])
+        # How far before the picture's plane the axis is passed, times d's part along it.
+        fall = d[1] / a
+
+        def factors(v: tuple[float, float, float], start: float) -> tuple[float, float, float]:
+            """Of v . (X - start) over the picture, in px."""
+            x, y = (sum(p * q for p, q in zip(v, w, strict=True)) for w in (right, down))
+            x, y = x / pose.scale, y / pose.scale
+            return x, y, start - x * float(pose.shift[0]) - y * float(pose.shift[1])
+
+        across = (d[2] / a, 0.0, -d[0] / a)
+        along = (-fall * d[0] / a, 1.0, -fall * d[2] / a)
+        return _View(
+            factors(across, -AXIS_Z * across[2]),
+            factors(along, -AXIS_Z * along[2]),
+            atan2(d[0], d[2]),
+            fall,
+        )
 
 
 def _plane(across: F64, down: F64) -> F32:
