@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Final
 from maskwise.errors import ConfigurationError, OutputError
 
 if TYPE_CHECKING:
-    from maskwise.types import Image
+    from maskwise.types import U8, Image
 
 _MARK: Final = "made by maskwise"
-"""The comment in the pictures that we write: only files that carry it are replaced."""
+"""The comment in the pictures that we write, or its first words: only files that carry it are
+replaced."""
 
 PAGE_MARK: Final = '<meta name="generator" content="maskwise">'
 """The same in HTML."""
 
 _QUALITY: Final = 92
+_LONGEST_COMMENT: Final = 65_533
+"""Bytes of a JPEG's comment at most (ITU T.81, B.2.4.5: its length is of 16 bits)."""
 
 
 class OutputFolder:
@@ -56,21 +59,60 @@ class OutputFolder:
                 return path
             count += 1
 
+    def take(self, path: Path) -> None:
+        """Give ``path``, in this folder, to nobody else."""
+        self._taken.add(_identity(path))
 
-def write_picture(path: Path, image: Image) -> None:
-    """Write ``image`` as JPEG, or as PNG where ``path`` ends so; OutputError if that fails."""
+    def copy_name(self, relative: Path, source: Path) -> Path:
+        """As ``name``, for a copy of ``source``: a file of the same bytes is taken for it."""
+        path = self.folder / relative
+        if _identity(path) not in self._taken and _same_content(path, source):
+            self.take(path)
+            return path
+        return self.name(relative)
+
+
+def write_picture(path: Path, image: Image, note: str = "") -> bytes:
+    """Write ``image`` as JPEG, or as PNG where ``path`` ends so; returns what was written.
+
+    note: ASCII for programs: the PNG's text ``maskwise``, the end of the JPEG's comment (which
+    is left out where it is longer than a comment may be).
+    Raises OutputError when it cannot be written.
+    """
+    return _write_pixels(path, image.pixels, note)
+
+
+def write_matte(path: Path, alpha: U8) -> bytes:
+    """Write (H, W) uint8 as a grey PNG; returns and raises as ``write_picture``."""
+    return _write_pixels(path, alpha, "")
+
+
+def _write_pixels(path: Path, pixels: U8, note: str) -> bytes:
     from PIL import Image as Pillow
     from PIL.PngImagePlugin import PngInfo
 
     buffer = io.BytesIO()
-    picture = Pillow.fromarray(image.pixels)
+    picture = Pillow.fromarray(pixels)
     if path.suffix.lower() == ".png":
         info = PngInfo()
         info.add_text("comment", _MARK)
+        if note:
+            info.add_text("maskwise", note)
         picture.save(buffer, "PNG", pnginfo=info)
     else:
-        picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0, comment=_MARK.encode())
-    write_file(path, buffer.getvalue())
+        comment = f"{_MARK} {note}" if note else _MARK
+        if len(comment) > _LONGEST_COMMENT:
+            comment = _MARK
+        picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0, comment=comment.encode())
+    content = buffer.getvalue()
+    write_file(path, content)
+    return content
+
+
+def nothing_more_fits(error: OutputError) -> bool:
+    """Whether the next file would fail like this one: the disk is full, or read-only."""
+    number = getattr(error.__cause__, "errno", None)
+    return number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -133,7 +175,18 @@ def _is_ours(path: Path) -> bool:
             comment = picture.info.get("comment")
     except (OSError, ValueError, SyntaxError):
         return False
-    return bool(comment in (_MARK, _MARK.encode()))
+    if isinstance(comment, bytes):
+        comment = comment.decode("ascii", "replace")
+    return isinstance(comment, str) and comment.partition(" {")[0] == _MARK
+
+
+def _same_content(path: Path, source: Path) -> bool:
+    try:
+        return path.stat().st_size == source.stat().st_size and (
+            path.read_bytes() == source.read_bytes()
+        )
+    except OSError:
+        return False
 
 
 def _identity(path: Path) -> str:

@@ -1,73 +1,93 @@
-"""``maskwise mask``: virtual masks on every face of a photo."""
+"""``maskwise mask``: virtual masks on every face of photos, one photo or whole data sets."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from maskwise.cli.files import OutputFolder, write_picture
-from maskwise.cli.identify import NO_FACE_REMEDY
-from maskwise.cli.inputs import Photo, find_photos
-from maskwise.cli.options import Tools, pass_tools
-from maskwise.cli.output import Progress, remark
-from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
-from maskwise.errors import ConfigurationError, ImageError, InputError, OutputError
-
-if TYPE_CHECKING:
-    from maskwise.pipeline import Recognizer
-    from maskwise.types import Landmarks, MaskSpec
+from maskwise.cli.options import Tools, json_option, pass_tools
+from maskwise.errors import ConfigurationError
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """What is drawn. kinds: types, or "random". color: "#rrggbb", None for the usual one."""
+class _Catalogue(click.Option):
+    """An option whose help names what the catalogue has, which is looked up when it is shown."""
 
-    kinds: tuple[str, ...]
-    color: str | None
-    seed: int
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The help with the names in it."""
+        from maskwise.masks import STYLES, types
 
-    def spec(self, kind: str, relative: Path, index: int) -> MaskSpec:
-        """The mask of a photo's face number ``index``; hangs on the file's name and the seed."""
-        from maskwise.masks import random_spec, spec_for
-
-        name = os.fsencode(relative.as_posix())
-        digest = hashlib.sha256(b"%d/%d/%s" % (self.seed, index, name)).digest()
-        if kind != "random":
-            return spec_for(kind, color=self.color, seed=int.from_bytes(digest[:3], "big"))
-
-        import numpy as np
-
-        spec = random_spec(np.random.default_rng(list(digest)))
-        return spec if self.color is None else replace(spec, color=self.color.lower())
+        names = {"{types}": ", ".join(types()), "{styles}": ", ".join(STYLES)}
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        text = record[1]
+        for mark, listed in names.items():
+            text = text.replace(mark, listed)
+        return record[0], text
 
 
 @click.command(name="mask")
-@click.argument("paths", nargs=-1, required=True, metavar="PHOTO_OR_DIR...")
+@click.argument("paths", nargs=-1, metavar="PHOTO_OR_DIR...")
 @click.option(
     "--out",
-    required=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where to write; your own files are never replaced.",
+    help="Where to write; your own files are never replaced.  [required]",
 )
 @click.option(
+    "--types",
     "--type",
     "wanted",
-    default="surgical",
-    show_default=True,
+    cls=_Catalogue,
     metavar="NAME|all|random",
-    help="surgical, n95, kn95, cloth, gas, bandana; all: one file a type; random: type, colour "
-    "and pattern drawn for every face. Several names with commas between make one file each.",
+    help="{types}; all: one file a type; random: type, "
+    "colour and pattern drawn for every face. Several names with commas between make one file "
+    "each. A mask file of your own (.toml) is a type, too.  [default: surgical; with --mix: "
+    "random]",
 )
 @click.option(
-    "--color", metavar="#RRGGBB", help="The colour of the masks.  [default: usual for the type]"
+    "--per-image",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Pictures a photo and type; of several, each is drawn at random within its type.",
+)
+@click.option(
+    "--mix",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The shares that random draws by: a TOML file, see docs/mask-datasets.md.",
+)
+@click.option(
+    "--wear",
+    cls=_Catalogue,
+    metavar="STYLE,...|all",
+    help="How they are worn: {styles}; several make one file each.  [default: proper; with "
+    "--mix: as it says]",
+)
+@click.option(
+    "--coverage",
+    metavar="X|low|medium|high",
+    help="How far up the nose: 0 (its tip just covered) to 1.  [default: 0.5; as drawn with "
+    "random]",
+)
+@click.option("--color", metavar="#RRGGBB", help="The colour.  [default: usual for the type]")
+@click.option("--pattern", metavar="NAME", help="The pattern.  [default: usual for the type]")
+@click.option("--text", metavar="TEXT", help="A text on the mask (the pattern text).")
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A picture as the cloth (the pattern image).",
+)
+@click.option(
+    "--spec",
+    metavar="JSON|@FILE",
+    help="Exactly this mask, or one a face: a spec as JSON, or a file that holds it: JSON, a "
+    "side-car, or a picture that maskwise masked.",
 )
 @click.option(
     "--seed",
@@ -76,109 +96,87 @@ class Style:
     show_default=True,
     help="Of all that varies. The same seed and file name give the same picture.",
 )
+@click.option(
+    "--aligned",
+    metavar="NAME",
+    help="The photos are aligned faces already: arcface112, arcface128 or dlib150, of any size. "
+    "No face is looked for.",
+)
+@click.option(
+    "--landmarks",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The faces are known: a CSV or JSON lines, see docs/mask-datasets.md. No face is looked "
+    "for.",
+)
+@click.option(
+    "--format",
+    "ending",
+    type=click.Choice(["jpg", "png"]),
+    default="jpg",
+    show_default=True,
+    help="Of the pictures.",
+)
+@click.option("--alpha", is_flag=True, help="Write what the masks cover, too: <picture>_alpha.png.")
+@click.option("--sidecar", is_flag=True, help="Write the truth of each picture: <picture>.json.")
+@click.option("--copy-originals", is_flag=True, help="Copy the photos into DIR, too, as they are.")
+@click.option(
+    "--manifest",
+    type=click.Choice(["csv", "jsonl", "both", "none"]),
+    help="List every face in DIR/manifest.csv or .jsonl, so that a run that was broken off goes "
+    "on.  [default: both for a folder; none for photos]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes; the pictures are the same with any number.  [default: one a core, at most "
+    "4; 1 for few photos]",
+)
+@click.option("--preview", is_flag=True, help="Write one sheet of a photo's face in every mask.")
+@click.option(
+    "--show", is_flag=True, help="Print the specs of masked pictures as JSON; nothing is written."
+)
+@json_option("the summary as one JSON object")
 @pass_tools
 @click.pass_context
-def command(
-    ctx: click.Context,
-    tools: Tools,
-    *,
-    paths: tuple[str, ...],
-    out: Path,
-    wanted: str,
-    color: str | None,
-    seed: int,
-) -> None:
-    """Draw virtual masks on every face of photos.
+def command(ctx: click.Context, tools: Tools, /, **given: Any) -> None:
+    """Draw virtual masks on every face of photos, or of whole data sets.
 
     Writes DIR/<photo>_<type>.jpg (<photo>_random.jpg for random), in the sub-folders of the
-    folder given.
+    folder given. For a folder, lists every face in DIR/manifest.csv and .jsonl; a run that was
+    broken off goes on where it was, by the same command.
 
     \b
     Examples:
       maskwise mask portrait.jpg --out masked/
-      maskwise mask portrait.jpg --out masked/ --type all
-      maskwise mask photos/ --out masked/ --type random --seed 7
-      maskwise mask portrait.jpg --out masked/ --type cloth --color "#8a1f2d"
+      maskwise mask portrait.jpg --out masked/ --preview
+      maskwise mask portrait.jpg --out masked/ --type cloth --color "#8a1f2d" --pattern checks
+      maskwise mask photos/ --out masked/ --types random --per-image 3 --seed 7
+      maskwise mask ms1m/ --out masked/ --aligned arcface112 --types random --workers 8
+      maskwise mask --show masked/portrait_cloth.jpg
 
-    Exit codes: 0 all photos are masked; 1 some input was skipped (not readable, or no face in
-    it; each is named); 2 usage error; 130 interrupted.
+    Exit codes: 0 all photos are masked; 1 some input was skipped (not readable, no face in it,
+    or none that can wear a mask; each is named); 2 usage error, or the output cannot be written;
+    130 interrupted.
     """
-    style = Style(_kinds(wanted, color), color, seed)
-    problems: list[str] = []
+    if not given["paths"]:
+        raise click.UsageError("Missing argument 'PHOTO_OR_DIR...'.")
+    if given["show"]:
+        from maskwise.cli.mask_show import show
 
-    def skip(message: str) -> None:
-        problems.append(message)
-        remark(f"skipped {message}")
+        ctx.exit(show(given["paths"]))
+    if given["out"] is None:
+        raise click.UsageError("Missing option '--out'.")
+    if given["aligned"] and given["landmarks"]:
+        raise ConfigurationError("--aligned and --landmarks exclude each other; give one")
+    from maskwise.cli import mask_options
 
-    photos = find_photos(paths, skip, leave_out=out)
-    output = OutputFolder(out, (photo.path for photo in photos))
-    recognizer = tools.recognizer()
-    written = 0
-    interrupted = False
-    try:
-        with Progress("drawing masks", len(photos)) as progress:
-            for photo in photos:
-                try:
-                    for _ in mask_photo(recognizer, photo, output, style):
-                        written += 1
-                except (InputError, OutputError) as error:
-                    problems.append(str(error))
-                    progress.remark(f"skipped {error}")
-                progress.advance()
-    except KeyboardInterrupt:
-        interrupted = True
-        remark("interrupted: the pictures written so far are whole and kept")
-    click.echo(f"{written} picture{'' if written == 1 else 's'} written to {out}", err=True)
-    ctx.exit(INTERRUPTED if interrupted else SKIPPED if problems else OK)
+    plan = mask_options.plan(given)
+    if given["preview"]:
+        from maskwise.cli.mask_sheet import preview
 
+        ctx.exit(preview(tools, plan, given))
+    from maskwise.cli.mask_run import Run
 
-def mask_photo(
-    recognizer: Recognizer, photo: Photo, output: OutputFolder, style: Style
-) -> Iterator[Path]:
-    """Write one picture a kind, and yield its path when it is there.
-
-    Raises ImageError when the photo cannot be read or shows no face, and OutputError.
-    """
-    from maskwise.masks import wear_on_image
-
-    # Asked for first: what a photo's masks are called does not hang on whether it has a face.
-    stem = photo.relative.stem
-    targets = {k: output.name(photo.relative.with_name(f"{stem}_{k}.jpg")) for k in style.kinds}
-    picture = recognizer.load(photo.path)
-    found = [d.landmarks for d in recognizer.detect(picture) if d.landmarks is not None]
-    # What cannot wear a mask is no face: let it not cost the others theirs.
-    points = [p for p in found if _fits(p)]
-    if not points:
-        raise ImageError(f"{photo.shown}: no face found; {NO_FACE_REMEDY}")
-    for kind, target in targets.items():
-        specs = [style.spec(kind, photo.relative, index) for index in range(len(points))]
-        write_picture(target, wear_on_image(picture, points, specs).image)
-        yield target
-
-
-def _fits(points: Landmarks) -> bool:
-    from maskwise.masks.fit import fit_pose
-
-    try:
-        fit_pose(points)
-    except InputError:
-        return False
-    return True
-
-
-def _kinds(wanted: str, color: str | None) -> tuple[str, ...]:
-    from maskwise.masks import parse_types, types
-
-    if color is not None and not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
-        raise ConfigurationError(f"no colour {color!r}; write it as #rrggbb, like #8fbfe0")
-    if wanted == "random":
-        return ("random",)
-    for name in () if wanted in ("all", "none") else map(str.strip, wanted.split(",")):
-        if name not in types():
-            raise ConfigurationError(
-                f"no mask type {name!r}; there are: {', '.join(types())} (or all, random)"
-            )
-    kinds = parse_types(wanted)
-    if not kinds:
-        raise ConfigurationError("--type none draws nothing; name a type, or all, or random")
-    return kinds
+    ctx.exit(Run(tools, plan, given).go())

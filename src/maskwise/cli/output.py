@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+    from rich.progress import ProgressColumn
     from rich.text import Text
 
 _LEAST_FIRST_COLUMN: Final = 24
@@ -97,15 +98,31 @@ def print_table(
     console.print()
 
 
+def _rate_column(unit: str) -> ProgressColumn:
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """How many a second lately, or at all where that is not known yet."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.3g} {unit}/s")
+
+    return Rate()
+
+
 class Progress:
     """A bar on stderr where that is a terminal, else nothing; remarks go above it.
 
     streams: the command prints results to stdout as they come; on a terminal these show the
-    progress themselves, and a bar would be torn by them.
+    progress themselves, and a bar would be torn by them. unit: what is counted, in the plural,
+    where its rate is to be shown.
     """
 
-    def __init__(self, what: str, total: int, *, streams: bool = False) -> None:
+    def __init__(self, what: str, total: int, *, streams: bool = False, unit: str = "") -> None:
         self._what = what
+        self._unit = unit
         self._total = total
         self._bar: Bar | None = None
         self._wanted = total > 1 and sys.stderr.isatty() and not (streams and sys.stdout.isatty())
@@ -129,6 +146,7 @@ class Progress:
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
+                *([_rate_column(self._unit)] if self._unit else []),
                 console=Console(stderr=True, highlight=False),
                 redirect_stdout=False,
                 redirect_stderr=False,
