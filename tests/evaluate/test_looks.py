@@ -21,14 +21,14 @@ def test_the_options_of_a_reference() -> None:
     assert reference_looks("as-is") == (AS_IS,)
     assert reference_looks("none") == (BARE,)
     assert reference_looks("virtual:n95,cloth") == (AS_IS, Look(("n95",)), Look(("cloth",)))
-    assert len(reference_looks("virtual:all")) == 1 + len(masks.types())
+    assert len(reference_looks("virtual:all")) == 1 + len(masks.parse_types("all"))
 
 
 def test_the_options_of_a_probe() -> None:
     assert probe_look("as-is") == AS_IS
     assert probe_look("none") == BARE
     assert probe_look("virtual:n95", seed=3) == Look(("n95",), 3, "photo")
-    assert probe_look("virtual:all", 1, "chip") == Look(masks.types(), 1, "chip")
+    assert probe_look("virtual:all", 1, "chip") == Look(masks.parse_types("all"), 1, "chip")
 
 
 @pytest.mark.parametrize(

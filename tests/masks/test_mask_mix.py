@@ -15,7 +15,7 @@ from maskwise.masks.specs import check
 def test_a_mix_is_read_and_drawn_from() -> None:
     mix = Mix.from_mapping(
         {
-            "types": {"surgical": 3, "cloth": 1},
+            "types": {"gas": 3, "cloth": 1},
             "patterns": ["checks", "text"],
             "colors": ["#102030", "#ffffff"],
             "styles": {"proper": 1, "under-nose": 1},
@@ -28,10 +28,10 @@ def test_a_mix_is_read_and_drawn_from() -> None:
     for spec in many:
         check(spec)
     types = Counter(spec.type for spec in many)
-    assert 2.2 < types["surgical"] / types["cloth"] < 4.2
+    assert 2.2 < types["gas"] / types["cloth"] < 4.2
     assert {spec.color for spec in many} == {"#102030", "#ffffff"}
-    # A surgical mask has neither checks nor text.
-    assert {s.pattern for s in many if s.type == "surgical"} == {"plain"}
+    # A respirator has neither checks nor text.
+    assert {s.pattern for s in many if s.type == "gas"} == {"plain"}
     assert {s.pattern for s in many if s.type == "cloth"} == {"checks", "text"}
     assert {s.detail for s in many if s.pattern == "text"} == {"HELLO"}
     assert {s.wear_style for s in many} == {"proper", "under-nose"}

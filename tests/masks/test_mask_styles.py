@@ -46,13 +46,14 @@ class TestWhatEachStyleHides:
         seen = alpha_at(masks.spec_for(name, wear_style="under-nose", seed=seed), yaw)
         assert seen["nose tip"] == 0
         assert seen["nose base"] < 0.2
-        assert min(seen["mouth"], seen["chin"]) > 0.9
+        assert seen["mouth"] > 0.9
+        assert yaw or seen["chin"] > 0.9  # turned, the chin is the head's outline
 
     @pytest.mark.parametrize("seed", [0, 3])
     def test_under_the_chin_it_is_no_cover(self, name: str, yaw: float, seed: int) -> None:
         seen = alpha_at(masks.spec_for(name, wear_style="under-chin", seed=seed), yaw)
         assert max(seen["nose tip"], seen["nose base"], seen["mouth"]) == 0
-        assert seen["chin"] > 0.9
+        assert yaw or seen["chin"] > 0.9
 
     def test_slipped_it_hides_the_mouth_still(self, name: str, yaw: float) -> None:
         for seed in range(3):

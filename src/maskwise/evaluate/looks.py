@@ -60,7 +60,8 @@ class Look:
             return masks.spec_for(self.types[0])
         identity = np.frombuffer(bytes.fromhex(photo_sha256), ">u4").tolist()
         rng = np.random.default_rng([self.seed, *identity])
-        weights = np.array([masks.TYPES[name].frequency for name in self.types])
+        # A type that is met seldom (0) or is the user's own counts once where it is named.
+        weights = np.array([masks.mask_type(name).frequency or 1.0 for name in self.types])
         kind = str(rng.choice(self.types, p=weights / weights.sum()))
         return masks.random_spec(rng, kind)
 
