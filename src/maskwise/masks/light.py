@@ -69,7 +69,7 @@ _WHITE: Final = 221.0
 _TYPICAL_SKIN: Final = 147.0
 _SKIN_SLOPE: Final = 0.06
 _ABOVE_BRIGHTEST: Final = 1.3
-_ABOVE_SKIN: Final = 2.8
+_ABOVE_SKIN: Final = 3.0
 """White cloth beside the darkest skin, about as the albedos (0.85 and 0.09) through gamma 2.2."""
 
 _FLOOR: Final = 6.0
@@ -237,7 +237,7 @@ def _color(small: F32, skin: F64) -> tuple[F32, float]:
         _ABOVE_SKIN * own,
     ]
     # A soft minimum; and cloth is no darker than the skin beside it.
-    white = sum(v**-12 for v in limits) ** (-1 / 12)
+    white = sum(v**-20 for v in limits) ** (-1 / 20)
     white = min(max(white, 1.03 * own), 250.0)
 
     hues = np.log(flat[::3] + 8)
@@ -248,10 +248,11 @@ def _color(small: F32, skin: F64) -> tuple[F32, float]:
     tint = np.log((skin + 8) / (skin[1] + 8))[::2]
     bright = np.log(flat[luma >= brightest].mean(axis=0) + 8.0)
     off = tint - _SKIN_HUE
-    cast = 0.10 * off + 0.30 * (off - np.clip(off, -0.15, 0.15))
+    # Dark skin has little blue in any light: only a bluish one counts for more.
+    cast = 0.10 * off + 0.25 * np.maximum(off - 0.15, 0)
     cast += 0.12 * (bright[::2] - bright[1] - _BRIGHT_HUE)
     # A grey photo stays grey to the bit, whatever the order of the sums was.
     tint = np.where(np.abs(tint) < 1e-4, 0.0, tint)
-    cast = saturation * np.clip(cast, -0.3, 0.3) + (1 - saturation) * tint
+    cast = saturation * np.clip(cast, -0.2, 0.2) + (1 - saturation) * tint
     color = np.exp([cast[0], 0.0, cast[1]])
     return (white / _WHITE * color / (color @ _LUMA)).astype(np.float32), saturation
