@@ -66,11 +66,10 @@ class Part:
     def at(self, points: F64) -> U8:
         """(K,) uint8: ``alpha`` at (K, 2) px of the picture; 0 outside of it."""
         height, width = self.alpha.shape
+        column, row = np.rint(points.T) - [[self.x], [self.y]]
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         out = np.zeros(len(points), np.uint8)
-        local = np.rint(points) - (self.x, self.y)
-        inside = ((local >= 0) & (local < (width, height))).all(axis=1)
-        column, row = local[inside].astype(int).T
-        out[inside] = self.alpha[row, column]
+        out[inside] = self.alpha[row[inside].astype(int), column[inside].astype(int)]
         return out
 
 
@@ -101,19 +100,22 @@ def coverage(pose: Pose, part: Part, picture: tuple[int, int]) -> float:
         return 0.0
     places, sine, cosine = _front()
     facing = pose.rotation[2, 0] * sine + pose.rotation[2, 2] * cosine > 0
-    px = pose.project(places[facing])
-    px = px[((px > -0.5) & (px < (picture[1] - 0.5, picture[0] - 0.5))).all(axis=1)]
-    return float(part.at(px).mean(dtype=np.float64) / 255) if len(px) else 0.0
+    x, y = pose.scale * pose.rotation[:2] @ places[:, facing] + pose.shift[:, None]
+    shows = (x > -0.5) & (x < picture[1] - 0.5) & (y > -0.5) & (y < picture[0] - 0.5)
+    if not shows.any():
+        return 0.0
+    return float(part.at(np.stack([x[shows], y[shows]], axis=1)).mean(dtype=np.float64) / 255)
 
 
 @cache
 def _front() -> tuple[F64, F64, F64]:
-    """Places on the front of the face, from the brows to the chin: points (N, 3), and sine and
+    """Places on the front of the face, from the brows to the chin: points (3, N), and sine and
     cosine (N,) of their angle about the head's axis."""
     arc, y = (
-        v.ravel() for v in np.meshgrid(np.linspace(-1.2, 1.2, 25), np.linspace(-0.35, 1.8, 24))
+        v.ravel() for v in np.meshgrid(np.linspace(-1.2, 1.2, 19), np.linspace(-0.35, 1.8, 18))
     )
     oval = (arc / 1.25) ** 2 + ((y - 0.55) / 1.35) ** 2 <= 1
     arc, y = arc[oval], y[oval]
     angle = arc / ARC_RADIUS
-    return points_on(Shape(tent=0.0), arc, y), np.sin(angle), np.cos(angle)
+    places = np.ascontiguousarray(points_on(Shape(tent=0.0), arc, y).T)
+    return places, np.sin(angle), np.cos(angle)
