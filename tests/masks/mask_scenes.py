@@ -8,8 +8,8 @@ import numpy as np
 from maskwise import masks
 from maskwise.align import DLIB_CHIP, similarity
 from maskwise.masks.draw import texture
+from maskwise.masks.face import CHIN, MODELS, MOUTH, NOSE_BASE
 from maskwise.masks.fit import Pose, fit_pose
-from maskwise.masks.surface import CHIN, FACE_POINTS, MOUTH, NOSE_BASE
 from maskwise.types import F64, U8, Chip, ChipSpec, Image, Landmarks, MaskSpec, Scheme
 
 GOLDENS: dict[str, MaskSpec] = {
@@ -47,16 +47,7 @@ def posed(
 
 def landmarks_of(pose: Pose, scheme: Scheme = "dlib5") -> Landmarks:
     """The landmarks of the average face in this pose."""
-    index, model = FACE_POINTS[scheme]
-    points = np.zeros((68 if scheme == "ibug68" else 5, 2), np.float32)
-    points[list(index)] = pose.project(model)
-    if scheme == "ibug68":  # the lids, which stand for the eyes
-        for first, outer, inner in ((36, 36, 39), (42, 42, 45)):
-            points[first : first + 6] = (points[outer] + points[inner]) / 2
-        points[list(index)] = pose.project(model)
-    visible = np.zeros(len(points), bool)
-    visible[list(index)] = True
-    return Landmarks(scheme, points, visible)
+    return Landmarks(scheme, pose.project(MODELS[scheme].places[:, :3]).astype(np.float32))
 
 
 def head(

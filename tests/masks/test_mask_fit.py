@@ -8,21 +8,15 @@ from mask_scenes import landmarks_of, posed
 
 from maskwise.errors import InputError
 from maskwise.masks.cast import pixel_map
-from maskwise.masks.fit import MAX_PITCH, MAX_YAW, fit_pose
-from maskwise.masks.surface import (
-    CHIN,
-    FACE_POINTS,
-    MOUTH,
-    NOSE_BASE,
-    Shape,
-    points_on,
-)
+from maskwise.masks.face import CHIN, MODELS, MOUTH, NOSE_BASE
+from maskwise.masks.fit import MAX_PITCH, MAX_YAW, MIN_IPD_PX, fit_pose
+from maskwise.masks.surface import Shape, points_on
 from maskwise.types import Landmarks, Scheme
 
 PLACES = np.array([NOSE_BASE, MOUTH, CHIN, (1.0, 0.8, -0.5), (-1.0, 0.8, -0.5)])
 
 angles = st.floats(-45, 45)
-scales = st.floats(3, 400)
+scales = st.floats(8, 400)
 shifts = st.tuples(st.floats(-500, 500), st.floats(-500, 500))
 jitter = st.lists(st.floats(-0.06, 0.06), min_size=10, max_size=10)
 
@@ -52,7 +46,7 @@ def test_the_other_schemes_agree(scheme: Scheme, yaw: float, roll: float) -> Non
 
 
 @settings(deadline=None)
-@given(noise=jitter, yaw=st.floats(-30, 30), roll=angles, scale=st.floats(0.2, 8), shift=shifts)
+@given(noise=jitter, yaw=st.floats(-30, 30), roll=angles, scale=st.floats(0.25, 8), shift=shifts)
 def test_the_fit_turns_scales_and_shifts_with_the_landmarks(
     noise: list[float], yaw: float, roll: float, scale: float, shift: tuple[float, float]
 ) -> None:
@@ -81,10 +75,73 @@ def test_a_mirrored_face_looks_the_other_way() -> None:
 def test_any_nose_gives_a_pose_within_bounds(nose_x: float, nose_y: float) -> None:
     points = landmarks_of(posed(scale=50)).points.copy()
     points[4] = (75 + 50 * nose_x, 50 + 50 * nose_y)
-    pose = fit_pose(Landmarks("dlib5", points))
+    _refused_or_near(Landmarks("dlib5", points))
+
+
+@settings(deadline=None)
+@given(
+    scheme=st.sampled_from(["five", "dlib5"]),
+    numbers=st.lists(st.floats(-300, 300), min_size=10, max_size=10),
+)
+def test_any_five_points_are_refused_or_give_a_face_near_them(
+    scheme: Scheme, numbers: list[float]
+) -> None:
+    points = np.reshape(numbers, (5, 2)).astype(np.float32)
+    _refused_or_near(Landmarks(scheme, points))
+
+
+@settings(deadline=None)
+@given(yaw=st.floats(-70, 70), noise=jitter, scheme=st.sampled_from(["five", "dlib5"]))
+def test_noisy_points_are_refused_or_give_a_face_near_them(
+    yaw: float, noise: list[float], scheme: Scheme
+) -> None:
+    points = landmarks_of(posed(yaw, scale=50), scheme).points
+    shift = np.reshape(noise, (5, 2)).astype(np.float32) * 250
+    _refused_or_near(Landmarks(scheme, points + shift))
+
+
+def _refused_or_near(landmarks: Landmarks) -> None:
+    try:
+        pose = fit_pose(landmarks)
+    except InputError:
+        return
     assert abs(pose.yaw) <= MAX_YAW
     assert abs(pose.pitch) <= MAX_PITCH
-    assert np.isfinite(pose.project(PLACES)).all()
+    assert pose.scale <= 6 * landmarks.ipd_px + 1e-3
+    arc, y = (v.ravel() for v in np.meshgrid(np.linspace(-2.1, 2.1, 9), np.linspace(-0.5, 2.3, 9)))
+    far = pose.project(points_on(Shape(), arc, y)) - landmarks.points.mean(0)
+    assert np.hypot(*far.T).max() < 4 * pose.scale
+
+
+@pytest.mark.parametrize("scheme", ["five", "dlib5", "ibug68"])
+def test_turning_the_head_moves_the_mask_without_jumps(scheme: Scheme) -> None:
+    front = Shape()
+    arc, y = (v.ravel() for v in np.meshgrid(np.linspace(-1.2, 1.2, 7), np.linspace(0.3, 1.9, 7)))
+    places = points_on(front, arc, y)
+    yaws = np.arange(-65, 65.5, 0.5)
+    poses = [fit_pose(landmarks_of(posed(yaw, scale=50), scheme)) for yaw in yaws]
+    found = np.degrees([pose.yaw for pose in poses])
+    assert (np.diff(found) > 0.2).all()
+    assert np.abs(found - yaws).max() < 6
+    seen = np.array([pose.project(places) for pose in poses])
+    # Half a degree moves a point at most 1.8 units from the axis by 0.016 units.
+    assert np.hypot(*np.moveaxis(np.diff(seen, axis=0), -1, 0)).max() < 0.03 * 50
+
+
+@settings(deadline=None)
+@given(chin=st.floats(-0.15, 0.2), width=st.floats(-0.1, 0.1), yaw=st.floats(-40, 40), roll=angles)
+def test_the_68_points_tell_the_length_of_the_chin(
+    chin: float, width: float, yaw: float, roll: float
+) -> None:
+    model = MODELS["ibug68"].places
+    longer = model[:, :3].copy()
+    longer[:, 1] += chin * model[:, 3]
+    longer[:, 0] += width * model[:, 4]
+    truth = posed(yaw, 3, roll, scale=50)
+    pose = fit_pose(Landmarks("ibug68", truth.project(longer).astype(np.float32)))
+    found = pose.project(np.array([CHIN, NOSE_BASE]))
+    expected = truth.project(np.array([longer[8], model[33, :3]]))
+    assert np.hypot(*(found - expected).T).max() < 0.06 * 50
 
 
 def test_invisible_points_do_not_count() -> None:
@@ -103,8 +160,11 @@ def test_landmarks_that_are_no_face_are_refused() -> None:
         fit_pose(Landmarks("dlib5", points, np.array([True, True, False, False, False])))
     with pytest.raises(InputError, match="px apart"):
         fit_pose(Landmarks("dlib5", np.zeros((5, 2), np.float32)))
-    with pytest.raises(InputError, match="too small"):
-        fit_pose(landmarks_of(posed(scale=1.5)))
+    # An 8 px face: some 3.5 px between the eyes, whichever way it looks.
+    for yaw in (0, 60):
+        with pytest.raises(InputError, match="too small"):
+            fit_pose(landmarks_of(posed(yaw, scale=0.8 * MIN_IPD_PX)))
+        fit_pose(landmarks_of(posed(yaw, scale=1.3 * MIN_IPD_PX)))
     with pytest.raises(InputError, match="swapped"):
         fit_pose(Landmarks("dlib5", points[[2, 3, 0, 1, 4]]))
     above = points.copy()
@@ -139,6 +199,7 @@ def test_the_sky_beside_the_head_is_outside() -> None:
 
 
 def test_the_models_of_all_schemes_are_mirror_symmetric() -> None:
-    for _, model in FACE_POINTS.values():
+    for scheme in MODELS.values():
+        model = scheme.places[:, :3]
         flipped = {tuple(p) for p in np.round(model * [-1, 1, 1], 6) + 0.0}
         assert flipped == {tuple(p) for p in np.round(model, 6) + 0.0}

@@ -1,4 +1,4 @@
-"""The face as the masks know it: five named points, and a radius over angle and height.
+"""The face as the masks know it: a radius over angle and height.
 
 Face frame: unit = distance of the eye centres (midpoints of the eye corners); origin between
 the eyes, at the depth of the inner corners; x to the right of the picture, y down, z to the
@@ -15,57 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.types import F32, F64, Scheme
-
-# Measured on 600 photos (one a person) of the train split of LFW: the 5 points of dlib5 on
-# dlib's frontal boxes and the 5 of YuNet on the same faces, factorised under weak perspective
-# (poses with the priors of fit.py, mirror symmetry, depth held by the poses' spread of yaw).
-# Root mean square residual of a point: 0.03-0.06 units.
-_EYE_OUTER: Final = (0.697, -0.003, -0.090)
-_EYE_INNER: Final = (0.303, 0.003, 0.0)
-_EYE: Final = (0.500, -0.020, 0.020)
-_NOSE_BASE: Final = (0.0, 0.720, 0.459)
-_NOSE_TIP: Final = (0.0, 0.523, 0.677)
-_MOUTH_CORNER: Final = (0.451, 1.004, 0.234)
-# The lower edge of YuNet's box stands at 1.81 in median (10th to 90th percentile 1.69-1.90),
-# its sides at 1.10: the chin, and the widest part of the face.
-CHIN: Final = (0.0, 1.81, 0.25)
-NOSE_BASE: Final = _NOSE_BASE
-MOUTH: Final = (0.0, 1.004, 0.330)
-
-
-def _mirrored(point: tuple[float, float, float]) -> tuple[float, float, float]:
-    return (-point[0], point[1], point[2])
-
-
-FACE_POINTS: Final[dict[Scheme, tuple[tuple[int, ...], F64]]] = {
-    "dlib5": (
-        (0, 1, 2, 3, 4),
-        np.array(
-            [_EYE_OUTER, _EYE_INNER, _mirrored(_EYE_OUTER), _mirrored(_EYE_INNER), _NOSE_BASE]
-        ),
-    ),
-    "five": (
-        (0, 1, 2, 3, 4),
-        np.array([_mirrored(_EYE), _EYE, _NOSE_TIP, _mirrored(_MOUTH_CORNER), _MOUTH_CORNER]),
-    ),
-    "ibug68": (
-        (45, 42, 36, 39, 33, 30, 48, 54),
-        np.array(
-            [
-                _EYE_OUTER,
-                _EYE_INNER,
-                _mirrored(_EYE_OUTER),
-                _mirrored(_EYE_INNER),
-                _NOSE_BASE,
-                _NOSE_TIP,
-                _mirrored(_MOUTH_CORNER),
-                _MOUTH_CORNER,
-            ]
-        ),
-    ),
-}
-"""Per scheme: which points are used, and where they stand in the face frame, (K, 3) units."""
+from maskwise.types import F32, F64
 
 AXIS_Z: Final = -0.9
 """Depth of the vertical axis, half-way between the ears."""
@@ -106,24 +56,24 @@ class Shape:
 
 
 # y, half-width at the ears and jaw, front depth from the axis without the nose, nose above it.
-# Head proportions by eye on the same photos, tied to the measured points above.
+# Head proportions by eye on the same photos, tied to the chin and the outline of face.py.
 _PROFILE: Final = np.array(
     [
-        [-0.70, 1.10, 1.00, 0.00],
-        [-0.20, 1.13, 1.00, 0.05],
-        [0.00, 1.13, 1.02, 0.16],
-        [0.25, 1.13, 1.04, 0.30],
-        [0.52, 1.12, 1.08, 0.54],
-        [0.72, 1.10, 1.13, 0.40],
-        [0.90, 1.07, 1.19, 0.30],
-        [1.10, 1.03, 1.23, 0.22],
-        [1.30, 0.97, 1.24, 0.16],
-        [1.50, 0.87, 1.24, 0.12],
-        [1.65, 0.76, 1.21, 0.08],
-        [1.80, 0.62, 1.12, 0.04],
-        [1.95, 0.48, 0.98, 0.00],
-        [2.10, 0.42, 0.80, 0.00],
-        [2.35, 0.44, 0.62, 0.00],
+        [-0.70, 1.13, 1.00, 0.00],
+        [-0.20, 1.17, 1.00, 0.05],
+        [0.00, 1.17, 1.02, 0.16],
+        [0.25, 1.17, 1.04, 0.30],
+        [0.52, 1.16, 1.08, 0.54],
+        [0.72, 1.14, 1.13, 0.40],
+        [0.90, 1.11, 1.19, 0.30],
+        [1.10, 1.07, 1.23, 0.22],
+        [1.30, 1.01, 1.24, 0.16],
+        [1.52, 0.91, 1.24, 0.12],
+        [1.68, 0.80, 1.21, 0.08],
+        [1.85, 0.66, 1.12, 0.04],
+        [2.00, 0.51, 0.98, 0.00],
+        [2.15, 0.44, 0.80, 0.00],
+        [2.38, 0.45, 0.62, 0.00],
         [2.70, 0.55, 0.60, 0.00],
     ]
 )
