@@ -174,9 +174,10 @@ def test_the_same_photo_says_the_same() -> None:
 def test_shade_is_brighter_towards_the_light_and_about_one_ahead() -> None:
     def at(nx: float, ny: float, lean: tuple[float, float, float]) -> float:
         light = Light(np.ones(3, np.float32), 1.0, np.array(lean, np.float32), 0.7, 0.0, 0.0)
-        normal = (np.full((2, 2), v, np.float32) for v in (nx, ny))
-        out: F32 = shade(*normal, light)
-        assert (out.shape, out.dtype) == ((2, 2), np.float32)
+        x, y = (np.full((2, 2), v, np.float32) for v in (nx, ny))
+        out: F32 = shade(x, y, light)
+        assert out.shape == (2, 2)
+        assert out.dtype == np.float32
         return float(out[0, 0])
 
     usual = (0.0, 0.0, 0.0)
