@@ -37,7 +37,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     half = [
         (0.0, top - 0.01),
         (0.17, top + 0.02),
-        (0.40, top + 0.19),
+        (0.40, min(top + 0.19, 0.63)),
         (0.72, corner - 0.14),
         (1.10, corner),
         (1.10, corner),

@@ -37,7 +37,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     half = [
         (0.0, top),
         (0.15, top + 0.02),
-        (0.36, top + 0.16),
+        (0.36, min(top + 0.16, 0.61)),
         (0.70, 0.66 + 0.2 * (top - 0.29)),
         (0.96, 0.90),
         (1.02, 1.14),

@@ -45,7 +45,7 @@ def _cloth(sheet: Sheet, spec: MaskSpec) -> None:
     half = [
         (0.0, top - 0.01),
         (0.15, top + 0.03),
-        (0.42, top + 0.22),
+        (0.42, min(top + 0.22, 0.58)),
         (0.80, 0.62),
         upper,
         upper,

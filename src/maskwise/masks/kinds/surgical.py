@@ -31,8 +31,9 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     tall = 0.76 + 0.06 * chance[1]
     upper, lower = (1.17, corner), (1.14, corner + tall)
     loops(sheet, upper, lower, WHITE if color.mean() > 0.25 else rgb("#2b2c30"), 0.036)
-    cheek = 0.5 * (top + 0.22 + corner)
-    edge = [(0.0, top), (0.16, top + 0.02), (0.31, top + 0.115), (0.56, cheek), (0.86, corner)]
+    # A low mask has an almost straight edge: it must not sag beside the nose.
+    nose, cheek = min(top + 0.115, corner - 0.02), min(0.5 * (top + 0.22 + corner), corner)
+    edge = [(0.0, top), (0.16, top + 0.02), (0.31, nose), (0.56, cheek), (0.86, corner)]
     half = [
         *edge,
         upper,
