@@ -72,6 +72,8 @@ _NOSE_ARCH: Final = 0.42
 _FADE: Final = (0.85, 1.72)
 """From the cheeks, where a mask still moves whole, to before the ears."""
 _CORNER: Final = 1.24
+_EAR: Final = 1.85
+"""Between these, arc, a mask of loops or straps has nothing else."""
 _CREASE: Final = (0.5, 0.10)
 
 
@@ -119,6 +121,9 @@ def place(sheet: Sheet, spec: MaskSpec) -> None:
         _thicken(sheet)
     sheet.color /= np.maximum(sheet.cover, np.float32(1e-6))[..., None]
     folds = sheet.noise(*_CREASE)
+    if not wraps:
+        # Loops do not crumple: theirs would look like dashes.
+        folds *= np.clip((_CORNER - np.abs(arc)) * np.float32(8), 0, 1)
     sheet.height += np.float32(slide.crumple) * sheet.cover * folds
     sheet.tint(np.float32(1.5 * slide.crumple) * sheet.cover * folds)
 
@@ -127,9 +132,9 @@ def _thicken(sheet: Sheet) -> None:
     """Give loops back the width that they lost where they now run steeply down."""
     import cv2
 
-    beside = round((ARC_MAX - _CORNER) * sheet.density)
-    kernel = np.ones((1, 2 * round(0.011 * sheet.density) + 1), np.uint8)
-    for part in (slice(None, beside), slice(-beside, None)):
+    far, near = (round((ARC_MAX - arc) * sheet.density) for arc in (_EAR, _CORNER))
+    kernel = np.ones((1, 2 * round(0.018 * sheet.density) + 1), np.uint8)
+    for part in (slice(far, near), slice(-near, -far)):
         for layer in (sheet.color, sheet.cover, sheet.height):
             layer[:, part] = cv2.dilate(np.ascontiguousarray(layer[:, part]), kernel)
 
