@@ -97,10 +97,11 @@ def test_it_looks_the_same_at_any_density(name: str, seed: int) -> None:
     coarse = _sheet(name, seed, 64)
     for density in (128, 256):
         fine = _sheet(name, seed, density)
-        for a, b in ((coarse.rgba, fine.rgba), (coarse.relief, fine.relief)):
+        # Stitches that a coarse sheet cannot hold are in the relief of a fine one.
+        for a, b, least in ((coarse.rgba, fine.rgba, 0.9), (coarse.relief, fine.relief, 0.85)):
             small: F32 = cv2.resize(b, a.shape[1::-1], interpolation=cv2.INTER_AREA)
             for k in range(3):
-                assert np.corrcoef(a[..., k].ravel(), small[..., k].ravel())[0, 1] > 0.9
+                assert np.corrcoef(a[..., k].ravel(), small[..., k].ravel())[0, 1] > least
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -116,9 +116,9 @@ class Piece(Cut):
 
     def hem(self, depth: F32, width: float, stitches: float = 1.0) -> None:
         """An edge folded over, and its line of stitches (0: none)."""
-        fine = self.fine
-        fine.height += np.float32(0.010) * step(width - depth, 0.012)
-        fine.shade -= np.float32(0.12) * bell(depth - np.float32(width), 0.014)
+        fine, (layer, near) = self.fine, self._at_edge(depth)
+        layer.height += np.float32(0.010) * step(np.float32(width) - near, 0.012)
+        layer.shade -= np.float32(0.12) * bell(near - np.float32(width), 0.014)
         seen = stitches * _fade(0.033, fine.density)
         if seen:
             line = bell(depth - np.float32(0.6 * width), 0.010)
@@ -128,8 +128,19 @@ class Piece(Cut):
 
     def round_edge(self, depth: F32, width: float, rise: float) -> None:
         """A rounded edge ``width`` wide, ``rise`` units thick, instead of a knife's."""
-        t = 1 - np.minimum(depth * np.float32(1 / width), 1)
-        self.fine.height -= np.float32(rise) * t * t
+        layer, near = self._at_edge(depth)
+        t = 1 - np.minimum(near * np.float32(1 / width), 1)
+        layer.height -= np.float32(rise) * t * t
+
+    def _at_edge(self, depth: F32) -> tuple[Layer, F32]:
+        """The layer that an edge is worked out on, and ``depth`` there.
+
+        The soft one where the sheet is coarse: it will be halved, and takes a hem's detail.
+        """
+        if self.fine.density > 2 * _SOFT_DENSITY:
+            return self.fine, depth
+        every = 2**self._halvings
+        return self.soft, np.ascontiguousarray(depth[::every, ::every])
 
     def lay(self, color: F32) -> None:
         """Paint ``color``, (h, w, 3) or (3,), shaded, and take the place of what lies below."""

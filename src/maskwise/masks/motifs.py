@@ -117,7 +117,7 @@ def paisley(layer: Layer, rng: np.random.Generator, inks: F32, turn: float, shif
     for scale, color in ((1.1, ink), (0.94, ground), (0.78, accent), (0.5, ground), (0.3, ink)):
         canvas.fill(places.put((drop - middle) * scale + middle, cell), color)
     # A row of dots about each drop.
-    ring = (drop[::4] - middle) * 1.34 + middle
+    ring = (drop[::6] - middle) * 1.34 + middle
     for at in ring:
         canvas.fill(places.put(_circle(0.022, 8) + at, cell), ink)
     for at in ((0.50, 0.24), (-0.48, -0.16), (0.10, -0.58)):
@@ -153,7 +153,7 @@ def _leaf(angle: float) -> F64:
 
 def _drop() -> F64:
     """The outline of a paisley drop, half a unit high: a bent spine, thick at its foot."""
-    s = np.linspace(0, 1, 22)
+    s = np.linspace(0, 1, 32)
     spine = np.stack([0.26 * (1 - s) ** 2.2, 0.72 * s - 0.36], axis=1)
     step = np.gradient(spine, axis=0)
     normal = np.stack([-step[:, 1], step[:, 0]], axis=1)

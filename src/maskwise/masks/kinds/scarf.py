@@ -20,7 +20,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     tilt = rng.normal(0, 0.07, 3).clip(-0.13, 0.13) * np.array([0.35, 1.0, 1.0])
     # What is wound first lies lowest: the turn about the neck, then over the mouth, then the
     # last one, thrown across the chin.
-    turns = [(1.66, 2.64, 0.6 * tilt[2]), (top, 1.50, tilt[0]), (1.36, 2.20, tilt[1])]
+    turns = [(1.15, 2.64, 0.6 * tilt[2]), (top, 1.50, tilt[0]), (1.36, 2.20, tilt[1])]
     for k, (upper, lower, slope) in enumerate(turns):
         nose = k == 1
         edges = (
