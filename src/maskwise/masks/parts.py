@@ -90,7 +90,7 @@ def loops(sheet: Sheet, upper: Point, lower: Point, color: F32, width: float) ->
         for start, end, bend in ((upper, _EAR_TOP, -0.02), (lower, _EAR_LOBE, 0.06)):
             inner = (start[0] - 0.06, start[1] + 0.02)
             middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + bend)
-            points = smooth([(side * x, y) for x, y in (inner, middle, end)])
+            points = smooth([(side * x, y) for x, y in (inner, middle, end)], 5)
             _band(sheet, points, color, width)
 
 

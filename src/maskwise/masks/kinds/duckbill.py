@@ -27,7 +27,7 @@ BEAK = 1.05
 def draw(sheet: Sheet, spec: MaskSpec) -> None:
     color = rgb(spec.color)
     top = top_edge(spec)
-    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2)
+    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2).tolist()
     seat = tailored(sheet, top=top, size=0.025)
     strap = WHITE if color.mean() > 0.25 else rgb("#2a2b2e")
     corner = 0.84 + 0.03 * chance[0] + 0.15 * (top - 0.29)

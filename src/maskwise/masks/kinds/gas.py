@@ -25,8 +25,8 @@ _BANDS = ("#c2337a", "#d9a520", "#e4e4e0", "#6d7f3c")
 def draw(sheet: Sheet, spec: MaskSpec) -> None:
     color = rgb(spec.color)
     top = top_edge(spec) - 0.02
-    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2)
-    pick = sheet.rng.random(4)
+    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2).tolist()
+    pick = sheet.rng.random(4).tolist()
     seat = tailored(sheet, top=top, size=0.015, tilt=0.010)
     for start, end in (((0.64, 0.86), (2.1, -0.12)), ((0.85, 1.36), (2.1, 1.02))):
         straps(sheet, start, end, _WEBBING * (0.8 + 0.5 * pick[3]), 0.12)

@@ -26,8 +26,8 @@ from maskwise.types import MaskSpec
 def draw(sheet: Sheet, spec: MaskSpec) -> None:
     color = rgb(spec.color)
     top = top_edge(spec)
-    chance = np.clip(sheet.rng.normal(0, 1, 6), -2, 2)
-    pick = sheet.rng.random(3)
+    chance = np.clip(sheet.rng.normal(0, 1, 6), -2, 2).tolist()
+    pick = sheet.rng.random(3).tolist()
     seat = tailored(sheet, top=top)
     corner = 0.74 + 0.04 * chance[0] + 0.25 * (top - 0.29)
     upper, lower = (1.13, corner), (1.11, corner + 0.50 + 0.04 * chance[1])

@@ -25,8 +25,8 @@ _STEEL = rgb("#9b9da0")
 def draw(sheet: Sheet, spec: MaskSpec) -> None:
     color = rgb(spec.color)
     top = top_edge(spec)
-    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2)
-    pick = sheet.rng.random(4)
+    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2).tolist()
+    pick = sheet.rng.random(4).tolist()
     seat = tailored(sheet, top=top, size=0.022, tilt=0.012)
     strap = rgb("#3a3a3c")
     if color.mean() > 0.4:

@@ -38,7 +38,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
 def _cloth(sheet: Sheet, spec: MaskSpec) -> None:
     color = rgb(spec.color)
     top = top_edge(spec)
-    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2)
+    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2).tolist()
     seat = tailored(sheet, top=top)
     upper, lower = (1.16, 0.70 + 0.03 * chance[0]), (1.14, 1.34 + 0.03 * chance[1])
     loops(sheet, upper, lower, color * 0.8 if color.mean() < 0.6 else WHITE * 0.95, 0.045)
@@ -76,7 +76,7 @@ def _cloth(sheet: Sheet, spec: MaskSpec) -> None:
 def _plate(sheet: Sheet, spec: MaskSpec) -> None:
     color = rgb(spec.color)
     top = top_edge(spec)
-    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2)
+    chance = np.clip(sheet.rng.normal(0, 1, 4), -2, 2).tolist()
     seat = tailored(sheet, top=top)
     upper, lower = (1.00, 0.84), (0.96, 1.40)
     loops(sheet, (1.04, 1.22), (1.02, 1.46), WHITE * 0.95, 0.045)

@@ -25,7 +25,7 @@ from maskwise.types import F32, MaskSpec
 def draw(sheet: Sheet, spec: MaskSpec) -> None:
     color = rgb(spec.color)
     top = top_edge(spec)
-    chance = np.clip(sheet.rng.normal(0, 1, 8), -2, 2)
+    chance = np.clip(sheet.rng.normal(0, 1, 8), -2, 2).tolist()
     seat = tailored(sheet, top=top)
     corner = 0.58 + 0.05 * chance[0] + 0.30 * (top - 0.29)
     tall = 0.76 + 0.06 * chance[1]
@@ -71,7 +71,7 @@ def draw(sheet: Sheet, spec: MaskSpec) -> None:
     part.height += 0.016 * body * gather * step(off_centre - 0.98, 0.16)
     # Beside the nose the wire presses the cloth in.
     part.height -= 0.03 * body * bell(off_centre - 0.26, 0.09) * bell(part.y - top - 0.16, 0.14)
-    crumple(part, 8, 0.015)
+    crumple(part, 6, 0.017)
     _welds(part, body)
     nose_wire(part, body, top, 0.36)
     nonwoven(part, body)
