@@ -39,7 +39,7 @@ def test_shapes_and_types(size: int) -> None:
 
 
 def test_no_chips_or_no_masks() -> None:
-    assert masks.wear_on_chips([], SPECS)[0].shape == (0, 6, 0, 0, 3)
+    assert masks.wear_on_chips([], SPECS)[0].shape == (0, len(SPECS), 0, 0, 3)
     pixels, alpha = masks.wear_on_chips([chip_of(posed())], [])
     assert pixels.shape == (1, 0, 150, 150, 3)
     assert alpha.shape == (1, 0, 150, 150)
@@ -72,6 +72,9 @@ def test_alpha_says_what_is_covered(spec: MaskSpec) -> None:
     where = parts(fit_pose(chip.landmarks))
     for part, covered in (("nose base", True), ("mouth", True), ("left eye", False)):
         x, y = np.rint(where[part]).astype(int)
+        if part == "mouth" and spec.type == "shield":
+            assert 0 < alpha[0, y, x] < 128  # the window
+            continue
         assert (alpha[0, y, x] > 240) == covered, part
     # Far from the mask nothing changes; beside it only the shadow does, and it darkens.
     bare = alpha[0] == 0
@@ -172,7 +175,7 @@ def test_the_nearer_face_is_on_top() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    scale=st.floats(2.5, 300),
+    scale=st.floats(6, 300),
     x=st.floats(-100, 300),
     y=st.floats(-100, 300),
     roll=st.floats(-180, 180),

@@ -160,23 +160,24 @@ class Sheet:
 
         density: of the result; lower than what was drawn at, edges and threads come out smooth.
         """
-        cover = np.clip(self.cover, 0, 1)
-        color = cv2.multiply(np.clip(self.color, 0, 1), cv2.merge([cover] * 3))
+        rgba = cv2.multiply(
+            cv2.cvtColor(self.color, cv2.COLOR_RGB2RGBA), cv2.merge([self.cover] * 4)
+        )
         height, arc, y = self.height, self.arc, self.y
         if density is None:
             density = self.density
         if density < self.density:
             size = _size(density)
-            color, cover, height, arc, y = (
+            rgba, height, arc, y = (
                 np.asarray(cv2.resize(a, dims, interpolation=cv2.INTER_AREA), np.float32)
                 for a, dims in (
-                    (color, size),
-                    (cover, size),
+                    (rgba, size),
                     (height, size),
                     (arc, (size[0], 1)),
                     (y, (1, size[1])),
                 )
             )
+        cover = np.asarray(cv2.extractChannel(rgba, 3), np.float32)
         nx, ny = _normals(shape, height, arc, density)
         # The cloth keeps light from the skin beside it, a little more below its edge.
         near = cv2.GaussianBlur(cover, (0, 0), 0.06 * density)
@@ -185,14 +186,17 @@ class Sheet:
         shadow = np.float32(1.1 * 255) * np.maximum(near, np.float32(0.8) * below)
         # Four channels, as OpenCV looks those up twice as fast as three.
         relief = np.asarray(cv2.merge([nx, ny, shadow, np.full_like(nx, 255)]), np.float32)
-        rgba = np.asarray(cv2.merge([*cv2.split(color), cover]), np.float32)
         step = max(1, density // 8)
         spread = cv2.dilate(shadow, np.ones((step + 1, step + 1), np.uint8))
         rows, columns = np.nonzero(spread[::step, ::step] > 2)
         net = points_on(shape, arc[0, columns * step], y[rows * step, 0])
         net = np.ascontiguousarray(net.T)
         return Texture(
-            _locked(_bytes(rgba, 255.0)), _locked(_bytes(relief, 1.0)), net, float(density), shape
+            _locked(_bytes(np.asarray(rgba, np.float32), 255.0)),
+            _locked(_bytes(relief, 1.0)),
+            net,
+            float(density),
+            shape,
         )
 
     def _pixels(self, corners: Sequence[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
@@ -223,7 +227,8 @@ def _normals(shape: Shape, height: F32, arc: F32, density: int) -> tuple[F32, F3
 
 
 def _bytes(values: F32, scale: float) -> U8:
-    return np.asarray(cv2.convertScaleAbs(np.maximum(values, 0), alpha=scale), np.uint8)
+    """Rounded and clipped to 0..255."""
+    return np.asarray(cv2.addWeighted(values, scale, values, 0, 0, dtype=cv2.CV_8U), np.uint8)
 
 
 def _locked(array: U8) -> U8:
