@@ -203,3 +203,17 @@ def test_the_models_of_all_schemes_are_mirror_symmetric() -> None:
         model = scheme.places[:, :3]
         flipped = {tuple(p) for p in np.round(model * [-1, 1, 1], 6) + 0.0}
         assert flipped == {tuple(p) for p in np.round(model, 6) + 0.0}
+
+
+@pytest.mark.parametrize("chin", [-0.12, 0.18])
+def test_a_stretched_face_shows_its_points_where_they_are_projected(chin: float) -> None:
+    model = MODELS["ibug68"].places
+    longer = model[:, :3].copy()
+    longer[:, 1] += chin * model[:, 3]
+    points = posed(20, 3, 10, scale=80, shift=(200, 150)).project(longer)
+    pose = fit_pose(Landmarks("ibug68", points.astype(np.float32)))
+    arc, y = (v.ravel() for v in np.meshgrid(np.linspace(-0.6, 0.2, 7), np.linspace(0.6, 1.7, 7)))
+    shape = Shape()
+    column, row = np.rint(pose.project(points_on(shape, arc, y))).astype(int).T
+    seen = pixel_map(pose, shape, (0, 0), (400, 400))
+    assert np.median(np.hypot(seen.arc[row, column] - arc, seen.y[row, column] - y)) < 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ MAX_NARROWING: Final = 6.0
 _PRIOR_MEAN: Final = np.array([0.0, 0.06, 0.0, 0.0])
 _PRIOR: Final = np.diag(np.array([0.8, 0.15, 0.10, 0.06]) ** -2.0)
 _LIMITS: Final = np.array([MAX_YAW, MAX_PITCH, 0.30, 0.18])
-_ITERATIONS: Final = 10
+_ITERATIONS: Final = 16
 _ENOUGH: Final = 1e-4
 
 
@@ -54,8 +55,12 @@ class Pose:
 
     def project(self, points: F64) -> F64:
         """(N, 3) face-frame points -> (N, 2) px."""
-        onto = np.linalg.inv(self.rotation)[:, :2]
-        return np.asarray(self.scale * points @ onto + self.shift, np.float64)
+        return np.asarray(points @ self.onto.T + self.shift, np.float64)
+
+    @property
+    def onto(self) -> F64:
+        """(2, 3) float64, scale x M: px a unit of the face frame, without the shift."""
+        return np.asarray(self.scale * np.linalg.inv(self.rotation)[:, :2].T, np.float64)
 
 
 def fit_pose(landmarks: Landmarks) -> Pose:
@@ -91,12 +96,12 @@ def fit_pose(landmarks: Landmarks) -> Pose:
         )
     weight = keep / model.sigma**2
     fit = _Fit(model.places, level, weight * ~model.contour)
-    shape = _solve(fit, np.array([0.0, 0.06, 0.0, 0.0]), 2)
+    shape = np.array([*_turn(fit), 0.0, 0.0])
     if model.shapes:
         # The far side's outline is what happens to be seen of it, and tells nothing.
         near = np.clip(1 - 2.5 * model.places[:, 0] * shape[0], 0, 1)
         fit = _Fit(model.places, level, weight * np.where(model.contour, near, 1))
-        shape = _solve(fit, shape, 4)
+        shape = _solve(fit, shape)
     shape = np.clip(shape, -_LIMITS, _LIMITS)
     size, origin, misfit = fit.laid(shape)
     scale = abs(size) * ipd
@@ -155,28 +160,76 @@ class _Fit:
         return size, complex(self.point - size * (v @ self.place)), misfit
 
 
-def _solve(fit: _Fit, shape: F64, free: int) -> F64:
-    """Gauss-Newton over the first ``free`` of yaw, pitch, chin and width.
+def _turn(fit: _Fit) -> tuple[float, float]:
+    """Yaw and pitch of the average face: ``_solve`` for these two, on plain numbers.
+
+    Several times as fast as on arrays this small.
+    """
+    (xx, xy, xz), (_, yy, yz), (_, _, zz) = fit.square[:3, :3].tolist()
+    mx, my, mz = fit.cross[:3].tolist()
+    usual = float(_PRIOR_MEAN[1])
+    yaw, pitch = 0.0, usual
+    hold_yaw, hold_pitch = float(_PRIOR[0, 0]), float(_PRIOR[1, 1])
+    for _ in range(_ITERATIONS):
+        cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
+        y, z = complex(-sy * sp, cp), complex(sy * cp, sp)
+        # The view's weights of x, y and z, and how they change with yaw and with pitch.
+        sx, low, sz = (
+            xx * cy + xy * y + xz * z,
+            xy * cy + yy * y + yz * z,
+            xz * cy + yz * y + zz * z,
+        )
+        yaw_x, yaw_y, yaw_z = -sy, -cy * sp, cy * cp
+        pitch_y, pitch_z = -z.conjugate(), y.conjugate()
+        length = (cy * sx + y.conjugate() * low + z.conjugate() * sz).real
+        size = (cy * mx + y.conjugate() * my + z.conjugate() * mz) / length
+        power = max(size.real**2 + size.imag**2, 1e-9)
+        rx, ry, rz = mx - size * sx, my - size * low, mz - size * sz
+        back = size.conjugate() / power
+        slope_yaw = -(back * (yaw_x * rx + yaw_y * ry + yaw_z * rz)).real
+        slope_pitch = -(back * (pitch_y * ry + pitch_z * rz)).real
+        slope_yaw += hold_yaw * yaw
+        slope_pitch += hold_pitch * (pitch - usual)
+        along_yaw = yaw_x * sx + yaw_y * low + yaw_z * sz
+        along_pitch = pitch_y * low + pitch_z * sz
+        both = (xy * yaw_x + yy * yaw_y + yz * yaw_z, xz * yaw_x + yz * yaw_y + zz * yaw_z)
+        a = yaw_x * (xx * yaw_x + xy * yaw_y + xz * yaw_z) + yaw_y * both[0] + yaw_z * both[1]
+        b = (pitch_y * both[0] + pitch_z * both[1]).real
+        c = yy * abs(z) ** 2 + zz * abs(y) ** 2 - 2 * yz * (z.conjugate() * y).real
+        a += hold_yaw - abs(along_yaw) ** 2 / length
+        b -= (along_pitch * along_yaw.conjugate()).real / length
+        c += hold_pitch - abs(along_pitch) ** 2 / length
+        down = a * c - b * b
+        step_yaw = (c * slope_yaw - b * slope_pitch) / down
+        step_pitch = (a * slope_pitch - b * slope_yaw) / down
+        biggest = max(abs(step_yaw), abs(step_pitch))
+        # A short step where the points are far from any face, so that it cannot run away.
+        short = min(1.0, 0.4 / max(biggest, 1e-12))
+        yaw, pitch = yaw - step_yaw * short, pitch - step_pitch * short
+        if biggest < _ENOUGH:
+            break
+    return float(yaw), float(pitch)
+
+
+def _solve(fit: _Fit, shape: F64) -> F64:
+    """Gauss-Newton over yaw, pitch, chin and width, from ``shape``, (4,).
 
     Size, roll and shift are the best for each, in closed form (variable projection), so that
     only sums of five numbers are left of the points. Noise counts in units of the face.
     """
-    shape = shape.copy()
     for _ in range(_ITERATIONS):
         views = _view(shape)
         spread = fit.square @ views.T
-        inner = views[: free + 1].conj() @ spread[:, : free + 1]
+        inner = views.conj() @ spread
         length = inner[0, 0].real
         size = (views[0].conj() @ fit.cross) / length
         power = max(size.real**2 + size.imag**2, 1e-9)
         rest = fit.cross - size * spread[:, 0]
-        slope = -(size.conjugate() * (views[1 : free + 1].conj() @ rest)).real / power
+        slope = -(size.conjugate() * (views[1:].conj() @ rest)).real / power
         bend = (inner[1:, 1:] - inner[1:, :1] * inner[:1, 1:] / length).real
-        slope += _PRIOR[:free, :free] @ (shape[:free] - _PRIOR_MEAN[:free])
-        step = np.linalg.solve(bend + _PRIOR[:free, :free], slope)
-        # A short step where the points are far from any face, so that it cannot run away.
+        step = np.linalg.solve(bend + _PRIOR, slope + _PRIOR @ (shape - _PRIOR_MEAN))
         biggest = float(np.abs(step).max())
-        shape[:free] -= step * min(1.0, 0.4 / max(biggest, 1e-12))
+        shape = shape - step * min(1.0, 0.4 / max(biggest, 1e-12))
         if biggest < _ENOUGH:
             break
     return shape
@@ -186,7 +239,7 @@ def _view(shape: F64) -> C128:
     """(4,) yaw, pitch, chin, width -> (5, 5): what the five numbers of a place weigh in its
     picture, x + iy, and the derivatives of that by each of the four."""
     yaw, pitch, chin, width = shape.tolist()
-    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
+    cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
     y, z = complex(-sy * sp, cp), complex(sy * cp, sp)
     y_yaw, y_pitch = -cy * sp, -z
     return np.array(
@@ -202,5 +255,5 @@ def _view(shape: F64) -> C128:
 
 def _rotation(yaw: float, pitch: float) -> F64:
     """(3, 3): pitch first, then yaw."""
-    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
+    cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
     return np.array([[cy, -sy * sp, sy * cp], [0, cp, sp], [-sy, -cy * sp, cy * cp]])

@@ -100,7 +100,7 @@ def coverage(pose: Pose, part: Part, picture: tuple[int, int]) -> float:
         return 0.0
     places, sine, cosine = _front()
     facing = pose.rotation[2, 0] * sine + pose.rotation[2, 2] * cosine > 0
-    x, y = pose.scale * pose.rotation[:2] @ places[:, facing] + pose.shift[:, None]
+    x, y = pose.onto @ places[:, facing] + pose.shift[:, None]
     shows = (x > -0.5) & (x < picture[1] - 0.5) & (y > -0.5) & (y < picture[0] - 0.5)
     if not shows.any():
         return 0.0

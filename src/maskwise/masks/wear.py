@@ -186,7 +186,7 @@ def _region(sheet: Texture, pose: Pose, picture: tuple[int, ...]) -> _Region | N
     if not sheet.net.size:
         return None
     # The net reaches an eighth of a unit beyond the mask.
-    px = pose.scale * pose.rotation[:2] @ sheet.net
+    px = pose.onto @ sheet.net
     low, high = px.min(axis=1) + pose.shift - 2, px.max(axis=1) + pose.shift + 2
     x, y = (max(0, floor(v)) for v in low)
     width, height = min(ceil(high[0]), picture[1]) - x, min(ceil(high[1]), picture[0]) - y
