@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import accumulate
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -117,8 +119,9 @@ def random_spec(
 def _pick(rng: np.random.Generator, weights: Weights) -> str:
     if len(weights) == 1:
         return weights[0][0]
-    share = np.array([weight for _, weight in weights], np.float64)
-    return weights[int(rng.choice(len(share), p=share / share.sum()))][0]
+    # Much quicker than rng.choice on so few.
+    sums = list(accumulate(weight for _, weight in weights))
+    return weights[bisect_right(sums, float(rng.random()) * sums[-1], hi=len(sums) - 1)][0]
 
 
 def _pattern(rng: np.random.Generator, kind: MaskType, mix: Mix) -> str:
