@@ -40,6 +40,7 @@ class OutputFolder:
     def __init__(self, folder: Path, inputs: Iterable[Path] = ()) -> None:
         self.folder = folder
         self._taken = {_identity(path) for path in inputs}
+        self._ours: set[str] = set()
         if _exists(folder) and not folder.is_dir():
             raise ConfigurationError(f"{folder} is a file; name a folder to write to")
         make_folder(folder)
@@ -54,10 +55,16 @@ class OutputFolder:
         while True:
             ending = "" if count == 1 else f"-{count}"
             path = self.folder / relative.with_name(f"{relative.stem}{ending}{relative.suffix}")
-            if _identity(path) not in self._taken and (not _exists(path) or _is_ours(path)):
-                self._taken.add(_identity(path))
+            identity = _identity(path)
+            free = identity in self._ours or not _exists(path) or _is_ours(path)
+            if free and identity not in self._taken:
+                self._taken.add(identity)
                 return path
             count += 1
+
+    def own(self, path: Path) -> None:
+        """``path`` was written by us, though the file may be damaged: it is replaced."""
+        self._ours.add(_identity(path))
 
     def take(self, path: Path) -> None:
         """Give ``path``, in this folder, to nobody else."""

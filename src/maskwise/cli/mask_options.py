@@ -96,9 +96,10 @@ def _coverage(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return coverage_of(float(text))
-    except ValueError:  # a name; ConfigurationError is one, too
-        return coverage_of(text)
+        value: float | str = float(text)
+    except ValueError:
+        value = text
+    return coverage_of(value)
 
 
 def _pattern(given: Mapping[str, Any]) -> tuple[str | None, str | None]:

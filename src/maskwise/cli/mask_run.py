@@ -164,16 +164,20 @@ class Run:
         todo = []
         for photo in photos:
             relative = photo.relative.as_posix()
-            if journal is None or not journal.still_holds(relative, photo.shown, output.folder):
-                todo.append(photo)
-                continue
-            done = journal.done[relative]
-            if done.status in RETRIED:
+            done = None if journal is None else journal.done.get(relative)
+            if (
+                journal is None
+                or done is None
+                or done.status in RETRIED
+                or not journal.still_holds(relative, photo.shown, output.folder)
+            ):
+                for name in () if done is None else done.files:
+                    output.own(output.folder / name)
                 todo.append(photo)
                 continue
             for name in done.files:
                 output.take(output.folder / name)
-            self._there += sum(map(_is_picture, done.files))
+            self._there += done.pictures
             for message in self._count(photo.shown, done):
                 remark(message)
         jobs = []
@@ -225,7 +229,7 @@ class Run:
                 for job, outcome in results:
                     for message in self._count(job.source, outcome):
                         progress.remark(message)
-                    self._written += sum(map(_is_picture, outcome.files))
+                    self._written += outcome.pictures
                     if outcome.fatal:
                         return outcome.reason
                     if journal is not None:
@@ -308,10 +312,6 @@ _ENDINGS: Final = ("csv", "jsonl")
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _is_picture(name: str) -> bool:
-    return not name.endswith((".json", "_alpha.png"))
 
 
 def _sweep(folder: Path) -> None:

@@ -32,6 +32,7 @@ class Done:
     reason: str
     bare: list[str]
     files: dict[str, int]
+    pictures: int
     stamp: list[int]
     at: int
 
@@ -164,7 +165,7 @@ def stamp(source: str) -> list[int]:
 
 
 def _done(line: Mapping[str, Any], at: int) -> Done:
-    kept = {k: line[k] for k in ("status", "reason", "bare", "files", "stamp")}
+    kept = {k: line[k] for k in ("status", "reason", "bare", "files", "pictures", "stamp")}
     return Done(**kept, at=at)
 
 

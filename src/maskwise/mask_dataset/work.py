@@ -70,7 +70,8 @@ class Outcome:
     """What became of a photo.
 
     status: see ``Status``. reason: why it is not "masked". bare: why faces were left bare.
-    files: size in bytes by name, relative to the output folder. rows: of the manifest.
+    files: size in bytes by name, relative to the output folder. pictures: how many of them are
+    masked photos. rows: of the manifest.
     fatal: nothing more can be written (the disk is full). Fit for JSON.
     """
 
@@ -79,6 +80,7 @@ class Outcome:
     reason: str = ""
     bare: list[str] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
+    pictures: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
     fatal: bool = False
 
@@ -161,6 +163,7 @@ class Workshop:
         text = note([drawn.get(k) for k in range(len(places))])
         data = self.writer.picture(self.out / target.picture, worn.image, text)
         outcome.files[target.picture] = len(data)
+        outcome.pictures += 1
         rows = [
             {
                 "file": target.picture,
@@ -200,7 +203,7 @@ def _left_out(outcome: Outcome, job: Job, status: Status, reason: str) -> None:
     reason = reason.removeprefix(f"{image.describe(job.source)}: ")
     outcome.status, outcome.reason = status, reason
     outcome.rows = [{"source": job.relative, "status": status, "reason": reason}]
-    outcome.files = {}
+    outcome.files, outcome.pictures = {}, 0
 
 
 def _place(index: int, place: Place) -> dict[str, Any]:
