@@ -18,8 +18,8 @@ from maskwise.types import F32, MaskSpec
 
 Values: TypeAlias = npt.NDArray[np.floating[Any]]
 WHITE: Final = rgb("#f2f2f0")
-_EAR_TOP: Final[Point] = (1.74, 0.06)
-_EAR_LOBE: Final[Point] = (1.72, 0.74)
+_EAR_TOP: Final[Point] = (2.0, 0.06)
+_EAR_LOBE: Final[Point] = (1.97, 0.72)
 
 
 class Window(Sheet):
