@@ -211,14 +211,17 @@ def spec_of(rng: np.random.Generator) -> MaskSpec:
             return spec
 
 
-def dressed(picture: Image, at: Landmarks, how: str, rng: np.random.Generator) -> tuple[Image, U8]:
-    """The picture with one random mask, ``how`` "ours" or "flat", and what it covers (H, W)."""
+def dressed(
+    picture: Image, at: Landmarks, how: str, rng: np.random.Generator
+) -> tuple[Image, U8, str]:
+    """The picture with one random mask, ``how`` "ours" or "flat"; its cover (H, W); its type."""
     if how == "ours":
-        worn = masks.wear_on_image(picture, [at], [spec_of(rng)])
-        return worn.image, worn.alpha
+        spec = spec_of(rng)
+        worn = masks.wear_on_image(picture, [at], [spec])
+        return worn.image, worn.alpha, spec.type
     kind = str(rng.choice(list(flat_masks.KINDS)))
     pixels, alpha = flat_masks.wear(picture.pixels, at, kind, int(rng.integers(1, 1 << 31)))
-    return Image(pixels, picture.source), alpha
+    return Image(pixels, picture.source), alpha, kind
 
 
 def chip(picture: Image, at: Landmarks) -> U8:
