@@ -172,6 +172,19 @@ def test_ctrl_c_keeps_what_is_done(run: Run, home: Path) -> None:
     assert content("out") == content("whole")
 
 
+def test_a_journal_that_was_only_begun_is_no_hindrance(run: Run, home: Path) -> None:
+    chips("in", 1)
+    for begun in (b"", b'{"format": 1, "set'):
+        Path("out").mkdir(exist_ok=True)
+        Path("out", NAME).write_bytes(begun)
+        assert run("mask", "in", "--out", "out", *ALIGN).status == 0
+        assert len(rows("out")) == 1
+    Path("out", NAME).write_bytes(b"mine\n")
+    answer = run("mask", "in", "--out", "out", *ALIGN)
+    assert answer.status == 2
+    assert "no journal of maskwise" in answer.err
+
+
 def test_a_folder_takes_one_set_of_settings(run: Run, home: Path) -> None:
     chips("in", 1)
     assert run("mask", "in", "--out", "out", *ALIGN).status == 0

@@ -11,23 +11,6 @@ from maskwise.cli.options import Tools, json_option, pass_tools
 from maskwise.errors import ConfigurationError
 
 
-class _Catalogue(click.Option):
-    """An option whose help names what the catalogue has, which is looked up when it is shown."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """The help with the names in it."""
-        from maskwise.masks import STYLES, types
-
-        names = {"{types}": ", ".join(types()), "{styles}": ", ".join(STYLES)}
-        record = super().get_help_record(ctx)
-        if record is None:
-            return None
-        text = record[1]
-        for mark, listed in names.items():
-            text = text.replace(mark, listed)
-        return record[0], text
-
-
 @click.command(name="mask")
 @click.argument("paths", nargs=-1, metavar="PHOTO_OR_DIR...")
 @click.option(
@@ -40,9 +23,9 @@ class _Catalogue(click.Option):
     "--types",
     "--type",
     "wanted",
-    cls=_Catalogue,
     metavar="NAME|all|random",
-    help="{types}; all: one file a type; random: type, "
+    help="surgical, n95, kn95, duckbill, cloth, gas, shield, bandana, gaiter, scarf, nist-wide, "
+    "nist-round; all: one file a type; random: type, "
     "colour and pattern drawn for every face. Several names with commas between make one file "
     "each. A mask file of your own (.toml) is a type, too.  [default: surgical; with --mix: "
     "random]",
@@ -63,10 +46,9 @@ class _Catalogue(click.Option):
 )
 @click.option(
     "--wear",
-    cls=_Catalogue,
     metavar="STYLE,...|all",
-    help="How they are worn: {styles}; several make one file each.  [default: proper; with "
-    "--mix: as it says]",
+    help="How they are worn: proper, under-nose, under-chin, slipped; several make one file "
+    "each.  [default: proper; with --mix: as it says]",
 )
 @click.option(
     "--coverage",

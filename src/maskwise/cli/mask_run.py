@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import signal
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
-
-import click
 
 from maskwise.cli.files import (
     OutputFolder,
@@ -22,28 +17,21 @@ from maskwise.cli.files import (
     write_matte,
     write_picture,
 )
-from maskwise.cli.identify import NO_FACE_REMEDY
 from maskwise.cli.inputs import Photo, find_photos
 from maskwise.cli.mask_options import finder
+from maskwise.cli.mask_stop import Stop, stopping
+from maskwise.cli.mask_tally import Tally
 from maskwise.cli.options import Tools
-from maskwise.cli.output import Progress, naming, print_json, remark
+from maskwise.cli.output import Progress, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import OutputError
 
 if TYPE_CHECKING:
     from maskwise.mask_dataset import Plan
     from maskwise.mask_dataset.faces import Place
-    from maskwise.mask_dataset.journal import Done, Journal
-    from maskwise.mask_dataset.work import Job, Outcome, Target
+    from maskwise.mask_dataset.journal import Journal
+    from maskwise.mask_dataset.work import Job, Target
     from maskwise.types import U8, Image
-
-_WORDS: Final = {
-    "bare": "no face that can wear a mask",
-    "no_face": "no face found",
-    "unreadable": "not readable",
-    "not_written": "not written",
-    "failed": "failed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +57,7 @@ class Run:
     def __init__(self, tools: Tools, plan: Plan, given: Mapping[str, Any]) -> None:
         self._plan, self._given = plan, given
         self._finder = finder(tools, given)
-        self.problems: list[str] = []
-        self._left_out: Counter[str] = Counter()
-        self._bare = self._written = self._there = 0
+        self._tally = Tally()
         self._known: Mapping[str, tuple[Place, ...]] | None = None
 
     def go(self) -> int:
@@ -86,7 +72,7 @@ class Run:
         listed = given["manifest"] or (
             "both" if any(Path(p).is_dir() for p in given["paths"]) else "none"
         )
-        with contextlib.ExitStack() as open_files, _stopping() as stop:
+        with contextlib.ExitStack() as open_files, stopping() as stop:
             journal = None
             if listed != "none":
                 photos = self._one_of_a_name(photos)
@@ -109,21 +95,28 @@ class Run:
             manifests = []
             if journal is not None and fatal is None:
                 manifests = self._write_manifest(journal, listed, photos, output)
-        self._summary(manifests, time.monotonic() - started, interrupted)
+        if given["as_json"]:
+            seconds = time.monotonic() - started
+            self._tally.as_json(given["out"], manifests, seconds, interrupted)
+        self._tally.as_text(given["out"], manifests)
         if fatal is not None:
             raise OutputError(
                 f"{fatal}; stopped: what was written is whole, and the same command goes on "
                 "from there"
             )
-        return INTERRUPTED if interrupted else SKIPPED if self.problems else OK
+        return INTERRUPTED if interrupted else SKIPPED if self._tally.problems else OK
+
+    def _skip(self, message: str) -> None:
+        self._tally.problems.append(message)
+        remark(f"skipped {message}")
 
     # Before the work.
 
     def _journal(self, output: OutputFolder) -> Journal:
-        from maskwise.mask_dataset.journal import NAME, Journal
+        from maskwise.mask_dataset.journal import Journal
 
-        begun = (output.folder / NAME).exists()
-        names = {} if begun else {e: output.name(Path(f"manifest.{e}")).name for e in _ENDINGS}
+        # A journal that is there has names of its own.
+        names = {e: output.name(Path(f"manifest.{e}")).name for e in _ENDINGS}
         journal = Journal(output.folder, self._settings(), {"manifest": names})
         for name in journal.head["manifest"].values():
             output.take(output.folder / name)
@@ -177,8 +170,8 @@ class Run:
                 continue
             for name in done.files:
                 output.take(output.folder / name)
-            self._there += done.pictures
-            for message in self._count(photo.shown, done):
+            self._tally.there += done.pictures
+            for message in self._tally.count(photo.shown, done):
                 remark(message)
         jobs = []
         for photo in todo:
@@ -227,29 +220,15 @@ class Run:
             results = outcomes(shop, jobs, workers, lambda: stop.asked)
             with contextlib.closing(results):
                 for job, outcome in results:
-                    for message in self._count(job.source, outcome):
+                    for message in self._tally.count(job.source, outcome):
                         progress.remark(message)
-                    self._written += outcome.pictures
+                    self._tally.written += outcome.pictures
                     if outcome.fatal:
                         return outcome.reason
                     if journal is not None:
                         journal.add(outcome, job.source)
                     progress.advance()
         return None
-
-    def _count(self, source: str, what: Outcome | Done) -> Iterator[str]:
-        """Count what was left out, and say it."""
-        if what.status != "masked":
-            self._left_out[what.status] += 1
-            reason = what.reason
-            if what.status == "no_face":
-                reason += f"; {NO_FACE_REMEDY}"
-            self.problems.append(naming(source, reason))
-            yield f"skipped {self.problems[-1]}"
-        else:
-            self._bare += len(what.bare)
-            for reason in what.bare:
-                yield f"{source}: left bare: {reason}"
 
     # After it.
 
@@ -275,43 +254,8 @@ class Run:
             manifest.flush()
         return paths
 
-    def _summary(self, manifests: list[Path], seconds: float, interrupted: bool) -> None:
-        out, left_out = self._given["out"], dict(sorted(self._left_out.items()))
-        if self._given["as_json"]:
-            print_json(
-                {
-                    "out": str(out),
-                    "pictures": {"written": self._written, "there": self._there},
-                    "photos_left_out": left_out,
-                    "faces_left_bare": self._bare,
-                    "problems": self.problems,
-                    "manifest": [str(path) for path in manifests],
-                    "seconds": round(seconds, 3),
-                    "interrupted": interrupted,
-                }
-            )
-        text = f"{_counted(self._written, 'picture')} written to {out}"
-        if self._there:
-            text += f", {self._there} were there"
-        click.echo(text, err=True)
-        if left_out:
-            parts = ", ".join(f"{n} {_WORDS[status]}" for status, n in left_out.items())
-            click.echo(f"{_counted(sum(left_out.values()), 'photo')} left out: {parts}", err=True)
-        if self._bare:
-            click.echo(f"{_counted(self._bare, 'face')} left bare", err=True)
-        for path in manifests:
-            click.echo(f"manifest   {path}", err=True)
-
-    def _skip(self, message: str) -> None:
-        self.problems.append(message)
-        remark(f"skipped {message}")
-
 
 _ENDINGS: Final = ("csv", "jsonl")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _sweep(folder: Path) -> None:
@@ -319,31 +263,3 @@ def _sweep(folder: Path) -> None:
     for path in folder.rglob(".maskwise-*"):
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-@dataclass(slots=True)
-class Stop:
-    """Whether Ctrl-C was pressed."""
-
-    asked: bool = False
-
-
-@contextlib.contextmanager
-def _stopping() -> Iterator[Stop]:
-    """The first Ctrl-C asks for a stop after the photos under way; the second is as usual."""
-    stop = Stop()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.asked:
-            raise KeyboardInterrupt
-        stop.asked = True
-
-    try:
-        before = signal.signal(signal.SIGINT, ask)
-    except ValueError:  # not in the main thread
-        yield stop
-        return
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
