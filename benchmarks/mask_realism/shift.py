@@ -213,19 +213,17 @@ def table(found_people: dict[str, Person], seed: int) -> dict[str, list[F64]]:
         each = [compared(r, shift) for r in others]  # type: ignore[arg-type]
         add("others' real masks, one at a time", np.mean(each, 0))
         add("own real masks, half and half", halves(person, rng))
-        bare = person.bare
-
-        def other_photo(k: int, bare: F64 = bare) -> Arrow:
-            rest = np.delete(bare, k, 0)
-            return np.asarray(bare[k] - rest[int(rng.integers(len(rest)))])
-
-        add("two bare photos, held out", held_out(person, other_photo) if len(bare) > 2 else None)
+        if len(person.bare) > 1:
+            add("two bare photos", compared(person.bare[0] - person.bare[1], shift))  # type: ignore[arg-type]
     for group in _GROUPS:
         for how in HOWS:
             for person in everyone:
                 shift = person.real(group=group)
                 if shift is not None:
                     add(f"{group}: {how}", compared(person.drawn(how, group=group), shift))
+    for what in ("", ", held out"):
+        pairs = zip(out[f"ours{what}"], out[f"flat{what}"], strict=True)
+        out[f"ours less flat{what}"] = [ours - flat for ours, flat in pairs]
     return out
 
 
