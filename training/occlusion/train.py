@@ -36,6 +36,7 @@ from rich.progress import track
 
 from maskwise import detect, image, landmarks, masks
 from maskwise.align import DLIB_CHIP, align
+from maskwise.masks.styles import STYLES
 
 F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -44,21 +45,28 @@ NAME, FILE = "mask-state", "mask-state.onnx"
 LOG = _HERE / "log.txt"
 SEED = 9
 BLOCK, POOL = 8, 4
-TRAIN_PHOTOS, CHECK_PHOTOS, MASKS_EACH = 3000, 1000, 2
+TRAIN_PHOTOS, CHECK_PHOTOS, MASKS_EACH, CHIN_EVERY = 3000, 1000, 2, 5
+COVERING = tuple(name for name, style in STYLES.items() if style.covers)
+NOT_COVERING = tuple(name for name in STYLES if name not in COVERING)
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 _CONSOLE = Console(stderr=True)
 
 
 def worn_and_bare(cut: Chips, count: int, seed: int) -> tuple[npt.NDArray[np.uint8], Bool]:
-    """Chips and truth of up to ``count`` photos, each bare and in MASKS_EACH random masks."""
+    """Chips and truth of up to ``count`` photos, each bare and in MASKS_EACH random masks.
+
+    Every CHIN_EVERY-th also wears a mask under the chin, which covers neither mouth nor nose: bare.
+    """
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(cut.names))[:count])
     pixels, truth = [], []
-    for index in track(chosen, "masks", console=_CONSOLE):
-        specs = [masks.random_spec(rng) for _ in range(MASKS_EACH)]
+    for place, index in enumerate(track(chosen, "masks", console=_CONSOLE)):
+        specs = [masks.random_spec(rng, styles=COVERING) for _ in range(MASKS_EACH)]
+        if place % CHIN_EVERY == 0:
+            specs.append(masks.random_spec(rng, styles=NOT_COVERING))
         drawn, _ = masks.wear_on_chips([cut.chip(int(index))], specs)
         pixels += [cut.pixels[index], *drawn[0]]
-        truth += [False] + [True] * MASKS_EACH
+        truth += [False, *(spec.wear_style in COVERING for spec in specs)]
     return np.stack(pixels), np.array(truth)
 
 
