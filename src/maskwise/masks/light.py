@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -47,6 +48,9 @@ _PLACES: Final = (
     (1.14, ((0.60, -0.14), (0.75, -0.17), (0.90, -0.23))),
 )
 _LUMA: Final = np.array([0.299, 0.587, 0.114])
+_RGB_AND_LUMA: Final = np.column_stack([np.eye(3), _LUMA])
+_CONTRASTS: Final = np.array([[1, -1, 0, 0], [0, -1, 1, 0], [0, 0, 0, 1.0]])
+"""log R, G, B and luma -> log R/G, log B/G and the level."""
 _STRAIGHT: Final = 0.8
 """z of the normal of a typical place: the light's fit is level there."""
 
@@ -56,9 +60,9 @@ _SCATTER: Final = 0.15
 _HUE_SCATTER: Final = 0.12
 _SHARE: Final = 0.25
 _FEWEST: Final = 6
-_PRIOR: Final = np.diag(1 / np.array([2.0, 0.4, 0.2, 0.1]) ** 2)
+_PRIOR: Final = np.diag((_SCATTER / np.array([2.0, 0.4, 0.2, 0.1])) ** 2 / _SHARE)
 """Of the level, which is all but free, and of the lean along x, y and z."""
-_ROUNDS: Final = 4
+_ROUNDS: Final = 3
 _STEEPER: Final = 1.2
 """Chins are lit more unevenly than the cheeks' fit says, by so much."""
 _LEAN_MAX: Final = np.array([0.8, 0.4, 0.3])
@@ -79,8 +83,8 @@ _DARKEST: Final = 0.25
 _BRIGHTEST: Final = 1.08
 
 # log R/G and log B/G of skin and of the brightest of the picture, medians.
-_SKIN_HUE: Final = np.array([0.281, -0.198])
-_BRIGHT_HUE: Final = np.array([0.10, -0.08])
+_SKIN_HUE: Final = (0.281, -0.198)
+_BRIGHT_HUE: Final = (0.10, -0.08)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,12 +117,13 @@ def estimate(pixels: U8, pose: Pose) -> Light:
     glasses and shine weigh little. With few places the light is near the typical one, and
     with none it is that.
     """
-    taken = photo.measure(pixels, pose)
-    found = _places(pixels, pose)
+    face = _face()
+    px = pose.project(face.points)
+    taken = photo.measure(pixels, pose, px[-len(photo.BOXES) :])
+    found = _places(pixels, pose, px[: -len(photo.BOXES)])
     if found is None:
         return Light(np.ones(3, np.float32), 1.0, np.zeros(3, np.float32), *taken)
     small, colors, shows = found
-    face = _face()
     skin, lean = _fit(colors, face.basis[shows], face.usual[shows])
     return Light(*_color(small, skin), lean, *taken)
 
@@ -139,8 +144,9 @@ def shade(nx: F32, ny: F32, light: Light) -> F32:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Face:
-    """The places of skin: points (N, 3), unit normals (N, 3), the fit's basis (N, 4) on them,
-    and the median departure (N,)."""
+    """The places of skin: points (N + 9, 3), with the head's middle and
+    ``photo.BOXES`` last, unit normals (N, 3), the
+    fit's basis (N, 4) on them, and the median departure (N,)."""
 
     points: F64
     normals: F64
@@ -164,38 +170,41 @@ def _face() -> _Face:
     normals = np.stack([sine - lean * cosine, -slope_y[row, column], cosine + lean * sine], 1)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     basis = np.hstack([np.ones((len(normals), 1)), normals - [0, 0, _STRAIGHT]])
-    return _Face(points_on(bare, arc, y), normals, basis, usual)
+    points = np.vstack([points_on(bare, arc, y), _MIDDLE, photo.BOXES])
+    return _Face(points, normals, basis, usual)
 
 
-def _places(pixels: U8, pose: Pose) -> tuple[F32, F64, Bool] | None:
+def _places(pixels: U8, pose: Pose, px: F64) -> tuple[F32, F64, Bool] | None:
     """The picture about the head, a tenth of a unit a pixel, (h, w, 3); the colours at the
     places that show, (N, 3); and which those are. None when they are too few.
     """
     height, width = pixels.shape[:2]
-    middle = pose.project(_MIDDLE)[0]
+    face = _face()
+    middle = px[-1].tolist()
+    px = px[:-1]
     reach = 1.6 * pose.scale
     x0, y0 = (max(0, int(v - reach)) for v in middle)
     x1, y1 = (min(e, int(v + reach) + 1) for e, v in zip((width, height), middle, strict=True))
     cell = max(1, int(0.1 * pose.scale))
-    columns, rows = (x1 - x0) // cell, (y1 - y0) // cell
-    if min(columns, rows) < 3:
-        return None
     # Of a large face, every so many pixels will do.
     step = max(1, cell // 6)
     cell -= cell % step
     columns, rows = (x1 - x0) // cell, (y1 - y0) // cell
+    if min(columns, rows) < 3:
+        return None
     part = pixels[y0 : y0 + rows * cell : step, x0 : x0 + columns * cell : step]
-    small = cv2.resize(
-        np.ascontiguousarray(part), (columns, rows), interpolation=cv2.INTER_AREA
-    ).astype(np.float32)
-    face = _face()
-    px = (pose.project(face.points) - [x0 + (cell - 1) / 2, y0 + (cell - 1) / 2]) / cell
-    shows = ((px >= -0.5) & (px <= [columns - 0.5, rows - 0.5])).all(1)
-    shows &= face.normals @ pose.rotation[2] > 0.3
+    part = np.ascontiguousarray(part) if step > 1 else part
+    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    px -= (x0 + (cell - 1) / 2, y0 + (cell - 1) / 2)
+    px /= cell
+    x, y = px.T.astype(np.float32)
+    shows = face.normals @ pose.rotation[2] > 0.3
+    shows &= (x >= -0.5) & (x <= columns - 0.5) & (y >= -0.5) & (y <= rows - 0.5)
     if np.count_nonzero(shows) < _FEWEST:
         return None
-    x, y = np.ascontiguousarray(px[shows].T, np.float32)[:, None]
-    colors = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    colors = cv2.remap(
+        small, x[None, shows], y[None, shows], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return small, colors[0].astype(np.float64), shows
 
 
@@ -204,23 +213,27 @@ def _fit(colors: F64, basis: F64, usual: F64) -> tuple[F64, F32]:
 
     Iteratively reweighted least squares of log luma on the normals, with the prior.
     """
-    logs = np.log(colors + _FLOOR)
-    hue = logs[:, ::2] - logs[:, 1:2]
-    middle = len(hue) // 2
-    hue -= np.partition(hue, middle, axis=0)[middle]
-    off = np.einsum("ij,ij->i", hue, hue) * (0.5 / _HUE_SCATTER**2) + 1
-    value = np.log(colors @ _LUMA + _FLOOR) - usual
-    level = float(np.partition(value, middle)[middle])
-    value -= level
+    logs = np.log(colors @ _RGB_AND_LUMA + _FLOOR)
+    three = _CONTRASTS @ logs.T
+    three[2] -= usual
+    middle = three.shape[1] // 2
+    three -= np.partition(three, middle, axis=1)[:, middle : middle + 1]
+    value = three[2]
+    off = (three[0] ** 2 + three[1] ** 2) * (0.5 / _HUE_SCATTER**2) + 1
+    flat = basis.T.copy()
     error = value
-    gain, params = 0.5 / _SCATTER**2, np.zeros(4)
     for _ in range(_ROUNDS):
-        weight = 1 / (off + gain * error * error)
-        weighted = basis.T * (weight * (_SHARE / _SCATTER**2))
-        params = np.linalg.solve(weighted @ basis + _PRIOR, weighted @ value)
-        error = value - basis @ params
-    skin = np.exp(weight @ logs / weight.sum()) - _FLOOR
-    lean = np.clip(params[1:] * _STEEPER, -_LEAN_MAX, _LEAN_MAX)
+        weight = 1 / (off + error * error * (0.5 / _SCATTER**2))
+        weighted = flat * weight
+        # Both sides without the scatter, which the prior carries instead.
+        _, params = cv2.solve(
+            weighted @ basis + _PRIOR, (weighted @ value)[:, None], flags=cv2.DECOMP_CHOLESKY
+        )
+        params = params[:, 0]
+        error = value - params @ flat
+    weight = 1 / (off + error * error * (0.5 / _SCATTER**2))
+    skin = np.exp(weight @ logs[:, :3] / weight.sum()) - _FLOOR
+    lean = np.minimum(np.maximum(params[1:] * _STEEPER, -_LEAN_MAX), _LEAN_MAX)
     return skin, lean.astype(np.float32)
 
 
@@ -229,8 +242,11 @@ def _color(small: F32, skin: F64) -> tuple[F32, float]:
     flat = small.reshape(-1, 3)
     luma = flat @ _LUMA.astype(np.float32)
     k = int(0.98 * (len(luma) - 1))
-    brightest = float(np.partition(luma, k)[k])
-    own = max(float(skin @ _LUMA), 4.0)
+    top = np.argpartition(luma, k)[k:]
+    brightest = float(luma[top[0]])
+    bright = [math.log(v + 8) for v in cv2.mean(flat[None, top])[:3]]
+    red, green, blue = skin.tolist()
+    own = max(0.299 * red + 0.587 * green + 0.114 * blue, 4.0)
     limits = [
         _WHITE * (own / _TYPICAL_SKIN) ** _SKIN_SLOPE,
         _ABOVE_BRIGHTEST * max(brightest, 4.0),
@@ -240,19 +256,21 @@ def _color(small: F32, skin: F64) -> tuple[F32, float]:
     white = sum(v**-20 for v in limits) ** (-1 / 20)
     white = min(max(white, 1.03 * own), 250.0)
 
-    hues = np.log(flat[::3] + 8)
-    hues = hues[:, ::2] - hues[:, 1:2]
     # Where all is of one hue, the photo is grey or sepia and the mask is to be, too.
-    spread = float(np.abs(hues - hues.mean(axis=0)).mean(axis=0).sum())
+    hues = np.log(flat[::3] + np.float32(8))
+    hues = hues @ _CONTRASTS[:2, :3].T.astype(np.float32)
+    hues -= np.ones(len(hues), np.float32) @ hues / np.float32(len(hues))
+    spread = float(np.abs(hues).sum()) / len(hues)
     saturation = min(max((spread - 0.025) / 0.04, 0.0), 1.0)
-    tint = np.log((skin + 8) / (skin[1] + 8))[::2]
-    bright = np.log(flat[luma >= brightest].mean(axis=0) + 8.0)
-    off = tint - _SKIN_HUE
-    # Dark skin has little blue in any light: only a bluish one counts for more.
-    cast = 0.10 * off + 0.25 * np.maximum(off - 0.15, 0)
-    cast += 0.12 * (bright[::2] - bright[1] - _BRIGHT_HUE)
-    # A grey photo stays grey to the bit, whatever the order of the sums was.
-    tint = np.where(np.abs(tint) < 1e-4, 0.0, tint)
-    cast = saturation * np.clip(cast, -0.2, 0.2) + (1 - saturation) * tint
-    color = np.exp([cast[0], 0.0, cast[1]])
-    return (white / _WHITE * color / (color @ _LUMA)).astype(np.float32), saturation
+    color = [1.0, 1.0, 1.0]
+    for k, own_tint in ((0, red), (2, blue)):
+        tint = math.log((own_tint + 8) / (green + 8))
+        off = tint - _SKIN_HUE[k // 2]
+        # Dark skin has little blue in any light: only a bluish one counts for more.
+        cast = 0.10 * off + 0.25 * max(off - 0.15, 0.0)
+        cast += 0.12 * (bright[k] - bright[1] - _BRIGHT_HUE[k // 2])
+        # A grey photo stays grey to the bit, whatever the order of the sums was.
+        tint = 0.0 if abs(tint) < 1e-4 else tint
+        color[k] = math.exp(saturation * min(max(cast, -0.2), 0.2) + (1 - saturation) * tint)
+    level = white / _WHITE / (0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2])
+    return np.array([level * v for v in color], np.float32), saturation
