@@ -12,6 +12,7 @@ import numpy as np
 
 from maskwise.masks import photo
 from maskwise.masks.fit import Pose
+from maskwise.masks.jpeg_loss import quality_of
 from maskwise.masks.surface import (
     ARC_RADIUS,
     Y_BOTTOM,
@@ -94,7 +95,7 @@ class Light:
     gain: (3,) float32, what multiplies the mask's colour. saturation: 0 (a grey or sepia
     photo) to 1. lean: (3,) float32, how log brightness rises along x, y and z of the normal in
     the face frame, beyond the usual light from above. blur_px, noise, grain_px: see
-    ``photo.measure``.
+    ``photo.measure``. jpeg: the quality that the photo was saved at, 0 for none that shows.
     """
 
     gain: F32
@@ -103,6 +104,7 @@ class Light:
     blur_px: float
     noise: float
     grain_px: float
+    jpeg: int = 0
 
     @property
     def side(self) -> float:
@@ -110,22 +112,24 @@ class Light:
         return float(self.lean[0])
 
 
-def estimate(pixels: U8, pose: Pose) -> Light:
+def estimate(pixels: U8, pose: Pose, *, as_saved: bool = False) -> Light:
     """Read the light off (H, W, 3) uint8 RGB ``pixels``, in whose frame ``pose`` stands.
 
     Places that the picture's border cuts off or that the head hides are left out; hair,
     glasses and shine weigh little. With few places the light is near the typical one, and
-    with none it is that.
+    with none it is that. as_saved: the pixels stand where their file has them, so that the
+    blocks of a JPEG can be told.
     """
     face = _face()
     px = pose.project(face.points)
     taken = photo.measure(pixels, pose, px[-len(photo.BOXES) :])
+    jpeg = quality_of(pixels, pose) if as_saved else 0
     found = _places(pixels, pose, px[: -len(photo.BOXES)])
     if found is None:
-        return Light(np.ones(3, np.float32), 1.0, np.zeros(3, np.float32), *taken)
+        return Light(np.ones(3, np.float32), 1.0, np.zeros(3, np.float32), *taken, jpeg)
     small, colors, shows = found
     skin, lean = _fit(colors, face.basis[shows], face.usual[shows])
-    return Light(*_color(small, skin), lean, *taken)
+    return Light(*_color(small, skin), lean, *taken, jpeg)
 
 
 def shade(nx: F32, ny: F32, light: Light) -> F32:

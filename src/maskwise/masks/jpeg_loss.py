@@ -1,0 +1,114 @@
+"""JPEG loss: the quality that a photo was saved at, and a mask that has gone through the same."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from maskwise.masks.fit import Pose
+from maskwise.types import F32, U8
+
+BLOCK: Final = 8
+VISIBLE: Final = 80
+"""At better qualities the loss cannot be seen at a mask's own soft forms."""
+
+# (row, column) of the low frequencies that tell the quality, and the steps of luma that the
+# JPEG standard (ITU T.81, table K.1) proposes for them at quality 50.
+_FREQUENCIES: Final = (
+    ((0, 1), 11), ((0, 2), 10), ((0, 3), 16), ((1, 0), 12), ((1, 1), 12),
+    ((1, 2), 14), ((2, 0), 14), ((2, 1), 13), ((2, 2), 16), ((3, 0), 14),
+)  # fmt: skip
+_QUALITIES: Final = np.arange(15, 93)
+_BINS: Final = 128
+"""Of half a step of brightness each; larger coefficients say nothing more."""
+_FROM: Final = 3
+"""Bins below count as coefficients that were saved as nothing."""
+_ACROSS: Final = 12
+"""Blocks a row and a column that are looked at."""
+_FEWEST: Final = 60
+_CLEAR: Final = 0.6
+"""Mean cosine of coefficients on the steps, 1 when all are multiples, 0 by chance."""
+_MIDDLE: Final = np.array([[0.0, 0.3, 0.0]])
+_REACH: Final = 1.8
+
+
+def quality_of(pixels: U8, pose: Pose) -> int:
+    """The JPEG quality that (H, W, 3) uint8 RGB ``pixels`` were saved at; 0 when none is clear.
+
+    Told from how near the low frequencies of the luma of blocks about the head are to
+    multiples of the standard's steps. Resized and turned pictures, and those of encoders
+    with tables of their own, have none; nor has one saved better than ``VISIBLE``.
+    """
+    height, width = (n // BLOCK for n in pixels.shape[:2])
+    x, y = pose.project(_MIDDLE)[0].tolist()
+    reach = _REACH * pose.scale
+    rows = _blocks(y - reach, y + reach, height)
+    columns = _blocks(x - reach, x + reach, width)
+    if min(len(rows), len(columns)) < 1:
+        return 0
+    basis, scores = _tables()
+    part = np.ascontiguousarray(pixels[rows.ravel()][:, columns.ravel()])
+    luma = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
+    tiles = luma.reshape(len(rows), BLOCK, len(columns), BLOCK).swapaxes(1, 2)
+    found = np.abs(tiles.reshape(-1, BLOCK * BLOCK).astype(np.float32) @ basis)
+    bins = np.minimum(np.rint(found * 2).astype(np.int64), _BINS - 1)
+    bins += np.arange(len(_FREQUENCIES)) * _BINS
+    seen = np.bincount(bins.ravel(), minlength=len(_FREQUENCIES) * _BINS).astype(np.float32)
+    table = seen.reshape(-1, _BINS)
+    table[:, :_FROM] = 0
+    table[:, -1] = 0
+    count = table.sum()
+    if count < _FEWEST:
+        return 0
+    share = scores @ seen
+    # Of qualities with the same steps, the best.
+    best = len(share) - 1 - int(share[::-1].argmax())
+    quality = int(_QUALITIES[best])
+    return quality if share[best] > _CLEAR * count and quality <= VISIBLE else 0
+
+
+def _blocks(start: float, end: float, count: int) -> npt.NDArray[np.int64]:
+    """(n, 8): the rows (or columns) of at most ``_ACROSS`` whole blocks, evenly spread."""
+    first, last = max(0, int(start) // BLOCK), min(count, int(end) // BLOCK + 1)
+    step = max(1, -(-(last - first) // _ACROSS))
+    return np.arange(first, last, step)[:, None] * BLOCK + np.arange(BLOCK)
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[F32, F32]:
+    """The waves (64, F) of the frequencies, and (Q, F * bins): each bin's cosine on the steps."""
+    k = np.arange(BLOCK)
+    waves = np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 16) / 2
+    waves[0] /= np.sqrt(2)
+    basis = np.stack([np.outer(waves[v], waves[u]).ravel() for (v, u), _ in _FREQUENCIES], 1)
+    scale = np.where(_QUALITIES < 50, 5000 // _QUALITIES, 200 - 2 * _QUALITIES)
+    base = np.array([step for _, step in _FREQUENCIES])
+    steps = np.maximum((base * scale[:, None] + 50) // 100, 1)
+    value = np.arange(_BINS) / 2
+    scores = np.cos(2 * np.pi * value / steps[..., None]).reshape(len(_QUALITIES), -1)
+    return basis.astype(np.float32), scores.astype(np.float32)
+
+
+def save_again(pixels: U8, cover: U8, x: int, y: int, quality: int) -> None:
+    """Give what ``cover`` (h, w) uint8, at x, y, hides of RGB ``pixels`` a JPEG's loss, in place.
+
+    Blocks stand as the photo's own do. A grey region stays grey to the bit.
+    """
+    height, width = cover.shape
+    left, top = x - x % BLOCK, y - y % BLOCK
+    right = min(pixels.shape[1], -(-(x + width) // BLOCK) * BLOCK)
+    bottom = min(pixels.shape[0], -(-(y + height) // BLOCK) * BLOCK)
+    part = pixels[top:bottom, left:right]
+    grey = bool((part[..., :1] == part[..., 1:]).all())
+    source = part[..., 0] if grey else cv2.cvtColor(part, cv2.COLOR_RGB2BGR)
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, data = cv2.imencode(".jpg", np.ascontiguousarray(source), flags)
+    lossy = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
+    code = cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB
+    lossy = cv2.cvtColor(lossy, code)[y - top : y - top + height, x - left : x - left + width]
+    window = pixels[y : y + height, x : x + width]
+    cv2.copyTo(lossy, cover, window)
