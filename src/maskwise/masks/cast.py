@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import atan2, hypot
-from typing import Final
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from maskwise.masks.fit import Pose
-from maskwise.masks.surface import ARC_RADIUS, AXIS_Z, Shape, radius_table, table_cell
+from maskwise.masks.surface import (
+    _TABLE_STEP,
+    ARC_MAX,
+    ARC_RADIUS,
+    AXIS_Z,
+    Y_TOP,
+    Shape,
+    radius_table,
+)
 from maskwise.types import F32, F64
+
+Region: TypeAlias = tuple[int, int, int, int]
+"""x, y, width, height in px of a picture."""
 
 _NODES: Final = 18.0
 """Rays a unit that look for the surface; what lies between them is interpolated."""
@@ -37,103 +49,187 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
     """Cast a ray through each pixel onto the mask's surface.
 
     origin: x, y of the region in px; size: its width and height.
-
-    The surface's radius is looked for on a coarse grid of rays and interpolated, as it changes
-    slowly; where a ray meets the cylinder of that radius is then reckoned for every pixel, so
-    that the squeezed sheet beside the silhouette is exact.
     """
-    width, height = size
-    view = _View.of(pose)
-    step = max(1, round(pose.scale / _NODES))
-    # Node k stands in the middle of cell k, as ``cv2.resize`` has it; a cell more on each side.
-    columns, rows = -(-width // step) + 2, -(-height // step) + 2
-    middle = (step - 1) / 2 - step
-    coarse = _Rays.through(
-        view,
-        origin[0] + middle + step * np.arange(float(columns)),
-        origin[1] + middle + step * np.arange(float(rows)),
-    )
-    # At the silhouette it jumps: evened out over the nodes, or the edge would show their steps.
-    radius = np.asarray(cv2.GaussianBlur(coarse.surface(shape), (5, 5), _EVEN), np.float32)
-    if step > 1:
-        radius = np.asarray(
-            cv2.resize(radius, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR),
-            np.float32,
-        )
-    radius = np.ascontiguousarray(radius[step : step + height, step : step + width])
-    rays = _Rays.through(
-        view, origin[0] + np.arange(float(width)), origin[1] + np.arange(float(height))
-    )
-    arc, y = rays.meet(radius)
-    inside = radius
-    inside -= np.abs(rays.from_axis)
-    inside *= np.float32(pose.scale)
-    return PixelMap(arc, y, inside)
+    column, row, inside = Caster(pose, 1.0).cast(shape, (*origin, *size))
+    arc = column + np.float32(0.5 - ARC_MAX)
+    return PixelMap(arc, row + np.float32(0.5 + Y_TOP), inside)
+
+
+class Caster:
+    """Casts the rays of one face; what does not depend on the mask is worked out once.
+
+    density: px a unit of the sheet that is looked up. wide: a region that masks of this face may
+    ask for parts of; without it, the first one asked for. What it holds never changes a result.
+    """
+
+    def __init__(self, pose: Pose, density: float, wide: Region | None = None) -> None:
+        self._view = _View.of(pose)
+        self._scale = np.float32(pose.scale)
+        self._step = max(1, round(pose.scale / _NODES))
+        self._density = density
+        self._wide = wide
+        self._fine: _Rays | None = None
+        self._coarse: _Rays | None = None
+
+    def cast(self, shape: Shape, region: Region) -> tuple[F32, F32, F32]:
+        """(column, row, inside) of a region, (H, W) float32: where on the sheet its pixels look.
+
+        column, row: px of the sheet; inside: px of the picture from the silhouette of the head,
+        negative outside. The surface's radius is looked for on a coarse grid of rays and
+        interpolated, as it changes slowly; where a ray meets the cylinder of that radius is then
+        reckoned for every pixel, so that the squeezed sheet beside the silhouette is exact.
+        """
+        x, y, width, height = region
+        step = self._step
+        # Node k stands in the middle of cell k, as ``cv2.resize`` has it; a cell more each side.
+        left, top = x // step - 1, y // step - 1
+        columns, rows = (x + width - 1) // step + 2 - left, (y + height - 1) // step + 2 - top
+        fine, coarse = self._rays(region)
+        nodes = coarse.part((left, top, columns, rows)).surface(radius_table(shape))
+        # At the silhouette it jumps: evened out over the nodes, or the edge would show their steps.
+        radius = cv2.GaussianBlur(nodes, (5, 5), _EVEN)
+        if step > 1:
+            radius = cv2.resize(
+                radius, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR
+            )
+        x, y = x - left * step, y - top * step
+        rays, here = fine.part(region), np.asarray(radius, np.float32)
+        here = here[y : y + height, x : x + width]
+        column, row = rays.meet(here)
+        inside = here - rays.off_axis
+        inside *= self._scale
+        return column, row, inside
+
+    def _rays(self, region: Region) -> tuple[_Rays, _Rays]:
+        """Rays of every pixel and of the nodes, of the region at least."""
+        fine, coarse, step = self._fine, self._coarse, self._step
+        if fine is None or coarse is None or not fine.holds(region):
+            x, y, width, height = self._wide or region
+            if not (x <= region[0] and y <= region[1]) or not (
+                region[0] + region[2] <= x + width and region[1] + region[3] <= y + height
+            ):
+                x, y, width, height = region
+            left, top = x // step - 1, y // step - 1
+            columns, rows = (x + width - 1) // step + 2 - left, (y + height - 1) // step + 2 - top
+            fine = _Rays.through(self._view, (x, y, width, height), 1, self._density, 0.5)
+            coarse = _Rays.through(
+                self._view, (left, top, columns, rows), step, 1 / _TABLE_STEP, 0.0
+            )
+            self._fine, self._coarse = fine, coarse
+        return fine, coarse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rays:
-    """Parallel rays through the grid of a picture.
+    """Parallel rays through the grid of a picture, and a raster of the sheet that they look up.
 
     A ray meets a circular cylinder of radius r about the head's axis at the root
     s = sqrt(r^2 - from_axis^2) before the axis: at the angle ``azimuth`` + atan2(from_axis, s)
-    and the height ``level`` + s ``fall``. from_axis, level: (H, W) float32, units.
+    and the height ``level`` + s ``fall``. from_axis, its square, off_axis, its absolute value:
+    (H, W) float32, units. level, (H, W), and what is derived from it, in px of the raster.
+    x, y: the grid's first column and row.
     """
 
+    x: int
+    y: int
     from_axis: F32
+    off_axis: F32
+    square: F32
     level: F32
-    azimuth: float
-    fall: float
+    turn: np.float32
+    start: np.float32
+    fall: np.float32
 
     @staticmethod
-    def through(view: _View, columns: F64, rows: F64) -> _Rays:
-        """Rays at these ``columns`` (W,) and ``rows`` (H,) of the picture, px."""
+    def through(view: _View, region: Region, step: int, density: float, half: float) -> _Rays:
+        """Rays through the middles of cells of ``step`` px, by cell; the raster has its first
+        pixel ``half`` a pixel inside the sheet's corner."""
+        x, y, width, height = region
+        middle = (step - 1) / 2
+        columns: F64 = np.arange(float(x), float(x + width)) * step + middle
+        rows: F64 = np.arange(float(y), float(y + height)) * step + middle
         (ax, ay, a0), (lx, ly, l0) = view.from_axis, view.level
+        from_axis = _plane(columns * ax, rows * ay + a0)
+        lx, ly, l0 = lx * density, ly * density, (l0 - Y_TOP) * density - half
         return _Rays(
-            _plane(columns * ax, rows * ay + a0),
+            x,
+            y,
+            from_axis,
+            np.abs(from_axis),
+            from_axis * from_axis,
             _plane(columns * lx, rows * ly + l0),
-            view.azimuth,
-            view.fall,
+            np.float32(-ARC_RADIUS * density),
+            np.float32(((view.azimuth + np.pi / 2) * ARC_RADIUS + ARC_MAX) * density - half),
+            np.float32(view.fall * density),
+        )
+
+    def holds(self, region: Region) -> bool:
+        x, y, width, height = region
+        rows, columns = self.level.shape
+        return (
+            self.x <= x
+            and self.y <= y
+            and x + width <= self.x + columns
+            and y + height <= self.y + rows
+        )
+
+    def part(self, region: Region) -> _Rays:
+        x, y, width, height = region
+        at = (slice(y - self.y, y - self.y + height), slice(x - self.x, x - self.x + width))
+        return _Rays(
+            x,
+            y,
+            self.from_axis[at],
+            self.off_axis[at],
+            self.square[at],
+            self.level[at],
+            self.turn,
+            self.start,
+            self.fall,
         )
 
     def meet(self, radius: F32) -> tuple[F32, F32]:
-        """(arc, y) where the rays meet cylinders of this radius; beyond it, its silhouette."""
-        s = radius * radius
-        s -= self.from_axis * self.from_axis
-        s = np.sqrt(np.maximum(s, 0))
-        # OpenCV's arc tangent is 30 times as fast as NumPy's. From the viewer's right, 0 to pi:
-        # no jump lies there.
-        arc = np.asarray(cv2.phase(self.from_axis, s), np.float32)
-        arc *= np.float32(-ARC_RADIUS)
-        arc += np.float32((self.azimuth + np.pi / 2) * ARC_RADIUS)
-        s *= np.float32(self.fall)
+        """(column, row) of the raster where the rays meet cylinders of this radius; beyond it,
+        its silhouette."""
+        s: F32 = radius * radius
+        s -= self.square
+        # OpenCV's functions of one array are several times as fast as NumPy's.
+        cv2.threshold(s, 0, 0, cv2.THRESH_TOZERO, dst=s)
+        cv2.sqrt(s, dst=s)
+        # From the viewer's right, 0 to pi: no jump lies there.
+        column = np.asarray(cv2.phase(self.from_axis, s), np.float32)
+        column *= self.turn
+        column += self.start
+        s *= self.fall
         s += self.level
-        return arc, s
+        return column, s
 
-    def surface(self, shape: Shape) -> F32:
+    def surface(self, table: F32) -> F32:
         """The radius of the mask's surface where the rays meet it, (H, W) float32 units.
 
         The radius where a ray meets one cylinder gives the next, starting from the widest. Plain
         steps swing to and fro near the silhouette: each is scaled by the secant through the
         last two (Steffensen's method). Three rounds come within 0.002 units on average.
         """
-        table = radius_table(shape)
-        last = np.full_like(self.from_axis, _WIDEST)
+        last = np.full_like(self.level, _WIDEST)
         gap = _looked_up(table, *self.meet(last)) - last
         radius = last + np.float32(0.5) * gap
         for _ in range(_ROUNDS - 1):
-            next_gap = _looked_up(table, *self.meet(radius)) - radius
+            next_gap = _looked_up(table, *self.meet(radius))
+            next_gap -= radius
             step = radius - last
             step[np.abs(step) < _SAME] = _SAME
             # One less the slope of what the table answers; held where the secant says nothing.
-            slope = np.clip((gap - next_gap) / step, 0.7, 3)
+            slope = gap - next_gap
+            slope /= step
+            np.clip(slope, 0.7, 3, out=slope)
             last, gap = radius, next_gap
-            radius = radius + next_gap / slope
+            radius = next_gap / slope
+            radius += last
         return np.asarray(radius, np.float32)
 
 
-def _looked_up(table: F32, arc: F32, y: F32) -> F32:
-    column, row = table_cell(arc, y)
+def _looked_up(table: F32, column: F32, row: F32) -> F32:
     found = cv2.remap(table, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float32)
 
@@ -171,5 +267,5 @@ class _View:
         )
 
 
-def _plane(across: F64, down: F64) -> F32:
+def _plane(across: npt.NDArray[np.floating], down: npt.NDArray[np.floating]) -> F32:
     return np.asarray(across.astype(np.float32) + down.astype(np.float32)[:, None], np.float32)

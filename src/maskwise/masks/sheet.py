@@ -34,7 +34,8 @@ class Texture:
     """A mask ready to be laid on a face. Arrays are read-only, (H, W, ...) uint8.
 
     rgba: colour premultiplied by alpha, and alpha. relief: x and y of the surface normal in
-    the face frame (128 + 127 n), the contact shadow that the mask throws on the face, and 255.
+    the face frame (128 + 127 n), the contact shadow that the mask throws on the face, and
+    the size of z.
     net: (3, N) float64 points of the face frame, a net over what is not empty and beyond.
     density: px a unit. shape: how the mask stands off the face.
     """
@@ -178,14 +179,14 @@ class Sheet:
                 )
             )
         cover = np.asarray(cv2.extractChannel(rgba, 3), np.float32)
-        nx, ny = _normals(shape, height, arc, density)
+        nx, ny, nz = _normals(shape, height, arc, density)
         # The cloth keeps light from the skin beside it, a little more below its edge.
         near = cv2.GaussianBlur(cover, (0, 0), 0.06 * density)
         drop = round(0.02 * density)
         below = np.pad(near, ((drop, 0), (0, 0)))[: len(near)]
         shadow = np.float32(1.1 * 255) * np.maximum(near, np.float32(0.8) * below)
         # Four channels, as OpenCV looks those up twice as fast as three.
-        relief = np.asarray(cv2.merge([nx, ny, shadow, np.full_like(nx, 255)]), np.float32)
+        relief = np.asarray(cv2.merge([nx, ny, shadow, nz]), np.float32)
         step = max(1, density // 8)
         spread = cv2.dilate(shadow, np.ones((step + 1, step + 1), np.uint8))
         rows, columns = np.nonzero(spread[::step, ::step] > 2)
@@ -209,8 +210,8 @@ def _size(density: int) -> tuple[int, int]:
     return round(2 * ARC_MAX * density), round((Y_BOTTOM - Y_TOP) * density)
 
 
-def _normals(shape: Shape, height: F32, arc: F32, density: int) -> tuple[F32, F32]:
-    """x and y of the surface normals in the face frame, as 128 + 127 n, (H, W) each."""
+def _normals(shape: Shape, height: F32, arc: F32, density: int) -> tuple[F32, F32, F32]:
+    """x, y and z of the surface normals in the face frame, as 128 + 127 n, (H, W) each."""
     rows, width = height.shape
     table = cv2.resize(radius_table(shape), (width, rows), interpolation=cv2.INTER_LINEAR)
     # Rounds off the cells of the table, whose edges the shading would show.
@@ -223,7 +224,8 @@ def _normals(shape: Shape, height: F32, arc: F32, density: int) -> tuple[F32, F3
     angle = arc / np.float32(ARC_RADIUS)
     sine, cosine = np.sin(angle), np.cos(angle)
     scale = np.float32(127) / np.sqrt(1 + lean * lean + r_y * r_y)
-    return (sine - lean * cosine) * scale + 128, np.float32(128) - r_y * scale
+    nx, nz = (sine - lean * cosine) * scale, np.abs(cosine + lean * sine) * scale
+    return nx + 128, np.float32(128) - r_y * scale, nz + 128
 
 
 def _bytes(values: F32, scale: float) -> U8:

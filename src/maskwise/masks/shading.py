@@ -1,0 +1,51 @@
+"""How a mask's surface is lit, reckoned from the bytes of a sheet's relief in one pass.
+
+``light.shade`` says the same of single normals; tests hold the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from maskwise.masks.light import Light
+from maskwise.types import F32, U8
+
+_USUAL: Final = (0.0, -0.34, 0.0, 0.37, 0.63)
+"""Brightness in the usual light, from above, of nx, ny, -, nz, and what all surfaces have."""
+_STRAIGHT: Final = 0.8
+_DARKEST: Final = 0.25
+_BRIGHTEST: Final = 1.08
+_SHADOW: Final = 0.32
+"""Share of the light on the skin that the contact shadow takes where it is darkest."""
+
+
+def shading_of(light: Light) -> F32:
+    """(4, 5) float32: relief (nx, ny, shadow, nz as bytes, and 1) -> usual brightness, log of
+    what this light makes of it, and the share of light that the shadow takes."""
+    x, y, z = (float(v) for v in light.lean)
+    # A camera saves the lit side, so that a strong light darkens the other more.
+    level = -_STRAIGHT * z - 0.45 * abs(x) - 0.2 * abs(y)
+    normals = np.array([_USUAL, (x, y, 0, z, level), (0,) * 5, (0,) * 5])
+    # Bytes are 128 + 127 n.
+    mix = normals / [127, 127, 1, 127, 1]
+    mix[:, 4] -= 128 * mix[:, [0, 1, 3]].sum(axis=1)
+    mix[2, 2] = _SHADOW / 255
+    return mix.astype(np.float32)
+
+
+def lit(relief: U8, edge: F32, shading: F32) -> tuple[F32, F32]:
+    """Of (H, W, 4) ``relief``: the mask's brightness, 1 where it faces the usual light, cut at
+    ``edge``, 0..1; and what its shadow leaves of the light on the skin. (H, W) float32 each."""
+    usual, power, shadow, _ = cv2.split(cv2.transform(relief.astype(np.float32), shading))
+    cv2.exp(power, dst=power)
+    usual *= power
+    # Deeper on the side away from the light.
+    shadow *= np.float32(2) - power
+    cv2.threshold(usual, _BRIGHTEST, 0, cv2.THRESH_TRUNC, dst=usual)
+    usual = np.maximum(usual, np.float32(_DARKEST))
+    usual *= edge
+    shadow *= edge
+    return np.asarray(usual, np.float32), np.asarray(np.float32(1) - shadow, np.float32)
