@@ -11,37 +11,40 @@ import numpy as np
 
 from maskwise.errors import InputError
 from maskwise.masks import photo
-from maskwise.masks.cast import PixelMap, pixel_map
+from maskwise.masks.cast import Caster, Region
 from maskwise.masks.draw import DENSITIES, texture
 from maskwise.masks.fit import Pose, fit_pose
-from maskwise.masks.light import Light, estimate, shade
+from maskwise.masks.jpeg_loss import save_again
+from maskwise.masks.light import Light, estimate
+from maskwise.masks.shading import lit, shading_of
 from maskwise.masks.sheet import Texture
-from maskwise.masks.surface import ARC_MAX, Y_TOP, Shape
 from maskwise.masks.truth import NOTHING, Part, Worn, WornFace, covered_landmarks, truth
 from maskwise.types import F32, U8, Chip, Image, Landmarks, MaskSpec
 
-_SHADOW: Final = 0.32
 _FULL_LIGHT: Final = np.float32(0.93)
 """What a white mask keeps of the brightest pixel value where it faces the light."""
 
 
 class _Face:
-    """A face that masks go on: its pose, its light, and what its pixels were found to show."""
+    """A face that masks go on: its pose, its light, and what does not depend on the mask.
 
-    def __init__(self, pixels: U8, landmarks: Landmarks) -> None:
+    many: whether several masks will be laid on it, so that it pays to prepare all its pixels.
+    as_saved: whether the pixels stand where their file has them.
+    """
+
+    def __init__(
+        self, pixels: U8, landmarks: Landmarks, *, many: bool = False, as_saved: bool = False
+    ) -> None:
         self.pose: Final[Pose] = fit_pose(landmarks)
-        self.light: Final[Light] = estimate(pixels, self.pose)
-        self._last: tuple[Shape, _Region, PixelMap] | None = None
-
-    def seen(self, shape: Shape, region: _Region) -> PixelMap:
-        """What the pixels of a region show; kept for the next mask of the same shape."""
-        if self._last is None or self._last[:2] != (shape, region):
-            x, y, width, height = region
-            self._last = shape, region, pixel_map(self.pose, shape, (x, y), (width, height))
-        return self._last[2]
-
-
-_Region = tuple[int, int, int, int]
+        self.light: Final[Light] = estimate(pixels, self.pose, as_saved=as_saved)
+        # The sheet that is about as fine as the face is large.
+        fit = [d for d in DENSITIES if d >= 0.8 * self.pose.scale]
+        self.density: Final = fit[0] if fit else DENSITIES[-1]
+        whole = (0, 0, pixels.shape[1], pixels.shape[0]) if many else None
+        self.rays: Final = Caster(self.pose, float(self.density), whole)
+        self.onto: Final = self.pose.onto
+        self.shading: Final = shading_of(self.light)
+        self.dye: Final = _dye(self.light)
 
 
 def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8, U8]:
@@ -56,7 +59,7 @@ def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8,
     out = np.empty((len(chips), len(specs), size, size, 3), np.uint8)
     alpha = np.zeros((len(chips), len(specs), size, size), np.uint8)
     for n, chip in enumerate(chips):
-        face = _Face(chip.pixels, chip.landmarks)
+        face = _Face(chip.pixels, chip.landmarks, many=len(specs) > 1)
         out[n] = chip.pixels
         for m, spec in enumerate(specs):
             _lay(out[n, m], alpha[n, m], face, spec)
@@ -95,13 +98,15 @@ def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[
             f"wear_on_image: expected one spec a face, got {len(specs)} for {len(landmarks)} faces"
         )
     # The light is read before any mask hides a neighbour's cheek.
-    faces = [_Face(image.pixels, points) for points in landmarks]
+    faces = [_Face(image.pixels, points, as_saved=True) for points in landmarks]
     pixels = np.array(image.pixels)
     alpha = np.zeros(pixels.shape[:2], np.uint8)
     own: dict[int, Part] = {}
     for k in sorted(range(len(faces)), key=lambda k: faces[k].pose.scale):
         part = _lay(pixels, alpha, faces[k], specs[k])
         if part is not None:
+            if faces[k].light.jpeg:
+                save_again(pixels, part.alpha, part.x, part.y, faces[k].light.jpeg)
             for below in own.values():
                 below.hide(part)
             own[k] = part
@@ -126,68 +131,58 @@ def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> Part | None:
     Returns the part that it touched; None when that is outside.
     """
     light = face.light
-    sheet = _sheet(spec, face.pose.scale)
-    region = _region(sheet, face.pose, pixels.shape)
+    sheet = texture(spec, face.density)
+    region = _region(sheet, face, pixels.shape)
     if region is None:
         return None
     x, y, width, height = region
-    seen = face.seen(sheet.shape, region)
-    density = np.float32(sheet.density)
-    column = seen.arc * density
-    column += np.float32(ARC_MAX) * density - np.float32(0.5)
-    row = seen.y * density
-    row -= np.float32(Y_TOP) * density + np.float32(0.5)
+    column, row, inside = face.rays.cast(sheet.shape, region)
     # Four channels and float maps: OpenCV's quickest way.
     rgba, relief = (
         np.asarray(cv2.remap(a, column, row, cv2.INTER_LINEAR), np.uint8)
         for a in (sheet.rgba, sheet.relief)
     )
     # Towards the silhouette the sheet is squeezed into few pixels: let it fade over two.
-    edge = np.clip(np.float32(0.5) * seen.inside + np.float32(0.25), 0, 1)
-    layer = photo.blurred(_lit(rgba, relief, edge, light), light.blur_px)
+    edge = inside
+    edge *= np.float32(0.5)
+    edge += np.float32(0.25)
+    cv2.threshold(edge, 1, 0, cv2.THRESH_TRUNC, dst=edge)
+    cv2.threshold(edge, 0, 0, cv2.THRESH_TOZERO, dst=edge)
+    bright, kept = lit(relief, edge, face.shading)
+    layer = cv2.multiply(rgba, cv2.merge([bright, bright, bright, edge]), dtype=cv2.CV_32F)
+    layer = cv2.transform(layer, face.dye)
+    layer = photo.blurred(np.asarray(layer, np.float32), light.blur_px)
     cover = cv2.extractChannel(layer, 3)
-    kept = np.float32(1) - cv2.extractChannel(relief, 2) * edge * np.float32(_SHADOW / 255)
-    kept *= np.float32(1) - cover * np.float32(1 / 255)
+    own = cv2.convertScaleAbs(cover)
+    cover *= np.float32(1 / 255)
+    kept *= np.float32(1) - cover
     drawn = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
     if light.noise > 0.5:
         grain = photo.noise_for(cover.shape, light.noise, light.grain_px, spec.seed)
-        grain = grain * cover * np.float32(1 / 255)
-        drawn = cv2.add(drawn, cv2.merge([grain] * 3))
+        drawn = cv2.add(drawn, cv2.cvtColor(grain * cover, cv2.COLOR_GRAY2RGB))
     # OpenCV's own arithmetic: on three channels it is several times as fast as NumPy's.
     window = (slice(y, y + height), slice(x, x + width))
-    under = cv2.multiply(pixels[window], cv2.merge([kept] * 3), dtype=cv2.CV_32F)
+    under = cv2.multiply(pixels[window], cv2.merge([kept, kept, kept]), dtype=cv2.CV_32F)
     pixels[window] = cv2.add(under, drawn, dtype=cv2.CV_8U)
-    own = np.rint(cover).astype(np.uint8)
     np.maximum(alpha[window], own, out=alpha[window])
-    return Part(x, y, own)
+    return Part(x, y, np.asarray(own, np.uint8))
 
 
-def _lit(rgba: U8, relief: U8, edge: F32, light: Light) -> F32:
-    """(H, W, 4) float32, 0..255: the mask under this light, premultiplied, cut at ``edge``."""
-    nx, ny = (
-        cv2.extractChannel(relief, k) * np.float32(1 / 127) - np.float32(128 / 127) for k in (0, 1)
-    )
-    bright = shade(nx, ny, light) * edge
-    mix = np.eye(4, dtype=np.float32)
+def _dye(light: Light) -> F32:
+    """(4, 4) float32: a sheet's RGBA, shaded, as this light and camera show it."""
+    mix = np.eye(4)
     mix[:3, :3] = np.eye(3) * light.saturation + (1 - light.saturation) / 3
     mix[:3] *= light.gain[:, None] * _FULL_LIGHT
-    layer = cv2.transform(rgba.astype(np.float32), mix)
-    return np.asarray(cv2.multiply(layer, cv2.merge([bright, bright, bright, edge])), np.float32)
+    return mix.astype(np.float32)
 
 
-def _sheet(spec: MaskSpec, scale: float) -> Texture:
-    """The sheet drawn about as fine as the face is large."""
-    fit = [d for d in DENSITIES if d >= 0.8 * scale]
-    return texture(spec, fit[0] if fit else DENSITIES[-1])
-
-
-def _region(sheet: Texture, pose: Pose, picture: tuple[int, ...]) -> _Region | None:
+def _region(sheet: Texture, face: _Face, picture: tuple[int, ...]) -> Region | None:
     """x, y, width, height in px of what a mask may touch; None when that is outside."""
     if not sheet.net.size:
         return None
     # The net reaches an eighth of a unit beyond the mask.
-    px = pose.onto @ sheet.net
-    low, high = px.min(axis=1) + pose.shift - 2, px.max(axis=1) + pose.shift + 2
+    px = face.onto @ sheet.net
+    low, high = px.min(axis=1) + face.pose.shift - 2, px.max(axis=1) + face.pose.shift + 2
     x, y = (max(0, floor(v)) for v in low)
     width, height = min(ceil(high[0]), picture[1]) - x, min(ceil(high[1]), picture[0]) - y
     return (x, y, width, height) if min(width, height) >= 2 else None
