@@ -13,6 +13,8 @@ from maskwise.masks.fit import Pose
 from maskwise.types import F32, U8
 
 BLOCK: Final = 8
+_COLOR_BLOCK: Final = 16
+"""Colour is saved at half the size, as cameras mostly do."""
 VISIBLE: Final = 80
 """At better qualities the loss cannot be seen at a mask's own soft forms."""
 
@@ -99,9 +101,9 @@ def save_again(pixels: U8, cover: U8, x: int, y: int, quality: int) -> None:
     Blocks stand as the photo's own do. A grey region stays grey to the bit.
     """
     height, width = cover.shape
-    left, top = x - x % BLOCK, y - y % BLOCK
-    right = min(pixels.shape[1], -(-(x + width) // BLOCK) * BLOCK)
-    bottom = min(pixels.shape[0], -(-(y + height) // BLOCK) * BLOCK)
+    left, top = x - x % _COLOR_BLOCK, y - y % _COLOR_BLOCK
+    right = min(pixels.shape[1], -(-(x + width) // _COLOR_BLOCK) * _COLOR_BLOCK)
+    bottom = min(pixels.shape[0], -(-(y + height) // _COLOR_BLOCK) * _COLOR_BLOCK)
     part = pixels[top:bottom, left:right]
     grey = bool((part[..., :1] == part[..., 1:]).all())
     source = part[..., 0] if grey else cv2.cvtColor(part, cv2.COLOR_RGB2BGR)
