@@ -323,6 +323,15 @@ def test_a_mix_is_drawn_from(run: Run, home: Path) -> None:
     assert {s["type"] for s in specs} == {"gas", "cloth"}
 
 
+def test_designs_are_so_many_and_are_chosen_by_name(run: Run, home: Path) -> None:
+    chips("in", 12)
+    given = (*ALIGN, "--types", "random", "--designs", "3")
+    assert run("mask", "in", "--out", "out", *given).status == 0
+    assert len({json.dumps(r["spec"]) for r in rows("out")}) == 3
+    run("mask", "in/a", "--out", "some", *given)
+    assert len(rows("some")) == 6
+
+
 def test_styles_and_types_make_one_file_each(run: Run, home: Path) -> None:
     chips("in", 1)
     given = ("--types", "surgical,cloth", "--wear", "proper,under-nose", "--coverage", "high")

@@ -39,6 +39,13 @@ from maskwise.errors import ConfigurationError
     help="Pictures a photo and type; of several, each is drawn at random within its type.",
 )
 @click.option(
+    "--designs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw so many different masks of each type, and choose among them; twice as "
+    "fast on small faces, or more.  [default: every face has its own]",
+)
+@click.option(
     "--mix",
     type=click.Path(path_type=Path),
     metavar="FILE",

@@ -49,6 +49,7 @@ def plan(given: Mapping[str, Any]) -> Plan:
             coverage=_coverage(given["coverage"]),
             seed=given["seed"],
             mix=_mix(given["mix"]),
+            designs=given["designs"],
         )
     made.check()
     return made

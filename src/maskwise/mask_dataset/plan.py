@@ -40,7 +40,9 @@ class Plan:
     is not fixed here varies between them. styles: ways to wear them, one picture each; none: as
     the kind has it. color, pattern, detail, coverage: fixed for all, where given. mix: the
     shares that "random" draws by. given: these very masks, one a
-    face (None: none) or one for all faces, instead of all that.
+    face (None: none) or one for all faces, instead of all that. designs: how many different
+    masks are drawn of each look; None: every face has one of its own. Drawing a mask costs several
+    times as much as putting it on a small face.
     """
 
     kinds: tuple[str, ...]
@@ -53,6 +55,7 @@ class Plan:
     seed: int = 0
     mix: Mix = Mix()  # noqa: RUF009  frozen
     given: tuple[MaskSpec | None, ...] = ()
+    designs: int | None = None
 
     def looks(self) -> tuple[Look, ...]:
         """The pictures that are made of every photo."""
@@ -106,6 +109,9 @@ class Plan:
         name = os.fsencode(relative.as_posix())
         which = b"%d" % face if look.number == 0 else b"%d.%d" % (face, look.number)
         digest = hashlib.sha256(b"%d/%s/%s" % (self.seed, which, name)).digest()
+        if self.designs is not None:
+            design = int.from_bytes(digest, "big") % self.designs
+            digest = hashlib.sha256(b"%d/design %d.%d" % (self.seed, design, look.number)).digest()
         if look.kind != RANDOM and self.per_image == 1:
             return spec_for(
                 look.kind,
