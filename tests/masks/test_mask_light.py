@@ -8,7 +8,7 @@ import pytest
 from mask_scenes import head, landmarks_of, posed
 
 from maskwise import masks
-from maskwise.masks import photo
+from maskwise.masks import jpeg_loss, photo
 from maskwise.masks.fit import fit_pose
 from maskwise.masks.light import Light, estimate, shade
 from maskwise.types import F32, U8, Image
@@ -185,3 +185,98 @@ def test_shade_is_brighter_towards_the_light_and_about_one_ahead() -> None:
     assert at(0, -0.5, usual) > at(0, 0.5, usual) + 0.2
     assert at(0.7, 0, (0.5, 0, 0)) > 1.5 * at(-0.7, 0, (0.5, 0, 0))
     assert at(0.7, 0, (-0.5, 0, 0)) == pytest.approx(at(-0.7, 0, (0.5, 0, 0)), abs=1e-3)
+
+
+def saved(pixels: U8, quality: int) -> U8:
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)
+    return np.asarray(cv2.cvtColor(cv2.imdecode(data, 1), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def textured() -> U8:
+    """A head with the fine detail of a photo."""
+    detail = photo.noise_for(SIZE, 6.0, 0.8, 1) + 2 * photo.noise_for(SIZE, 6.0, 3.0, 2)
+    return np.clip(np.rint(lit(0.2) + detail[..., None]), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("quality", [30, 50, 60, 70, 80])
+def test_the_quality_of_a_jpeg_is_told(quality: int) -> None:
+    found = jpeg_loss.quality_of(saved(textured(), quality), POSE)
+    assert found == pytest.approx(quality, abs=1)
+
+
+def test_pixels_without_visible_blocks_have_no_quality() -> None:
+    lossy = saved(textured(), 50)
+    plain = (textured(), saved(textured(), 95), lit(), np.full((*SIZE, 3), 90, np.uint8))
+    moved = (lossy[3:, 5:], cv2.resize(lossy, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA))
+    for pixels in (*plain, *moved):
+        bytes_of = np.ascontiguousarray(pixels, np.uint8)
+        assert jpeg_loss.quality_of(bytes_of, POSE) == 0
+        assert estimate(bytes_of, POSE, as_saved=True).jpeg == 0
+    assert estimate(lossy, POSE, as_saved=True).jpeg > 0
+    assert estimate(lossy, POSE).jpeg == 0
+    assert jpeg_loss.quality_of(lossy, posed(scale=60, shift=(-400, 100))) == 0
+    assert jpeg_loss.quality_of(lossy[:7, :7], POSE) == 0
+
+
+@pytest.mark.parametrize("corner", [(96, 80), (101, 87), (180, 190)])
+def test_a_part_saved_again_is_as_the_whole_photo_saved(corner: tuple[int, int]) -> None:
+    y, x = corner
+    photo_of = textured()
+    pixels = photo_of.copy()
+    cover = np.zeros((70, 50), np.uint8)
+    cover[20:-20, 20:-20] = 1
+    jpeg_loss.save_again(pixels, cover, x, y, 50)
+    whole = np.zeros(SIZE, bool)
+    whole[y : y + 70, x : x + 50] = cover > 0
+    np.testing.assert_array_equal(pixels[whole], saved(photo_of, 50)[whole])
+    np.testing.assert_array_equal(pixels[~whole], photo_of[~whole])
+    assert (pixels[whole] != photo_of[whole]).any()
+
+
+@pytest.mark.parametrize("quality", [40, 75])
+def test_a_mask_on_a_lossy_photo_has_its_loss(
+    quality: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image(saved(textured(), quality))
+    points, spec = [landmarks_of(POSE)], [masks.spec_for("surgical", seed=2)]
+    worn = masks.wear_on_image(image, points, spec)
+    again = masks.wear_on_image(image, points, spec)
+    np.testing.assert_array_equal(worn.image.pixels, again.image.pixels)
+    monkeypatch.setattr("maskwise.masks.light.quality_of", lambda *_: 0)
+    clean = masks.wear_on_image(image, points, spec)
+    np.testing.assert_array_equal(worn.alpha, clean.alpha)
+    bare = worn.alpha == 0
+    np.testing.assert_array_equal(worn.image.pixels[bare], clean.image.pixels[bare])
+    # What was saved once loses little when it is saved once more.
+    solid = worn.alpha > 250
+    once, twice = (
+        np.abs(saved(p, quality)[solid].astype(int) - p[solid]).mean()
+        for p in (clean.image.pixels, worn.image.pixels)
+    )
+    assert twice < 0.6 * once
+
+
+def test_a_grey_lossy_photo_stays_grey_to_the_bit() -> None:
+    grey = cv2.cvtColor(textured(), cv2.COLOR_RGB2GRAY)
+    _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 50])
+    lossy = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    image = Image(np.dstack([lossy] * 3))
+    assert jpeg_loss.quality_of(image.pixels, POSE) > 0
+    worn = masks.wear_on_image(image, [landmarks_of(POSE)], [masks.spec_for("cloth", seed=5)])
+    assert (worn.image.pixels != image.pixels).any()
+    assert (np.ptp(worn.image.pixels, axis=2) == 0).all()
+
+
+@pytest.mark.parametrize("x", [-0.4, 0.4])
+def test_the_contact_shadow_is_deeper_away_from_the_light(x: float) -> None:
+    image = Image(lit(x))
+    worn = masks.wear_on_image(image, [landmarks_of(POSE)], [masks.spec_for("surgical")])
+    before, after = (p.pixels.astype(float).sum(axis=2) for p in (image, worn.image))
+    shadow = (worn.alpha == 0) & (after != before)
+    shadow[135:] = False
+    half = np.broadcast_to(np.arange(SIZE[1]) > 120, SIZE)
+    left, right = (
+        1 - (after[shadow & side] / before[shadow & side]).mean() for side in (~half, half)
+    )
+    assert (left / right if x > 0 else right / left) > 1.2
