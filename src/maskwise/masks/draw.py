@@ -24,11 +24,10 @@ def texture(spec: MaskSpec, density: int) -> Texture:
 
 def _drawn(spec: MaskSpec, density: int) -> Texture:
     kind = check(spec)
-    # Drawn finer where that is cheap: edges and threads come out smooth.
-    sheet = Sheet(density * 3 // 2 if density <= 128 else density, spec.seed)
+    sheet = Sheet(density, spec.seed)
     kind.drawer()(sheet, spec)
     styles.place(sheet, spec)
-    return sheet.finish(styles.shape_of(kind.shape, spec), density)
+    return sheet.finish(styles.shape_of(kind.shape, spec))
 
 
 # A sheet takes 0.4 MB at density 64, and four times as much at each next one.
