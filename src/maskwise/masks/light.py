@@ -190,16 +190,17 @@ def _places(pixels: U8, pose: Pose, px: F64) -> tuple[F32, F64, Bool] | None:
     x0, y0 = (max(0, int(v - reach)) for v in middle)
     x1, y1 = (min(e, int(v + reach) + 1) for e, v in zip((width, height), middle, strict=True))
     cell = max(1, int(0.1 * pose.scale))
-    # Of a large face, every so many pixels will do.
+    # Every other row will do; of a large face, every so many pixels.
+    cell += cell % 2
     step = max(1, cell // 6)
-    cell -= cell % step
+    cell -= cell % (2 * step)
     columns, rows = (x1 - x0) // cell, (y1 - y0) // cell
     if min(columns, rows) < 3:
         return None
-    part = pixels[y0 : y0 + rows * cell : step, x0 : x0 + columns * cell : step]
+    part = pixels[y0 : y0 + rows * cell : 2 * step, x0 : x0 + columns * cell : step]
     part = np.ascontiguousarray(part) if step > 1 else part
     small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
-    px -= (x0 + (cell - 1) / 2, y0 + (cell - 1) / 2)
+    px -= (x0 + (cell - step) / 2, y0 + cell / 2 - step)
     px /= cell
     x, y = px.T.astype(np.float32)
     shows = face.normals @ pose.rotation[2] > 0.3
@@ -261,7 +262,7 @@ def _color(small: F32, skin: F64) -> tuple[F32, float]:
     white = min(max(white, 1.03 * own), 250.0)
 
     # Where all is of one hue, the photo is grey or sepia and the mask is to be, too.
-    hues = np.log(flat[::3] + np.float32(8))
+    hues = np.log(flat[::4] + np.float32(8))
     hues = hues @ _CONTRASTS[:2, :3].T.astype(np.float32)
     hues -= np.ones(len(hues), np.float32) @ hues / np.float32(len(hues))
     spread = float(np.abs(hues).sum()) / len(hues)
