@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
+
+import numpy as np
 
 from maskwise.masks import styles
 from maskwise.masks.sheet import Sheet, Texture
@@ -24,10 +26,21 @@ def texture(spec: MaskSpec, density: int) -> Texture:
 
 def _drawn(spec: MaskSpec, density: int) -> Texture:
     kind = check(spec)
+    _keep_memory()
     sheet = Sheet(density, spec.seed)
     kind.drawer()(sheet, spec)
     styles.place(sheet, spec)
     return sheet.finish(styles.shape_of(kind.shape, spec))
+
+
+@cache
+def _keep_memory() -> None:
+    """Once: the C library's allocator learns that large arrays come and go.
+
+    Until a process has freed a large block, glibc returns the memory of every array of a sheet
+    to the system and takes it anew for the next, which costs a third of the drawing.
+    """
+    np.empty(24 << 20, np.uint8)
 
 
 # A sheet takes 0.4 MB at density 64, and four times as much at each next one.

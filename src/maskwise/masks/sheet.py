@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import cv2
@@ -156,49 +157,31 @@ class Sheet:
         factor = np.broadcast_to(np.asarray(amount, np.float32) + 1, self.cover.shape)
         cv2.multiply(self.color, cv2.merge([factor] * 3), dst=self.color)
 
-    def finish(self, shape: Shape, density: int | None = None) -> Texture:
-        """Normals from shape and relief, the shadow beside the edge, all as bytes.
-
-        density: of the result; lower than what was drawn at, edges and threads come out smooth.
-        """
-        rgba = cv2.multiply(
-            cv2.cvtColor(self.color, cv2.COLOR_RGB2RGBA), cv2.merge([self.cover] * 4)
-        )
-        height, arc, y = self.height, self.arc, self.y
-        if density is None:
-            density = self.density
-        if density < self.density:
-            size = _size(density)
-            rgba, height, arc, y = (
-                np.asarray(cv2.resize(a, dims, interpolation=cv2.INTER_AREA), np.float32)
-                for a, dims in (
-                    (rgba, size),
-                    (height, size),
-                    (arc, (size[0], 1)),
-                    (y, (1, size[1])),
-                )
-            )
-        cover = np.asarray(cv2.extractChannel(rgba, 3), np.float32)
-        nx, ny, nz = _normals(shape, height, arc, density)
-        # The cloth keeps light from the skin beside it, a little more below its edge.
-        near = cv2.GaussianBlur(cover, (0, 0), 0.06 * density)
-        drop = round(0.02 * density)
-        below = np.pad(near, ((drop, 0), (0, 0)))[: len(near)]
-        shadow = np.float32(1.1 * 255) * np.maximum(near, np.float32(0.8) * below)
-        # Four channels, as OpenCV looks those up twice as fast as three.
-        relief = np.asarray(cv2.merge([nx, ny, shadow, nz]), np.float32)
+    def finish(self, shape: Shape) -> Texture:
+        """Normals from shape and relief, the shadow beside the edge, all as bytes."""
+        density = self.density
+        rgba, relief = (np.zeros((*self.cover.shape, 4), np.uint8) for _ in range(2))
         step = max(1, density // 8)
-        spread = cv2.dilate(shadow, np.ones((step + 1, step + 1), np.uint8))
-        rows, columns = np.nonzero(spread[::step, ::step] > 2)
-        net = points_on(shape, arc[0, columns * step], y[rows * step, 0])
+        # Nothing is to be seen beyond where the shadow ends.
+        _, top, _, height = cv2.boundingRect((self.cover > 0).view(np.uint8))
+        top, end = max(0, top - 2 * step), min(len(self.cover), top + height + 2 * step)
+        rows = slice(top - top % step, end)
+        if height:
+            cover = self.cover[rows]
+            color = cv2.multiply(
+                self.color[rows], cv2.merge([cover] * 3), scale=255, dtype=cv2.CV_8U
+            )
+            cv2.merge([color, cv2.convertScaleAbs(cover, alpha=255)], dst=rgba[rows])
+            shadow = _shadow(cover, density)
+            normals = _normals(_radius(shape, density)[rows] + self.height[rows], self.arc, density)
+            cv2.merge([*normals[:2], shadow, normals[2]], dst=relief[rows])
+            spread = cv2.dilate(shadow, np.ones((step + 1, step + 1), np.uint8))
+            y, x = np.nonzero(spread[::step, ::step] > 2)
+            net = points_on(shape, self.arc[0, x * step], self.y[rows][y * step, 0])
+        else:
+            net = np.zeros((0, 3))
         net = np.ascontiguousarray(net.T)
-        return Texture(
-            _locked(_bytes(np.asarray(rgba, np.float32), 255.0)),
-            _locked(_bytes(relief, 1.0)),
-            net,
-            float(density),
-            shape,
-        )
+        return Texture(_locked(rgba), _locked(relief), net, float(density), shape)
 
     def _pixels(self, corners: Sequence[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
         points = (np.asarray(corners, np.float64) - [-ARC_MAX, Y_TOP]) * self.density - 0.5
@@ -210,27 +193,59 @@ def _size(density: int) -> tuple[int, int]:
     return round(2 * ARC_MAX * density), round((Y_BOTTOM - Y_TOP) * density)
 
 
-def _normals(shape: Shape, height: F32, arc: F32, density: int) -> tuple[F32, F32, F32]:
-    """x, y and z of the surface normals in the face frame, as 128 + 127 n, (H, W) each."""
-    rows, width = height.shape
-    table = cv2.resize(radius_table(shape), (width, rows), interpolation=cv2.INTER_LINEAR)
+def _shadow(cover: F32, density: float) -> U8:
+    """(H, W): the cloth keeps light from the skin beside it, a little more below its edge."""
+    rows, width = cover.shape
+    # As soft as it is, half the size will do.
+    half = cv2.resize(cover, (width // 2, rows // 2), interpolation=cv2.INTER_AREA)
+    half = cv2.GaussianBlur(half, (0, 0), 0.03 * density)
+    near = np.asarray(cv2.resize(half, (width, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+    drop = round(0.02 * density)
+    out = near.copy()
+    if drop:
+        np.maximum(out[drop:], np.float32(0.8) * near[:-drop], out=out[drop:])
+    return np.asarray(cv2.convertScaleAbs(out, alpha=1.1 * 255), np.uint8)
+
+
+def _radius(shape: Shape, density: int) -> F32:
+    """The radius over a whole sheet; kept where that takes little memory."""
+    return _kept_radius(shape, density) if density <= 128 else _radius_of(shape, density)
+
+
+def _radius_of(shape: Shape, density: int) -> F32:
+    table = cv2.resize(radius_table(shape), _size(density), interpolation=cv2.INTER_LINEAR)
     # Rounds off the cells of the table, whose edges the shading would show.
-    r = np.asarray(cv2.GaussianBlur(table, (0, 0), density / 32), np.float32) + height
+    out = np.asarray(cv2.GaussianBlur(table, (0, 0), density / 32), np.float32)
+    out.flags.writeable = False
+    return out
+
+
+_kept_radius = lru_cache(maxsize=24)(_radius_of)
+
+
+def _normals(r: F32, arc: F32, density: int) -> list[U8]:
+    """x, y and the size of z of the normals of the surface ``r``, as 128 + 127 n, (H, W) each."""
     # For a surface r(angle, y) the outward normal is e_r - (r_angle / r) e_angle - r_y e_y.
     half = density / 2
     lean = cv2.filter2D(r, -1, np.array([[-1.0, 0.0, 1.0]]) * (half * ARC_RADIUS))
     lean = np.asarray(lean, np.float32) / r
-    r_y = cv2.filter2D(r, -1, np.array([[-1.0], [0.0], [1.0]]) * half)
+    ny = np.asarray(cv2.filter2D(r, -1, np.array([[-1.0], [0.0], [1.0]]) * -half), np.float32)
     angle = arc / np.float32(ARC_RADIUS)
     sine, cosine = np.sin(angle), np.cos(angle)
-    scale = np.float32(127) / np.sqrt(1 + lean * lean + r_y * r_y)
-    nx, nz = (sine - lean * cosine) * scale, np.abs(cosine + lean * sine) * scale
-    return nx + 128, np.float32(128) - r_y * scale, nz + 128
-
-
-def _bytes(values: F32, scale: float) -> U8:
-    """Rounded and clipped to 0..255."""
-    return np.asarray(cv2.addWeighted(values, scale, values, 0, 0, dtype=cv2.CV_8U), np.uint8)
+    scale = lean * lean
+    scale += ny * ny
+    scale += 1
+    cv2.sqrt(scale, dst=scale)
+    np.divide(np.float32(127), scale, out=scale)
+    nx = lean * -cosine
+    nx += sine
+    lean *= sine
+    lean += cosine
+    nz = np.abs(lean, out=lean)
+    return [
+        np.asarray(cv2.convertScaleAbs(n * scale, alpha=1, beta=128), np.uint8)
+        for n in (nx, ny, nz)
+    ]
 
 
 def _locked(array: U8) -> U8:
