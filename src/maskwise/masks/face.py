@@ -1,10 +1,17 @@
 """Where the landmarks of the average face stand, and how far faces differ in chin and width.
 
-Face frame as in ``surface.py``. The places were measured on 1,789 photos of the train split of
-LFW, balanced over yaw to 45 degrees: dlib's 68 and 5 points and the 5 of YuNet on the same
-faces, factorised together under weak perspective with mirror symmetry. Pitch is nought where
-nose base and chin stand as in profile photos. The tip of ``five`` is drawn out a tenth: YuNet's
-follows the head less than the others do, and yaw came out a tenth too large.
+Face frame as in ``surface.py``. Printed by training/mask_fit/factorise.py from 1,660 photos of the
+train split of LFW, balanced over yaw to 45 degrees:
+
+- ``dlib5`` and ``five``, ``NOSE_BASE`` and ``MOUTH``: dlib's five points (CC0) and YuNet's (MIT)
+  on the same faces, factorised together under weak perspective with mirror symmetry. Pitch is
+  nought where the nose base stands as in profile photos (by eye).
+- ``CHIN``: the lower edge of YuNet's box (y 1.82, 10th to 90th percentile 1.73-1.91), and 0.05
+  more, by eye on 20 photos. The depths of chin and mouth are by eye.
+- ``ibug68`` alone: dlib's 68 points, placed on these faces as the ten points above pose them.
+
+The training set of the 68-point predictor excludes commercial use, so no constant that acts
+without that predictor is derived from it.
 """
 
 from __future__ import annotations
@@ -18,51 +25,51 @@ from maskwise.types import F64, Scheme
 
 STRETCH_FROM: Final = 0.5
 """y, units, from which a long chin is stretched: the tip of the nose."""
-CHIN: Final = (0.0, 1.86, 0.245)
-NOSE_BASE: Final = (0.0, 0.714, 0.462)
-MOUTH: Final = (0.0, 1.04, 0.38)
+CHIN: Final = (0.0, 1.87, 0.22)
+NOSE_BASE: Final = (0.0, 0.728, 0.473)
+MOUTH: Final = (0.0, 1.027, 0.35)
 
-# The left half, by the numbers of the 68 points.
+# Used by ``ibug68`` only. The left half, by the numbers of the 68 points.
 _LEFT: Final = {
-    8: (0.0, 1.866, 0.245),
-    9: (0.307, 1.823, 0.169),
-    10: (0.575, 1.672, -0.038),
-    11: (0.810, 1.484, -0.263),
-    12: (0.993, 1.248, -0.470),
-    13: (1.108, 0.978, -0.614),
-    14: (1.169, 0.684, -0.681),
-    15: (1.197, 0.385, -0.740),
-    16: (1.206, 0.088, -0.824),
-    22: (0.185, -0.295, 0.201),
-    23: (0.381, -0.365, 0.117),
-    24: (0.592, -0.382, 0.019),
-    25: (0.792, -0.333, -0.086),
-    26: (0.932, -0.198, -0.212),
-    27: (0.0, -0.073, 0.261),
-    28: (0.0, 0.108, 0.378),
-    29: (0.0, 0.289, 0.511),
-    30: (0.0, 0.477, 0.640),
-    33: (0.0, 0.714, 0.462),
-    34: (0.124, 0.682, 0.423),
-    35: (0.236, 0.643, 0.359),
-    42: (0.303, 0.004, 0.0),
-    43: (0.430, -0.080, 0.005),
-    44: (0.575, -0.077, -0.016),
-    45: (0.697, -0.004, -0.079),
-    46: (0.580, 0.033, -0.014),
-    47: (0.438, 0.031, 0.007),
-    51: (0.0, 0.952, 0.399),
-    52: (0.121, 0.928, 0.378),
-    53: (0.285, 0.974, 0.271),
-    54: (0.443, 1.075, 0.083),
-    55: (0.289, 1.203, 0.245),
-    56: (0.130, 1.258, 0.354),
-    57: (0.0, 1.268, 0.374),
-    62: (0.0, 1.033, 0.387),
-    63: (0.121, 1.025, 0.363),
-    64: (0.369, 1.074, 0.115),
-    65: (0.123, 1.110, 0.353),
-    66: (0.0, 1.122, 0.374),
+    8: (0.0, 1.896, 0.215),
+    9: (0.308, 1.850, 0.131),
+    10: (0.574, 1.695, -0.107),
+    11: (0.808, 1.495, -0.372),
+    12: (0.991, 1.251, -0.621),
+    13: (1.108, 0.976, -0.805),
+    14: (1.167, 0.681, -0.891),
+    15: (1.194, 0.380, -0.942),
+    16: (1.202, 0.085, -1.025),
+    22: (0.183, -0.284, 0.248),
+    23: (0.377, -0.354, 0.144),
+    24: (0.587, -0.372, 0.030),
+    25: (0.785, -0.323, -0.091),
+    26: (0.924, -0.188, -0.239),
+    27: (0.0, -0.063, 0.310),
+    28: (0.0, 0.121, 0.440),
+    29: (0.0, 0.304, 0.581),
+    30: (0.0, 0.495, 0.718),
+    33: (0.0, 0.729, 0.514),
+    34: (0.125, 0.695, 0.470),
+    35: (0.237, 0.654, 0.400),
+    42: (0.301, 0.012, 0.001),
+    43: (0.427, -0.072, 0.004),
+    44: (0.570, -0.070, -0.020),
+    45: (0.691, 0.002, -0.089),
+    46: (0.575, 0.040, -0.019),
+    47: (0.435, 0.038, 0.003),
+    51: (0.0, 0.963, 0.436),
+    52: (0.124, 0.938, 0.404),
+    53: (0.290, 0.981, 0.284),
+    54: (0.446, 1.086, 0.076),
+    55: (0.295, 1.224, 0.245),
+    56: (0.133, 1.285, 0.363),
+    57: (0.0, 1.296, 0.393),
+    62: (0.0, 1.042, 0.422),
+    63: (0.125, 1.033, 0.390),
+    64: (0.375, 1.085, 0.107),
+    65: (0.127, 1.139, 0.368),
+    66: (0.0, 1.153, 0.398),
 }
 # (last number of a group on the left, what the numbers of a point and its mirror image add up to)
 _MIRROR: Final = (
@@ -88,7 +95,7 @@ def _all_68() -> F64:
     return out
 
 
-_OUTER, _INNER = (0.704, -0.010, -0.065), (0.304, -0.006, 0.008)
+_OUTER, _INNER = (0.698, -0.002, -0.082), (0.302, 0.002, 0.0)
 
 
 def _with_mirrored(*places: tuple[float, float, float]) -> list[tuple[float, float, float]]:
@@ -128,16 +135,14 @@ def _model_68() -> Model:
 
 
 MODELS: Final[dict[Scheme, Model]] = {
-    "dlib5": _five(
-        [_OUTER, _INNER, *(_with_mirrored(_OUTER, _INNER)[2:]), (0.0, 0.715, 0.430)], [0.03] * 5
-    ),
+    "dlib5": _five([_OUTER, _INNER, *(_with_mirrored(_OUTER, _INNER)[2:]), NOSE_BASE], [0.03] * 5),
     "five": _five(
         [
-            (-0.526, -0.044, 0.008),
-            (0.526, -0.044, 0.008),
-            (0.0, 0.506, 0.590),
-            (-0.449, 1.012, 0.065),
-            (0.449, 1.012, 0.065),
+            (-0.529, -0.039, 0.040),
+            (0.529, -0.039, 0.040),
+            (0.0, 0.519, 0.720),
+            (-0.450, 1.027, 0.058),
+            (0.450, 1.027, 0.058),
         ],
         [0.05] * 5,
     ),

@@ -26,7 +26,7 @@ MAX_NARROWING: Final = 6.0
 """A face turned by ``MAX_YAW`` shows its eyes a quarter as far apart as from the front."""
 
 # Priors: yaw as wide as a camera sees it; pitch narrow, because five points hardly tell it from
-# a long nose; chin and width as the 68 points of LFW's train people spread.
+# a long nose. Chin and width, which only the 68 points tell, as these spread on LFW's train people.
 _PRIOR_MEAN: Final = np.array([0.0, 0.06, 0.0, 0.0])
 _PRIOR: Final = np.diag(np.array([0.8, 0.15, 0.10, 0.06]) ** -2.0)
 _LIMITS: Final = np.array([MAX_YAW, MAX_PITCH, 0.30, 0.18])
