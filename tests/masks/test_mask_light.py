@@ -190,7 +190,8 @@ def test_shade_is_brighter_towards_the_light_and_about_one_ahead() -> None:
 def saved(pixels: U8, quality: int) -> U8:
     flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
     _, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)
-    return np.asarray(cv2.cvtColor(cv2.imdecode(data, 1), cv2.COLOR_BGR2RGB), np.uint8)
+    lossy = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.cvtColor(lossy, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def textured() -> U8:
@@ -260,7 +261,7 @@ def test_a_mask_on_a_lossy_photo_has_its_loss(
 def test_a_grey_lossy_photo_stays_grey_to_the_bit() -> None:
     grey = cv2.cvtColor(textured(), cv2.COLOR_RGB2GRAY)
     _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 50])
-    lossy = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    lossy = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
     image = Image(np.dstack([lossy] * 3))
     assert jpeg_loss.quality_of(image.pixels, POSE) > 0
     worn = masks.wear_on_image(image, [landmarks_of(POSE)], [masks.spec_for("cloth", seed=5)])

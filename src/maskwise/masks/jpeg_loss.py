@@ -29,7 +29,7 @@ _BINS: Final = 128
 """Of half a step of brightness each; larger coefficients say nothing more."""
 _FROM: Final = 3
 """Bins below count as coefficients that were saved as nothing."""
-_ACROSS: Final = 12
+_ACROSS: Final = 10
 """Blocks a row and a column that are looked at."""
 _FEWEST: Final = 60
 _CLEAR: Final = 0.6
@@ -53,7 +53,9 @@ def quality_of(pixels: U8, pose: Pose) -> int:
     if min(len(rows), len(columns)) < 1:
         return 0
     basis, scores = _tables()
-    part = np.ascontiguousarray(pixels[rows.ravel()][:, columns.ravel()])
+    part = pixels[rows[0, 0] : rows[-1, -1] + 1, columns[0, 0] : columns[-1, -1] + 1]
+    if part.shape[:2] != (rows.size, columns.size):
+        part = np.ascontiguousarray(pixels[rows.ravel()[:, None], columns.ravel()])
     luma = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
     tiles = luma.reshape(len(rows), BLOCK, len(columns), BLOCK).swapaxes(1, 2)
     found = np.abs(tiles.reshape(-1, BLOCK * BLOCK).astype(np.float32) @ basis)
@@ -100,16 +102,21 @@ def save_again(pixels: U8, cover: U8, x: int, y: int, quality: int) -> None:
 
     Blocks stand as the photo's own do. A grey region stays grey to the bit.
     """
-    height, width = cover.shape
+    in_x, in_y, width, height = cv2.boundingRect(cover)
+    if not width:
+        return
+    cover = cover[in_y : in_y + height, in_x : in_x + width]
+    x, y = x + in_x, y + in_y
     left, top = x - x % _COLOR_BLOCK, y - y % _COLOR_BLOCK
     right = min(pixels.shape[1], -(-(x + width) // _COLOR_BLOCK) * _COLOR_BLOCK)
     bottom = min(pixels.shape[0], -(-(y + height) // _COLOR_BLOCK) * _COLOR_BLOCK)
     part = pixels[top:bottom, left:right]
-    grey = bool((part[..., :1] == part[..., 1:]).all())
+    grey = all(np.array_equal(part[..., 1], part[..., k]) for k in (0, 2))
     source = part[..., 0] if grey else cv2.cvtColor(part, cv2.COLOR_RGB2BGR)
     flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(source), flags)
-    lossy = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
+    flag = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+    lossy = np.asarray(cv2.imdecode(data, flag), np.uint8)
     code = cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB
     lossy = cv2.cvtColor(lossy, code)[y - top : y - top + height, x - left : x - left + width]
     window = pixels[y : y + height, x : x + width]
