@@ -211,5 +211,5 @@ def ribbed(layer: Layer, across: F32, along: Values, rib: float, strength: float
 
 
 def _fade(period: float, density: float) -> float:
-    """0..1: how much of a texture of this period shows: from 4 px, wholly from 8."""
-    return float(np.clip((period * density - 4) / 4, 0, 1))
+    """0..1: how much of a texture of this period shows: from 2.7 px, wholly from 5.4."""
+    return min(max((period * density - 2.7) / 2.7, 0.0), 1.0)

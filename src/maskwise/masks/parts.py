@@ -6,13 +6,14 @@ Sizes are in units of the distance of the eyes; a ``sheet`` is drawn on in place
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import ceil, cos, floor, sin
 from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.masks.sheet import _SHIFT, Point, Sheet, rgb, smooth
+from maskwise.masks.sheet import _SHIFT, Outline, Point, Sheet, rgb, smooth
 from maskwise.masks.surface import ARC_MAX, Y_TOP
 from maskwise.types import F32, MaskSpec
 
@@ -29,11 +30,9 @@ class Window(Sheet):
     """
 
     def __init__(self, sheet: Sheet, low: Point, high: Point) -> None:
-        origin = np.array([sheet.arc[0, 0], sheet.y[0, 0]], np.float64) * sheet.density - 0.5
-        corners = np.array([low, high]) * sheet.density - origin
         rows, width = sheet.cover.shape
-        x, y = np.clip(np.floor(corners[0]).astype(int) - 2, 0, [width - 2, rows - 2])
-        u, v = np.clip(np.ceil(corners[1]).astype(int) + 2, [x + 2, y + 2], [width, rows])
+        x, u = _pixels_of(low[0], high[0], float(sheet.arc[0, 0]), sheet.density, width)
+        y, v = _pixels_of(low[1], high[1], float(sheet.y[0, 0]), sheet.density, rows)
         self.density, self.rng = sheet.density, sheet.rng
         self.arc, self.y = sheet.arc[:, x:u], sheet.y[y:v]
         self.color, self.cover, self.height = (
@@ -49,17 +48,23 @@ class Window(Sheet):
         out = cv2.resize(values, (width, rows), interpolation=cv2.INTER_CUBIC)
         return np.asarray(out, np.float32)
 
-    def _pixels(self, corners: Sequence[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-        origin = [self.arc[0, 0] + ARC_MAX, self.y[0, 0] - Y_TOP]
-        corner = np.rint(np.array(origin) * self.density - 0.5).astype(np.int32)
-        return super()._pixels(corners) - corner * (1 << _SHIFT)
+    def _pixels(self, corners: Outline) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        origin = (float(self.arc[0, 0]) + ARC_MAX, float(self.y[0, 0]) - Y_TOP)
+        corner = [round(v * self.density - 0.5) * (1 << _SHIFT) for v in origin]
+        return super()._pixels(corners) - np.array(corner, np.int32)
+
+
+def _pixels_of(low: float, high: float, origin: float, density: int, count: int) -> tuple[int, int]:
+    """First and end of the pixels, of ``count`` from ``origin`` on, that hold this stretch."""
+    first = min(max(floor((low - origin) * density + 0.5) - 2, 0), count - 2)
+    return first, min(max(ceil((high - origin) * density + 0.5) + 2, first + 2), count)
 
 
 def around(sheet: Sheet, points: Sequence[Point], margin: float = 0.03) -> Window:
     """The window about an outline or a line, and ``margin`` units beyond."""
-    p = np.asarray(points, np.float64)
-    (left, top), (right, bottom) = p.min(0) - margin, p.max(0) + margin
-    return Window(sheet, (float(left), float(top)), (float(right), float(bottom)))
+    xs, ys = zip(*points, strict=True)
+    low, high = (min(xs) - margin, min(ys) - margin), (max(xs) + margin, max(ys) + margin)
+    return Window(sheet, low, high)
 
 
 def top_edge(spec: MaskSpec) -> float:
@@ -194,16 +199,19 @@ def tailored(
 def crumple(sheet: Sheet, count: int, depth: float) -> None:
     """Single soft creases, most of them slanting from the sides towards the mouth."""
     for _ in range(count):
-        side, x, y = sheet.rng.choice((-1, 1)), *sheet.rng.uniform((0.15, 0.65), (0.95, 1.65))
+        side = 2 * int(sheet.rng.integers(0, 2)) - 1
+        x, y = sheet.rng.uniform(0.15, 0.95), sheet.rng.uniform(0.65, 1.65)
         turn, size = side * (sheet.rng.normal(0.0, 0.5) + 0.9 * (y - 1.1)), sheet.rng.normal()
-        length, width = sheet.rng.uniform((0.12, 0.04), (0.32, 0.10))
+        length, width = sheet.rng.uniform(0.12, 0.32), sheet.rng.uniform(0.04, 0.10)
         reach = 1.6 * length
         part = Window(sheet, (side * x - reach, y - reach), (side * x + reach, y + reach))
         dx, dy = part.arc - np.float32(side * x), part.y - np.float32(y)
-        s, c = np.float32(np.sin(turn)), np.float32(np.cos(turn))
+        s, c = np.float32(sin(turn)), np.float32(cos(turn))
         along = np.clip(1 - ((dx * c + dy * s) * np.float32(1 / reach)) ** 2, 0, 1)
-        ridge = bell(dy * c - dx * s, width) * along**3
-        part.height += np.float32(depth * np.clip(size, -2, 2)) * ridge
+        ridge = bell(dy * c - dx * s, width)
+        for _ in range(3):
+            ridge *= along
+        part.height += np.float32(depth * min(max(size, -2), 2)) * ridge
 
 
 def nonwoven(sheet: Sheet, body: F32, strength: float = 1.0) -> None:

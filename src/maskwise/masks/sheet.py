@@ -27,6 +27,8 @@ from maskwise.masks.surface import (
 from maskwise.types import F32, F64, U8
 
 Point: TypeAlias = tuple[float, float]
+Outline: TypeAlias = Sequence[Point] | F64
+"""Corners in units, as pairs or (N, 2)."""
 _SHIFT: Final = 4  # fractional bits of the polygon corners that OpenCV draws
 
 
@@ -82,31 +84,34 @@ class Sheet:
 
     # Shapes: each gives an (H, W) float32 of 0..1.
 
-    def fill(self, corners: Sequence[Point]) -> F32:
+    def fill(self, corners: Outline) -> F32:
         """The inside of a polygon, soft at its edge."""
         out = np.zeros(self.cover.shape, np.uint8)
         cv2.fillPoly(out, [self._pixels(corners)], 255, cv2.LINE_AA, _SHIFT)
-        return np.asarray(out / np.float32(255), np.float32)
+        return np.asarray(out * np.float32(1 / 255), np.float32)
 
     def stroke(self, points: Sequence[Point], width: float) -> F32:
         """A band of ``width`` units along the points, with round ends."""
         line = np.asarray(points, np.float64)
-        step = np.diff(line, axis=0)
-        normal = np.stack([-step[:, 1], step[:, 0]], axis=1)
-        normal /= np.maximum(np.hypot(normal[:, 0], normal[:, 1])[:, None], 1e-9)
-        corner = np.vstack([normal[:1], normal[:-1] + normal[1:], normal[-1:]])
-        corner /= np.maximum(np.hypot(corner[:, 0], corner[:, 1])[:, None], 1e-9)
+        step = line[1:] - line[:-1]
+        normal = np.empty_like(step)
+        normal[:, 0], normal[:, 1] = -step[:, 1], step[:, 0]
+        _to_unit(normal)
+        corner = np.empty_like(line)
+        corner[0], corner[-1] = normal[0], normal[-1]
+        np.add(normal[:-1], normal[1:], out=corner[1:-1])
+        _to_unit(corner)
         # A band thinner than a pixel becomes a fainter one of a pixel.
         wide = max(width, 1.2 / self.density)
-        edge = corner * wide / 2
-        band = [tuple(p) for p in np.vstack([line + edge, (line - edge)[::-1]])]
-        return np.asarray(self.fill(band) * (width / wide), np.float32)
+        corner *= wide / 2
+        band = self.fill(np.concatenate([line + corner, (line - corner)[::-1]]))
+        return band if wide == width else band * np.float32(width / wide)
 
     def ellipse(self, centre: Point, width: float, height: float) -> F32:
         """An ellipse of these half-axes."""
         t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
         xs, ys = centre[0] + width * np.cos(t), centre[1] + height * np.sin(t)
-        return self.fill([(float(a), float(b)) for a, b in zip(xs, ys, strict=True)])
+        return self.fill(np.stack([xs, ys], axis=1))
 
     def depth(self, cover: F32) -> F32:
         """Units from the edge, inside ``cover``; 0 outside."""
@@ -183,7 +188,7 @@ class Sheet:
         net = np.ascontiguousarray(net.T)
         return Texture(_locked(rgba), _locked(relief), net, float(density), shape)
 
-    def _pixels(self, corners: Sequence[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    def _pixels(self, corners: Outline) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
         points = (np.asarray(corners, np.float64) - [-ARC_MAX, Y_TOP]) * self.density - 0.5
         return np.rint(points * (1 << _SHIFT)).astype(np.int32)
 
@@ -251,6 +256,12 @@ def _normals(r: F32, arc: F32, density: int) -> list[U8]:
 def _locked(array: U8) -> U8:
     array.flags.writeable = False
     return array
+
+
+def _to_unit(vectors: F64) -> None:
+    """(N, 2), in place."""
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    vectors /= np.maximum(length, 1e-9)[:, None]
 
 
 def smooth(points: Sequence[Point], pieces: int = 10) -> list[Point]:
