@@ -76,10 +76,12 @@ def quality_of(pixels: U8, pose: Pose) -> int:
 
 
 def _blocks(start: float, end: float, count: int) -> npt.NDArray[np.int64]:
-    """(n, 8): the rows (or columns) of at most ``_ACROSS`` whole blocks, evenly spread."""
+    """(n, 8): the rows (or columns) of at most ``_ACROSS`` whole blocks, side by side
+    or evenly spread."""
     first, last = max(0, int(start) // BLOCK), min(count, int(end) // BLOCK + 1)
-    step = max(1, -(-(last - first) // _ACROSS))
-    return np.arange(first, last, step)[:, None] * BLOCK + np.arange(BLOCK)
+    step = max(1, (last - first) // _ACROSS)
+    first += max(0, last - first - _ACROSS * step) // 2
+    return np.arange(first, last, step)[:_ACROSS, None] * BLOCK + np.arange(BLOCK)
 
 
 @lru_cache(maxsize=1)
@@ -118,6 +120,6 @@ def save_again(pixels: U8, cover: U8, x: int, y: int, quality: int) -> None:
     flag = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
     lossy = np.asarray(cv2.imdecode(data, flag), np.uint8)
     code = cv2.COLOR_GRAY2RGB if grey else cv2.COLOR_BGR2RGB
-    lossy = cv2.cvtColor(lossy, code)[y - top : y - top + height, x - left : x - left + width]
+    again = cv2.cvtColor(lossy, code)[y - top : y - top + height, x - left : x - left + width]
     window = pixels[y : y + height, x : x + width]
-    cv2.copyTo(lossy, cover, window)
+    cv2.copyTo(again, cover, window)
