@@ -206,6 +206,15 @@ def test_the_quality_of_a_jpeg_is_told(quality: int) -> None:
     assert found == pytest.approx(quality, abs=1)
 
 
+def test_the_quality_is_told_on_a_large_face_and_beside_the_border() -> None:
+    big = cv2.resize(textured(), None, fx=4, fy=4).astype(np.float32)
+    big += photo.noise_for(big.shape, 6.0, 0.8, 3)[..., None]
+    lossy = saved(np.clip(np.rint(big), 0, 255).astype(np.uint8), 60)
+    for shift in ((480.0, 400.0), (900.0, 900.0)):
+        pose = posed(scale=240, shift=shift)
+        assert jpeg_loss.quality_of(lossy, pose) == pytest.approx(60, abs=1)
+
+
 def test_pixels_without_visible_blocks_have_no_quality() -> None:
     lossy = saved(textured(), 50)
     plain = (textured(), saved(textured(), 95), lit(), np.full((*SIZE, 3), 90, np.uint8))
