@@ -59,14 +59,14 @@ class Layer:
             cuts.append(slice(first, last))
             starts.append(start - round(first * px))
             lengths.append(round((last - first) * px))
-        fine = cv2.resize(
-            np.ascontiguousarray(values[cuts[0], cuts[1]]),
-            (lengths[1], lengths[0]),
-            interpolation=cv2.INTER_CUBIC,
-        )
         rows, columns = self.shape
-        out = fine[starts[0] : starts[0] + rows, starts[1] : starts[1] + columns]
-        return np.asarray(out, np.float32)
+        # One way after the other: of what lies beyond the window only the lattice is gone over.
+        values = np.ascontiguousarray(values[cuts[0], cuts[1]])
+        tall = cv2.resize(values, (values.shape[1], lengths[0]), interpolation=cv2.INTER_CUBIC)[
+            starts[0] : starts[0] + rows
+        ]
+        fine = cv2.resize(tall, (lengths[1], rows), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(fine[:, starts[1] : starts[1] + columns], np.float32)
 
     def fold(self, wave: F32, height: float, dark: float = 0.0) -> None:
         """Add folds: ``wave`` about -1..1, standing off ``height`` units; valleys darken."""
