@@ -19,6 +19,7 @@ import re
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -46,6 +47,7 @@ LOG = _HERE / "log.txt"
 SEED = 9
 BLOCK, POOL = 8, 4
 TRAIN_PHOTOS, CHECK_PHOTOS, MASKS_EACH, CHIN_EVERY = 3000, 1000, 2, 5
+SMALLEST_PX, LARGEST_PX = 12, 40
 COVERING = tuple(name for name, style in STYLES.items() if style.covers)
 NOT_COVERING = tuple(name for name in STYLES if name not in COVERING)
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -68,6 +70,28 @@ def worn_and_bare(cut: Chips, count: int, seed: int) -> tuple[npt.NDArray[np.uin
         pixels += [cut.pixels[index], *drawn[0]]
         truth += [False, *(spec.wear_style in COVERING for spec in specs)]
     return np.stack(pixels), np.array(truth)
+
+
+def of_any_size(
+    pixels: npt.NDArray[np.uint8], truth: Bool, seed: int
+) -> tuple[npt.NDArray[np.uint8], Bool]:
+    """Every chip twice: as it is, and as if its face had been small in a JPEG.
+
+    LFW's faces are large and sharp. The eyes of the small ones are SMALLEST_PX to LARGEST_PX apart.
+    """
+    rng = np.random.default_rng(seed)
+    outer, inner = DLIB_CHIP.reference[0::2], DLIB_CHIP.reference[1::2]
+    whole = float(np.hypot(*((outer[0] + inner[0]) / 2 - (outer[1] + inner[1]) / 2)))
+    small = np.empty_like(pixels)
+    for k, chip in enumerate(track(pixels, "small faces", console=_CONSOLE)):
+        eyes = np.exp(rng.uniform(np.log(SMALLEST_PX), np.log(LARGEST_PX)))
+        side = max(8, round(DLIB_CHIP.size * eyes / whole))
+        less = cv2.resize(chip, (side, side), interpolation=cv2.INTER_AREA)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(50, 96))]
+        less = cv2.imdecode(cv2.imencode(".jpg", less, quality)[1], cv2.IMREAD_COLOR)
+        size = (DLIB_CHIP.size, DLIB_CHIP.size)
+        small[k] = cv2.resize(less, size, interpolation=cv2.INTER_LINEAR)
+    return np.concatenate([pixels, small]), np.concatenate([truth, truth])
 
 
 def real_masks() -> tuple[npt.NDArray[np.uint8], Bool, int]:
@@ -169,11 +193,15 @@ def main() -> None:
     parser.add_argument("--compare", action="store_true", help="try several depths, write nothing")
     arguments = parser.parse_args()
     sets = {
-        "train": worn_and_bare(chips("train", every=2), TRAIN_PHOTOS, SEED),
-        "calibrate": worn_and_bare(chips("calibrate"), CHECK_PHOTOS, SEED + 1),
+        "train": of_any_size(*worn_and_bare(chips("train", every=2), TRAIN_PHOTOS, SEED), SEED),
+        "calibrate": of_any_size(
+            *worn_and_bare(chips("calibrate"), CHECK_PHOTOS, SEED + 1), SEED + 1
+        ),
     }
     if not arguments.compare:  # nothing is chosen by those that are reported
-        sets["report"] = worn_and_bare(chips("report"), CHECK_PHOTOS, SEED + 2)
+        sets["report"] = of_any_size(
+            *worn_and_bare(chips("report"), CHECK_PHOTOS, SEED + 2), SEED + 2
+        )
     real, real_truth, missed = real_masks()
     choices = [(3, 7), (4, 4), (7, 4), (8, 4), (8, 8)] if arguments.compare else [(BLOCK, POOL)]
     for block, pool in choices:
