@@ -80,15 +80,17 @@ def of_any_size(
     LFW's faces are large and sharp. The eyes of the small ones are SMALLEST_PX to LARGEST_PX apart.
     """
     rng = np.random.default_rng(seed)
-    outer, inner = DLIB_CHIP.reference[0::2], DLIB_CHIP.reference[1::2]
-    whole = float(np.hypot(*((outer[0] + inner[0]) / 2 - (outer[1] + inner[1]) / 2)))
+    left, right = DLIB_CHIP.reference[:2].mean(0), DLIB_CHIP.reference[2:4].mean(0)
+    whole = float(np.hypot(*(left - right)))
     small = np.empty_like(pixels)
     for k, chip in enumerate(track(pixels, "small faces", console=_CONSOLE)):
         eyes = np.exp(rng.uniform(np.log(SMALLEST_PX), np.log(LARGEST_PX)))
         side = max(8, round(DLIB_CHIP.size * eyes / whole))
         less = cv2.resize(chip, (side, side), interpolation=cv2.INTER_AREA)
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(50, 96))]
-        less = cv2.imdecode(cv2.imencode(".jpg", less, quality)[1], cv2.IMREAD_COLOR)
+        less = cv2.imdecode(cv2.imencode(".jpg", less[..., ::-1], quality)[1], cv2.IMREAD_COLOR)[
+            ..., ::-1
+        ]
         size = (DLIB_CHIP.size, DLIB_CHIP.size)
         small[k] = cv2.resize(less, size, interpolation=cv2.INTER_LINEAR)
     return np.concatenate([pixels, small]), np.concatenate([truth, truth])
