@@ -4,10 +4,11 @@ Face frame as in ``surface.py``. Printed by training/mask_fit/factorise.py from 
 train split of LFW, balanced over yaw to 45 degrees:
 
 - ``dlib5`` and ``five``, ``NOSE_BASE`` and ``MOUTH``: dlib's five points (CC0) and YuNet's (MIT)
-  on the same faces, factorised together under weak perspective with mirror symmetry. Pitch is
-  nought where the nose base stands as in profile photos (by eye).
+  on the same faces, factorised together under weak perspective with mirror symmetry. These
+  do not tell which pitch is nought: the nose base is set to stand out 0.65 of its height below
+  the eyes (0.64 in an earlier fit of the same two schemes, whose pitch had a prior).
 - ``CHIN``: the lower edge of YuNet's box (y 1.82, 10th to 90th percentile 1.73-1.91), and 0.05
-  more, by eye on 20 photos. The depths of chin and mouth are by eye.
+  more, by eye on 20 photos. The depths of chin and mouth are those of ``surface.py`` without the nose.
 - ``ibug68`` alone: dlib's 68 points, placed on these faces as the ten points above pose them.
 
 The training set of the 68-point predictor excludes commercial use, so no constant that acts
@@ -27,7 +28,7 @@ STRETCH_FROM: Final = 0.5
 """y, units, from which a long chin is stretched: the tip of the nose."""
 CHIN: Final = (0.0, 1.87, 0.22)
 NOSE_BASE: Final = (0.0, 0.728, 0.473)
-MOUTH: Final = (0.0, 1.027, 0.35)
+MOUTH: Final = (0.0, 1.027, 0.32)
 
 # Used by ``ibug68`` only. The left half, by the numbers of the 68 points.
 _LEFT: Final = {
