@@ -70,6 +70,7 @@ class Caster:
         self._wide = wide
         self._fine: _Rays | None = None
         self._coarse: _Rays | None = None
+        self._first: tuple[F32, F32] = (np.zeros((0, 0), np.float32),) * 2
 
     def cast(self, shape: Shape, region: Region) -> tuple[F32, F32, F32]:
         """(column, row, inside) of a region, (H, W) float32: where on the sheet its pixels look.
@@ -85,7 +86,10 @@ class Caster:
         left, top = x // step - 1, y // step - 1
         columns, rows = (x + width - 1) // step + 2 - left, (y + height - 1) // step + 2 - top
         fine, coarse = self._rays(region)
-        nodes = coarse.part((left, top, columns, rows)).surface(radius_table(shape))
+        cells = (left, top, columns, rows)
+        part = coarse.slices(cells)
+        first = self._first[0][part], self._first[1][part]
+        nodes = coarse.part(cells).surface(radius_table(shape), first)
         # At the silhouette it jumps: evened out over the nodes, or the edge would show their steps.
         radius = cv2.GaussianBlur(nodes, (5, 5), _EVEN)
         if step > 1:
@@ -116,6 +120,8 @@ class Caster:
                 self._view, (left, top, columns, rows), step, 1 / _TABLE_STEP, 0.0
             )
             self._fine, self._coarse = fine, coarse
+            # Where the rays meet the widest of cylinders, any search for a surface begins.
+            self._first = coarse.meet(np.full_like(coarse.level, _WIDEST))
         return fine, coarse
 
 
@@ -173,12 +179,16 @@ class _Rays:
             and y + height <= self.y + rows
         )
 
-    def part(self, region: Region) -> _Rays:
+    def slices(self, region: Region) -> tuple[slice, slice]:
+        """Rows and columns of a region of the grid."""
         x, y, width, height = region
-        at = (slice(y - self.y, y - self.y + height), slice(x - self.x, x - self.x + width))
+        return slice(y - self.y, y - self.y + height), slice(x - self.x, x - self.x + width)
+
+    def part(self, region: Region) -> _Rays:
+        at = self.slices(region)
         return _Rays(
-            x,
-            y,
+            region[0],
+            region[1],
             self.from_axis[at],
             self.off_axis[at],
             self.square[at],
@@ -204,16 +214,20 @@ class _Rays:
         s += self.level
         return column, s
 
-    def surface(self, table: F32) -> F32:
+    def surface(self, table: F32, first: tuple[F32, F32]) -> F32:
         """The radius of the mask's surface where the rays meet it, (H, W) float32 units.
+
+        first: where they meet the cylinder of the widest radius, of ``meet``.
 
         The radius where a ray meets one cylinder gives the next, starting from the widest. Plain
         steps swing to and fro near the silhouette: each is scaled by the secant through the
         last two (Steffensen's method). Three rounds come within 0.002 units on average.
         """
-        last = np.full_like(self.level, _WIDEST)
-        gap = _looked_up(table, *self.meet(last)) - last
-        radius = last + np.float32(0.5) * gap
+        last: F32 | np.float32 = _WIDEST
+        gap = _looked_up(table, *first)
+        gap -= _WIDEST
+        radius = gap * np.float32(0.5)
+        radius += _WIDEST
         for _ in range(_ROUNDS - 1):
             next_gap = _looked_up(table, *self.meet(radius))
             next_gap -= radius

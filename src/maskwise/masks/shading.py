@@ -28,18 +28,19 @@ def shading_of(light: Light) -> F32:
     x, y, z = (float(v) for v in light.lean)
     # A camera saves the lit side, so that a strong light darkens the other more.
     level = -_STRAIGHT * z - 0.45 * abs(x) - 0.2 * abs(y)
-    normals = np.array([_USUAL, (x, y, 0, z, level), (0,) * 5, (0,) * 5])
+    rows = (_USUAL, (x, y, 0.0, z, level))
     # Bytes are 128 + 127 n.
-    mix = normals / [127, 127, 1, 127, 1]
-    mix[:, 4] -= 128 * mix[:, [0, 1, 3]].sum(axis=1)
-    mix[2, 2] = _SHADOW / 255
-    return mix.astype(np.float32)
+    lights = [
+        [a / 127, b / 127, 0.0, c / 127, d - (a + b + c) * (128 / 127)] for a, b, _, c, d in rows
+    ]
+    return np.array([*lights, (0, 0, _SHADOW / 255, 0, 0), (0,) * 5], np.float32)
 
 
 def lit(relief: U8, edge: F32, shading: F32) -> tuple[F32, F32]:
     """Of (H, W, 4) ``relief``: the mask's brightness, 1 where it faces the usual light, cut at
     ``edge``, 0..1; and what its shadow leaves of the light on the skin. (H, W) float32 each."""
-    usual, power, shadow, _ = cv2.split(cv2.transform(relief.astype(np.float32), shading))
+    made = cv2.transform(relief.astype(np.float32), shading)
+    usual, power, shadow = (np.asarray(cv2.extractChannel(made, k), np.float32) for k in range(3))
     cv2.exp(power, dst=power)
     usual *= power
     # Deeper on the side away from the light.

@@ -170,10 +170,14 @@ def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> Part | None:
 
 def _dye(light: Light) -> F32:
     """(4, 4) float32: a sheet's RGBA, shaded, as this light and camera show it."""
-    mix = np.eye(4)
-    mix[:3, :3] = np.eye(3) * light.saturation + (1 - light.saturation) / 3
+    grey = (1 - light.saturation) / 3
+    mix = np.zeros((4, 4), np.float32)
+    mix[:3, :3] = grey
+    for k in range(3):
+        mix[k, k] += light.saturation
     mix[:3] *= light.gain[:, None] * _FULL_LIGHT
-    return mix.astype(np.float32)
+    mix[3, 3] = 1
+    return mix
 
 
 def _region(sheet: Texture, face: _Face, picture: tuple[int, ...]) -> Region | None:
@@ -182,9 +186,10 @@ def _region(sheet: Texture, face: _Face, picture: tuple[int, ...]) -> Region | N
         return None
     # The net reaches an eighth of a unit beyond the mask.
     px = face.onto @ sheet.net
-    low, high = px.min(axis=1) + face.pose.shift - 2, px.max(axis=1) + face.pose.shift + 2
-    x, y = (max(0, floor(v)) for v in low)
-    width, height = min(ceil(high[0]), picture[1]) - x, min(ceil(high[1]), picture[0]) - y
+    low, high, shift = px.min(axis=1).tolist(), px.max(axis=1).tolist(), face.pose.shift.tolist()
+    x, y = (max(0, floor(v + s - 2)) for v, s in zip(low, shift, strict=True))
+    end_x, end_y = (ceil(v + s + 2) for v, s in zip(high, shift, strict=True))
+    width, height = min(end_x, picture[1]) - x, min(end_y, picture[0]) - y
     return (x, y, width, height) if min(width, height) >= 2 else None
 
 

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mask_scenes import landmarks_of, photo_of, posed
+
+from maskwise import masks
+from maskwise.masks.cast import Caster
+from maskwise.masks.light import Light, shade
+from maskwise.masks.shading import lit, shading_of
+from maskwise.masks.surface import Shape
+
+
+@pytest.mark.parametrize("lean", [(0, 0, 0), (0.6, 0.1, -0.2), (-0.7, -0.3, 0.3)])
+def test_bytes_of_the_relief_are_lit_as_their_normals(lean: tuple[float, ...]) -> None:
+    light = Light(np.ones(3, np.float32), 1.0, np.array(lean, np.float32), 0.7, 0.0, 0.0)
+    nx, ny = np.meshgrid(np.linspace(-0.7, 0.7, 15), np.linspace(-0.7, 0.7, 15))
+    n = np.stack([nx, ny, 0 * nx, np.sqrt(1 - nx**2 - ny**2)], axis=-1)
+    relief = np.rint(128 + 127 * n).astype(np.uint8)
+    relief[..., 2] = 0
+    bright, kept = lit(relief, np.ones(nx.shape, np.float32), shading_of(light))
+    expected = shade(nx.astype(np.float32), ny.astype(np.float32), light)
+    np.testing.assert_allclose(bright, expected, atol=0.02)
+    np.testing.assert_array_equal(kept, 1)
+
+
+def test_what_a_caster_has_prepared_changes_nothing() -> None:
+    pose = posed(25, 3, 8)
+    region = (31, 40, 70, 60)
+    alone = Caster(pose, 64.0).cast(Shape(), region)
+    for wide in ((0, 0, 150, 150), (30, 0, 120, 120)):
+        caster = Caster(pose, 64.0, wide)
+        caster.cast(Shape(drape=1.0), (31, 41, 80, 70))
+        for one, other in zip(alone, caster.cast(Shape(), region), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("scale", [5.3, 6.0])
+@pytest.mark.parametrize("name", masks.types())
+def test_a_face_of_few_pixels_takes_a_mask(name: str, scale: float) -> None:
+    pose = posed(10, 2, 5, scale=scale, shift=(30, 25))
+    image, _ = photo_of([pose], (64, 64))
+    worn = masks.wear_on_image(image, [landmarks_of(pose)], [masks.spec_for(name)])
+    covered = worn.alpha > 127
+    # A mask is about two units wide and one and a half high, whatever the number of pixels.
+    assert 1.2 * scale**2 < covered.sum() < 8 * scale**2
+    assert not covered[: int(25 - 0.3 * scale)].any()
+    far = np.ones_like(covered)
+    low, high = int(30 - 3.5 * scale), int(30 + 3.5 * scale)
+    far[:, max(0, low) : high] = False
+    np.testing.assert_array_equal(worn.image.pixels[far], image.pixels[far])
