@@ -11,8 +11,9 @@ train split of LFW, balanced over yaw to 45 degrees:
   more, by eye on 20 photos. Chin and mouth are as deep as ``surface.py`` without its nose.
 - ``ibug68`` alone: dlib's 68 points, placed on these faces as the ten points above pose them.
 
-The training set of the 68-point predictor excludes commercial use, so no constant that acts
-without that predictor is derived from it.
+The training set of the 68-point predictor excludes commercial use, so no place that acts without
+that predictor comes from it; its points served to judge two choices, the pitch prior of ``fit.py``
+and the heights of the profile in ``surface.py``.
 """
 
 from __future__ import annotations
