@@ -108,7 +108,9 @@ def blurred(layer: F32, blur_px: float) -> F32:
     up is added.
     """
     extra = float(np.sqrt(max(blur_px**2 - 0.25, 0.2)))
-    return np.asarray(cv2.GaussianBlur(layer, (0, 0), extra), np.float32)
+    # OpenCV would take five pixels across, whose outer ones weigh less than 1/1000 each.
+    size = 3 if extra < 0.55 else 0
+    return np.asarray(cv2.GaussianBlur(layer, (size, size), extra), np.float32)
 
 
 def noise_for(shape: tuple[int, ...], noise: float, grain_px: float, seed: int) -> F32:
