@@ -197,7 +197,7 @@ class Describer:
 
     def worn(self, faces: Sequence[Face]) -> F64:
         """(N, M, 128): each face in each of the virtual masks, as enrolment draws them."""
-        specs = [masks.spec_for(name) for name in masks.types()]
+        specs = [masks.spec_for(name) for name in masks.DEFAULT_TYPES]
         out = []
         for face in faces:
             points = face.points["dlib5"]

@@ -225,7 +225,7 @@ def the_mask_is_still_seen(picture: Image, five: Landmarks) -> list[tuple[str, U
         shown.append((f"masked,|cover={how}", other[0]))
     to_chip = transform_of(five, DLIB_CHIP)
     chip = Chip(dlib_chip.cut(picture, five), to_chip, DLIB_CHIP, five.mapped(to_chip))
-    others = [masks.spec_for(name) for name in masks.types() if name != "kn95"]
+    others = [masks.spec_for(name) for name in masks.DEFAULT_TYPES if name != "kn95"]
     virtual, _ = masks.wear_on_chips([chip], others)
     probe = described(dlib_chip.cut(worn, five)[None])
     nearest = np.linalg.norm(described(virtual[0]) - probe, axis=1).min()

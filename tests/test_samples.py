@@ -108,7 +108,7 @@ def test_the_right_virtual_mask_template_wins(
     encoder = encode.create()
     enrolled = [p for p in chips if p.parent != samples.probes()]
     subjects = np.array([owner(p) for p in enrolled])
-    specs = [masks.spec_for(kind) for kind in masks.types()]
+    specs = [masks.spec_for(kind) for kind in masks.DEFAULT_TYPES]
     pixels, _ = masks.wear_on_chips([chips[p] for p in enrolled], specs)
     worn = np.stack([encoder.encode_batch(row) for row in pixels])
     wrong = []

@@ -141,7 +141,8 @@ def main() -> None:
     assert not fitted.refused, fitted.refused
     lines = [
         "; ".join(f"{stage} {model}" for stage, model in recognizer.models.items()),
-        f"masks {', '.join(masks.types())}; seed {SEED}",
+        f"references in {', '.join(masks.DEFAULT_TYPES)}, probes in "
+        f"{', '.join(masks.parse_types('all'))}; seed {SEED}",
         f"{found.photos} photos of {found.people} people; left out: {dict(found.failures)}",
         *rows(fitted, found.scores),
     ]

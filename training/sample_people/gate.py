@@ -74,7 +74,7 @@ def identities(report: Report, stages: Stages, faces: dict[Path, Face]) -> None:
 
     enrolled = [p for p in faces if p.parent.name != "probes"]
     subjects = np.array([owner(p) for p in enrolled])
-    specs = [masks.spec_for(kind) for kind in masks.types()]
+    specs = [masks.spec_for(kind) for kind in masks.DEFAULT_TYPES]
     pixels, _ = masks.wear_on_chips([faces[p].chip for p in enrolled], specs)
     worn = np.stack([stages.encoder.encode_batch(row) for row in pixels])
     references = np.stack([faces[p].vector for p in enrolled])
