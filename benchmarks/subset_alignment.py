@@ -18,7 +18,7 @@ first row (dlib's own alignment, nothing covered), and from dlib's alignment wit
 which is what the alignment alone does. An interval with 0 in it shows no difference.
 
 Distances are face_recognition's: Euclidean, vectors as dlib gives them. The last rows enrol virtual
-masks instead: the least distance to the reference in each of the six masks.
+masks instead: the least distance to the reference in each mask that enrolment draws.
 """
 
 from __future__ import annotations

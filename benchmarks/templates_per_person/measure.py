@@ -28,7 +28,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import faces  # noqa: E402
+import faces
 from faces import CONSOLE, Enrolled, Probes
 
 from maskwise import masks

@@ -19,6 +19,14 @@ GOLDENS: dict[str, MaskSpec] = {
     "cloth-checks": masks.spec_for("cloth", pattern="checks", color="#8a1f2d"),
     "gas": masks.spec_for("gas"),
     "bandana-dots": masks.spec_for("bandana", pattern="dots", seed=3),
+    "duckbill": masks.spec_for("duckbill"),
+    "shield": masks.spec_for("shield"),
+    "gaiter-floral": masks.spec_for("gaiter", pattern="floral", color="#24406e"),
+    "scarf-stripes": masks.spec_for("scarf", pattern="stripes"),
+    "nist-round": masks.spec_for("nist-round"),
+    "surgical-under-nose": masks.spec_for("surgical", wear_style="under-nose"),
+    "kn95-under-chin": masks.spec_for("kn95", wear_style="under-chin"),
+    "cloth-tie-dye-slipped": masks.spec_for("cloth", pattern="tie-dye", wear_style="slipped"),
 }
 """By file name in tests/golden/masks."""
 
