@@ -2,12 +2,12 @@
 
     python benchmarks/masks.py [--seconds 20] [--json]
 
-Ours on aligned chips (six masks a chip, sheets drawn before), with a new random spec for each
-chip (a sheet is drawn for each), and on photos of 250 x 250 px whose landmarks are given; beside
-the flat masks of flat_masks.py on the same photos, with the template read and decoded for each
-mask, as the best-known tool does, and with templates kept. Rounds of all contestants alternate,
-so that a busy machine slows all of them alike; the median round counts. Detection and landmarks
-are no part of it. The faces are synthetic: drawn heads in 16 poses.
+Ours on aligned chips (each in all masks of enrolment, their sheets drawn before), with a new
+random spec for each chip (a sheet is drawn for each), and on photos of 250 x 250 px whose
+landmarks are given; beside the flat masks of flat_masks.py on the same photos, with the template
+read and decoded for each mask, as the best-known tool does, and with templates kept. Rounds of all
+contestants alternate, so that a busy machine slows all of them alike; the median round counts.
+Detection and landmarks are no part of it. The faces are synthetic: drawn heads in 16 poses.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Run = Callable[[], int]
 
 
 def chips_run(size: int) -> Run:
-    """Six masks on each of 16 chips."""
+    """The masks of enrolment on each of 16 chips."""
     chips = [chip_of(posed(yaw, 3, 2), size) for yaw in np.linspace(-30, 30, 16)]
     specs = [masks.spec_for(name) for name in masks.DEFAULT_TYPES]
 

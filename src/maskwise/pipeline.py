@@ -371,7 +371,7 @@ class Recognizer:
         try:
             picture, digest = image.load_with_sha256(source)
             name = picture.source
-            if digest in done or self.gallery.holds(subject, digest, types):
+            if digest in done or self.gallery.holds(subject, digest, _asked(types)):
                 return PhotoReport(name, "already"), None
             detection, note = self._dominant(picture, strict)
             chips, states = self._chips(picture, [detection])
@@ -392,7 +392,7 @@ class Recognizer:
             box=tuple(float(v) for v in detection.box),
             ipd_px=_landmarks(detection).ipd_px,
             detector_id=self.detector.id,
-            masks=tuple(types),
+            masks=_asked(types),
         )
         return PhotoReport(name, "enrolled", note), reference
 
@@ -418,6 +418,11 @@ def _several(photos: image.ImageInput | Iterable[image.ImageInput]) -> Iterable[
 
 def _mask_types(wanted: str | Sequence[str]) -> tuple[str, ...]:
     return masks.parse_types(wanted if isinstance(wanted, str) else ",".join(wanted) or "none")
+
+
+def _asked(types: Sequence[str]) -> tuple[str, ...]:
+    """The masks as a gallery remembers them: of those that are files, with the files' hash."""
+    return tuple(f"{name} {masks.mask_type(name).detail}".rstrip() for name in types)
 
 
 def _landmarks(detection: Detection) -> Landmarks:

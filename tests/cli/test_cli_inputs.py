@@ -127,6 +127,10 @@ def test_what_the_command_writes_is_not_read(home: Path) -> None:
     photo("in/1.png")
     photo("in/out/1.png")
     assert [p.shown for p in find_photos(["in"], pytest.fail, Path("in/out"))] == ["in/1.png"]
-    said: list[str] = []
-    assert find_photos(["in/out"], said.append, Path("in/out")) == []
-    assert len(said) == 1
+    Path("link").symlink_to("in")
+    for written_to in ("in", "link", "in/../in"):
+        for folder in ("in", "link", "in/out"):
+            said: list[str] = []
+            assert find_photos([folder], said.append, Path(written_to)) == []
+            (why,) = said
+            assert why.startswith(f"{folder}: the output is written there")

@@ -20,6 +20,7 @@ from maskwise.mask_dataset import crew, read_specs
 from maskwise.mask_dataset.faces import ALIGNED, Aligned, Place
 from maskwise.mask_dataset.journal import NAME
 from maskwise.mask_dataset.manifest import COLUMNS
+from maskwise.masks import own
 from maskwise.testing.command_line import Run, photo
 from maskwise.types import Image, MaskSpec
 
@@ -195,6 +196,30 @@ def test_a_folder_takes_one_set_of_settings(run: Run, home: Path) -> None:
     assert content("out") == before
 
 
+def test_a_mask_file_that_changed_is_another_setting(run: Run, home: Path) -> None:
+    chips("in", 1)
+    pixels = np.full((80, 80, 4), 255, np.uint8)
+    anchors = "nose_top = [40, 5]\nleft_cheek = [75, 20]\nright_cheek = [5, 20]\nchin = [40, 75]"
+    mine = f'name = "mine"\ntitle = "mine"\nimage = "mine.png"\n[anchors]\n{anchors}\n'
+    Path("mine.toml").write_text(mine)
+    Path("mix.toml").write_text('types = ["mine.toml"]')
+    for out, given in (("a", ("--types", "mine.toml")), ("b", ("--mix", "mix.toml"))):
+        statuses = []
+        for color in (40, 40, 90):
+            pixels[..., :3] = color
+            PillowImage.fromarray(pixels).save("mine.png")
+            own._found.clear()  # as a new process
+            answer = run("mask", "in", "--out", out, *ALIGN, *given)
+            statuses.append(answer.status)
+        assert statuses == [0, 0, 2]
+        assert "details: " in answer.err
+    Path("mine.png").write_bytes(b"GIF89a")
+    own._found.clear()
+    answer = run("mask", "in", "--out", "c", *ALIGN, "--types", "mine.toml")
+    assert answer.err.endswith("save it as PNG with transparency\n")
+    own._found.clear()
+
+
 def test_new_and_changed_photos_are_done_and_the_others_left(run: Run, home: Path) -> None:
     chips("in", 2)
     run("mask", "in", "--out", "out", *ALIGN)
@@ -239,7 +264,9 @@ def test_faces_that_are_known_are_not_looked_for(run: Run, home: Path) -> None:
     )
     answer = run("mask", "in", "--out", "mine", "--landmarks", "mine.csv")
     assert answer.status == 1
-    assert "skipped in/b/001.png: no face found" in answer.err
+    said = "the landmarks file has no face under this name"
+    assert f"skipped in/b/001.png: {said}\n" in answer.err
+    assert [r["reason"] for r in rows("mine") if r["status"] == "no_face"] == [said]
     assert rows("mine")[0]["box"] == [10, 10, 100, 110]
 
 
@@ -286,7 +313,7 @@ def test_faces_that_cannot_wear_a_mask_are_left_bare_and_named(run: Run, home: P
         (("--aligned", "vgg"), "no aligned chips 'vgg'; there are: arcface112"),
         (("--aligned", "dlib150", "--landmarks", "no.png"), "exclude each other"),
         (("--landmarks", "gone.csv"), "gone.csv: cannot be read"),
-        (("--landmarks", "bad.csv"), "bad.csv, after row 1: no landmarks"),
+        (("--landmarks", "bad.csv"), "bad.csv, after row 1: no landmarks (1 points of no"),
         (("--spec", "{}"), "no mask spec"),
         (("--spec", "@gone"), "gone: cannot be read"),
         (("--spec", "{}", "--types", "gas"), "leave out --types"),

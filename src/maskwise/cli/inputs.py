@@ -78,14 +78,22 @@ def photos_in(folder: Path, shown: str, skip: Skip, leave_out: Path | None = Non
     """The pictures in ``folder`` and its sub-folders, sorted; says so when there is none."""
     from maskwise.image import find_images
 
+    # Not Path.resolve, which before Python 3.13 raises for a link that leads to itself.
+    inside = None if leave_out is None else Path(os.path.realpath(leave_out))
+    real = Path(os.path.realpath(folder))
+    if inside is not None and inside in (real, *real.parents):
+        skip(
+            f"{shown}: the output is written there, so no photos are read from it; to have them "
+            "read, write to another folder"
+        )
+        return []
+
     try:
         paths = find_images(folder)
     except ImageError as error:
         skip(str(error))
         return []
-    if leave_out is not None:
-        # Not Path.resolve, which before Python 3.13 raises for a link that leads to itself.
-        inside = Path(os.path.realpath(leave_out))
+    if inside is not None:
         paths = [path for path in paths if inside not in Path(os.path.realpath(path)).parents]
         if not paths:
             skip(f"{shown}: no pictures in this folder but those that maskwise wrote")

@@ -71,6 +71,8 @@ def _kinds(wanted: str | None, usual: str) -> tuple[str, ...]:
     try:
         kinds = parse_types(wanted)
     except ConfigurationError as error:
+        if not str(error).startswith("no mask type"):  # a mask file that is no good
+            raise
         raise ConfigurationError(f"{error} (or all, random)") from error
     if not kinds:
         raise ConfigurationError("--types none draws nothing; name a type, or all, or random")

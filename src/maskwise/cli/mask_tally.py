@@ -38,13 +38,15 @@ class Tally:
 
     def count(self, source: str, what: Outcome | Done) -> Iterator[str]:
         """Count what was left out of a photo, and say it."""
+        from maskwise.mask_dataset.work import NO_FACE
+
         if what.status == "masked":
             self.bare += len(what.bare)
             for reason in what.bare:
                 yield f"{source}: left bare: {reason}"
             return
         self.left_out[what.status] += 1
-        remedy = f"; {NO_FACE_REMEDY}" if what.status == "no_face" else ""
+        remedy = f"; {NO_FACE_REMEDY}" if what.reason == NO_FACE else ""
         self.problems.append(naming(source, what.reason + remedy))
         yield f"skipped {self.problems[-1]}"
 

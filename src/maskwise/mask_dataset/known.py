@@ -97,7 +97,9 @@ def _place(row: Mapping[str, Any]) -> Place | None:
     if not given:
         return None
     points = np.array(given["points"], np.float32)
-    scheme: Scheme = given.get("scheme") or _SCHEMES[len(points)]
+    scheme: Scheme | None = given.get("scheme") or _SCHEMES.get(len(points))
+    if scheme is None:
+        raise ValueError(f"{len(points)} points of no scheme; 5 or 68 need none")
     box = row.get("box")
     if not box:
         return Place(Landmarks(scheme, points))

@@ -78,6 +78,11 @@ class Plan:
         """All of it, for comparing one plan with another; fit for JSON."""
         kept = {**asdict(self), "version": spec_for(next(iter(TYPES))).version}
         kept["given"] = [None if spec is None else spec.to_json() for spec in self.given]
+        # Of masks that are files, what the files hold.
+        names = {*self.kinds, *(name for name, _ in self.mix.types)} - {RANDOM, GIVEN}
+        details = {name: mask_type(name).detail for name in sorted(names)}
+        if any(details.values()):
+            kept["details"] = {name: detail for name, detail in details.items() if detail}
         return kept
 
     def check(self) -> None:

@@ -8,18 +8,15 @@ straps still end there. Sizes are in units of the distance of the eyes, y as on 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from maskwise.masks.surface import ARC_MAX, Y_TOP, Bulge, Shape
 from maskwise.types import F32, MaskSpec
 
 if TYPE_CHECKING:
     from maskwise.masks.sheet import Sheet
-
-_Values: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
