@@ -49,7 +49,8 @@ def cover(chips: U8, how: Cover, chip_spec: ChipSpec = DLIB_CHIP) -> U8:
     if not len(chips):
         return np.array(chips)
     if how == "mask":
-        drawn, _ = _worn(chips, chip_spec)
+        # Covered first: the mask takes its light from the skin, and none of it from beneath.
+        drawn, _ = _worn(cover(chips, "mean", chip_spec), chip_spec)
         return drawn
     hidden: F32 = outline(chip_spec)[..., None] * np.float32(1 / 255)
     seen = chips * (1 - hidden)
@@ -88,7 +89,7 @@ def _outline(chip_spec: ChipSpec) -> U8:
 
 def _worn(chips: U8, chip_spec: ChipSpec) -> tuple[U8, U8]:
     """The mask on every chip, (N, S, S, 3), and what it hides, (N, S, S) 0..255."""
-    mean_face = Landmarks(chip_spec.scheme, chip_spec.reference.astype(np.float32))
+    mean_face = Landmarks(chip_spec.scheme, chip_spec.reference.astype(np.float32), chip_spec.used)
     placed = [Chip(pixels, np.eye(2, 3), chip_spec, mean_face) for pixels in chips]
     drawn, alpha = masks.wear_on_chips(placed, [masks.spec_for(MASK_TYPE)])
     return drawn[:, 0], alpha[:, 0]

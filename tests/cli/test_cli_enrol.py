@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from maskwise import Recognizer
+from maskwise import Recognizer, masks
 from maskwise.cli.options import Tools
 from maskwise.errors import StorageError
 from maskwise.gallery import Gallery, open_gallery
 from maskwise.testing.command_line import GREEN, RED, Run, make_recognizer, photo
 
-TYPES = 6
+TYPES = len(masks.DEFAULT_TYPES)
 
 
 def names(gallery: str = "g.db") -> list[str]:

@@ -20,18 +20,18 @@ def enrolled(run: Run, people: Path) -> None:
 def test_list(run: Run) -> None:
     lines = run("gallery", "list", *G, "--json").lines
     assert [(p["subject"], p["photos"], p["templates"]) for p in lines] == [
-        ("Goldie", 1, 7),
-        ("Olive", 1, 7),
-        ("Ruby", 2, 14),
+        ("Goldie", 1, 5),
+        ("Olive", 1, 5),
+        ("Ruby", 2, 10),
     ]
     assert all(p["enrolled_at"].startswith("20") for p in lines)
     text = run("gallery", "list", *G).out
     assert [
         line.split()[:3] for line in text.splitlines() if line.lstrip()[:1] in {"G", "O", "R"}
     ] == [
-        ["Goldie", "1", "7"],
-        ["Olive", "1", "7"],
-        ["Ruby", "2", "14"],
+        ["Goldie", "1", "5"],
+        ["Olive", "1", "5"],
+        ["Ruby", "2", "10"],
     ]
 
 
@@ -82,18 +82,18 @@ def test_delete_asks(run: Run) -> None:
         assert "Delete Ruby (2 photos) for good?" in answer.err
         assert run("gallery", "show", "Ruby", *G).status == 0
     assert (
-        "deleted Ruby: 2 photos, 14 templates"
+        "deleted Ruby: 2 photos, 10 templates"
         in run("gallery", "delete", "Ruby", *G, stdin="y\n").out
     )
     assert run("gallery", "show", "Ruby", *G).status == 2
     assert run("gallery", "delete", "Olive", "--yes", "--json", *G).lines == [
-        {"deleted": "Olive", "photos": 1, "templates": 7, "wiped": True}
+        {"deleted": "Olive", "photos": 1, "templates": 5, "wiped": True}
     ]
 
 
 def test_stats(run: Run) -> None:
     (stats,) = run("gallery", "stats", *G, "--json").lines
-    assert (stats["people"], stats["photos"], stats["templates"]) == (3, 4, 28)
+    assert (stats["people"], stats["photos"], stats["templates"]) == (3, 4, 20)
     assert stats["templates_by_wear"]["none"] == 4
     assert stats["encoder"] == "fake-encoder"
     text = run("gallery", "stats", *G).out

@@ -35,7 +35,7 @@ class Mouths:
     def classify(self, chips: U8) -> list[MaskState]:
         self.calls += 1
         apart = np.abs(patch(chips, 85, 105) - patch(chips, 30, 45)).max(1)
-        return [MaskState(0.9 if d > 25 else 0.1) for d in apart]
+        return [MaskState(0.9 if d > 4 else 0.1) for d in apart]
 
 
 class Colours:

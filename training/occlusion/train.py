@@ -46,7 +46,7 @@ NAME, FILE = "mask-state", "mask-state.onnx"
 LOG = _HERE / "log.txt"
 SEED = 9
 BLOCK, POOL = 8, 4
-TRAIN_PHOTOS, CHECK_PHOTOS, MASKS_EACH, CHIN_EVERY = 3000, 1000, 2, 5
+TRAIN_PHOTOS, CHECK_PHOTOS, MASKS_EACH, CHIN_EVERY = 1700, 1000, 2, 5
 SMALLEST_PX, LARGEST_PX = 12, 40
 COVERING = tuple(name for name, style in STYLES.items() if style.covers)
 NOT_COVERING = tuple(name for name in STYLES if name not in COVERING)
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--compare", action="store_true", help="try several depths, write nothing")
     arguments = parser.parse_args()
     sets = {
-        "train": of_any_size(*worn_and_bare(chips("train", every=2), TRAIN_PHOTOS, SEED), SEED),
+        "train": of_any_size(*worn_and_bare(chips("train", every=4), TRAIN_PHOTOS, SEED), SEED),
         "calibrate": of_any_size(
             *worn_and_bare(chips("calibrate"), CHECK_PHOTOS, SEED + 1), SEED + 1
         ),
