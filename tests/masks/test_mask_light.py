@@ -10,8 +10,8 @@ from mask_scenes import head, landmarks_of, posed
 from maskwise import masks
 from maskwise.masks import jpeg_loss, photo
 from maskwise.masks.fit import fit_pose
-from maskwise.masks.light import Light, estimate, shade
-from maskwise.types import F32, U8, Image
+from maskwise.masks.light import Light, estimate
+from maskwise.types import U8, Image
 
 SIZE = (260, 240)
 POSE = posed(scale=60, shift=(120, 100))
@@ -169,22 +169,6 @@ def test_the_same_photo_says_the_same() -> None:
     one, two = read(lit(0.2)), read(lit(0.2))
     np.testing.assert_array_equal(one.gain, two.gain)
     np.testing.assert_array_equal(one.lean, two.lean)
-
-
-def test_shade_is_brighter_towards_the_light_and_about_one_ahead() -> None:
-    def at(nx: float, ny: float, lean: tuple[float, float, float]) -> float:
-        light = Light(np.ones(3, np.float32), 1.0, np.array(lean, np.float32), 0.7, 0.0, 0.0)
-        x, y = (np.full((2, 2), v, np.float32) for v in (nx, ny))
-        out: F32 = shade(x, y, light)
-        assert out.shape == (2, 2)
-        assert out.dtype == np.float32
-        return float(out[0, 0])
-
-    usual = (0.0, 0.0, 0.0)
-    assert at(0, 0, usual) == pytest.approx(1, abs=1e-3)
-    assert at(0, -0.5, usual) > at(0, 0.5, usual) + 0.2
-    assert at(0.7, 0, (0.5, 0, 0)) > 1.5 * at(-0.7, 0, (0.5, 0, 0))
-    assert at(0.7, 0, (-0.5, 0, 0)) == pytest.approx(at(-0.7, 0, (0.5, 0, 0)), abs=1e-3)
 
 
 def saved(pixels: U8, quality: int) -> U8:

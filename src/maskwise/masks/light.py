@@ -52,7 +52,7 @@ _LUMA: Final = np.array([0.299, 0.587, 0.114])
 _RGB_AND_LUMA: Final = np.column_stack([np.eye(3), _LUMA])
 _CONTRASTS: Final = np.array([[1, -1, 0, 0], [0, -1, 1, 0], [0, 0, 0, 1.0]])
 """log R, G, B and luma -> log R/G, log B/G and the level."""
-_STRAIGHT: Final = 0.8
+STRAIGHT: Final = 0.8
 """z of the normal of a typical place: the light's fit is level there."""
 
 # Least squares: skin scatters by 0.15 in log luma about the fit, with the long tail of a
@@ -80,8 +80,6 @@ _ABOVE_SKIN: Final = 3.0
 _FLOOR: Final = 6.0
 """Added to 8-bit values before the logarithm, so that black is no infinity."""
 _MIDDLE: Final = np.array([[0.0, 0.45, 0.0]])
-_DARKEST: Final = 0.25
-_BRIGHTEST: Final = 1.08
 
 # log R/G and log B/G of skin and of the brightest of the picture, medians.
 _SKIN_HUE: Final = (0.281, -0.198)
@@ -132,25 +130,10 @@ def estimate(pixels: U8, pose: Pose, *, as_saved: bool = False) -> Light:
     return Light(*_color(small, skin), lean, *taken, jpeg)
 
 
-def shade(nx: F32, ny: F32, light: Light) -> F32:
-    """(H, W) float32: how bright the mask's surface is, 1 where it faces the usual light.
-
-    nx, ny: x and y of its normal in the face frame, (H, W) float32, -1..1.
-    """
-    x, y, z = (np.float32(v) for v in light.lean)
-    nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, np.float32(0)))
-    usual = np.float32(0.63) + np.float32(0.37) * nz - np.float32(0.34) * ny
-    # A camera saves the lit side, so that a strong light darkens the other more.
-    level = np.float32(-_STRAIGHT) * z - np.float32(0.45) * abs(x) - np.float32(0.2) * abs(y)
-    power = nx * x + ny * y + nz * z + level
-    return np.asarray(np.clip(usual * cv2.exp(power), _DARKEST, _BRIGHTEST), np.float32)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Face:
-    """The places of skin: points (N + 9, 3), with the head's middle and
-    ``photo.BOXES`` last, unit normals (N, 3), the
-    fit's basis (N, 4) on them, and the median departure (N,)."""
+    """The places of skin: points (N + 9, 3), with the head's middle and ``photo.BOXES`` last,
+    unit normals (N, 3), the fit's basis (N, 4) on them, and the median departure (N,)."""
 
     points: F64
     normals: F64
@@ -173,7 +156,7 @@ def _face() -> _Face:
     sine, cosine = np.sin(angle), np.cos(angle)
     normals = np.stack([sine - lean * cosine, -slope_y[row, column], cosine + lean * sine], 1)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    basis = np.hstack([np.ones((len(normals), 1)), normals - [0, 0, _STRAIGHT]])
+    basis = np.hstack([np.ones((len(normals), 1)), normals - [0, 0, STRAIGHT]])
     points = np.vstack([points_on(bare, arc, y), _MIDDLE, photo.BOXES])
     return _Face(points, normals, basis, usual)
 

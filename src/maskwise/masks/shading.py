@@ -1,7 +1,4 @@
-"""How a mask's surface is lit, reckoned from the bytes of a sheet's relief in one pass.
-
-``light.shade`` says the same of single normals; tests hold the two together.
-"""
+"""How a mask's surface is lit, reckoned from the bytes of a sheet's relief in one pass."""
 
 from __future__ import annotations
 
@@ -10,12 +7,11 @@ from typing import Final
 import cv2
 import numpy as np
 
-from maskwise.masks.light import Light
+from maskwise.masks.light import STRAIGHT, Light
 from maskwise.types import F32, U8
 
 _USUAL: Final = (0.0, -0.34, 0.0, 0.37, 0.63)
 """Brightness in the usual light, from above, of nx, ny, -, nz, and what all surfaces have."""
-_STRAIGHT: Final = 0.8
 _DARKEST: Final = 0.25
 _BRIGHTEST: Final = 1.08
 _SHADOW: Final = 0.32
@@ -27,7 +23,7 @@ def shading_of(light: Light) -> F32:
     what this light makes of it, and the share of light that the shadow takes."""
     x, y, z = (float(v) for v in light.lean)
     # A camera saves the lit side, so that a strong light darkens the other more.
-    level = -_STRAIGHT * z - 0.45 * abs(x) - 0.2 * abs(y)
+    level = -STRAIGHT * z - 0.45 * abs(x) - 0.2 * abs(y)
     rows = (_USUAL, (x, y, 0.0, z, level))
     # Bytes are 128 + 127 n.
     lights = [
