@@ -21,9 +21,10 @@ from PIL import ImageDraw, ImageFont
 
 from maskwise import Recognizer, masks, samples
 from maskwise.masks.cast import pixel_map
+from maskwise.masks.face import MODELS
 from maskwise.masks.fit import fit_pose
 from maskwise.masks.styles import STYLES
-from maskwise.masks.surface import FACE_POINTS, Shape, points_on
+from maskwise.masks.surface import Shape, points_on
 from maskwise.types import U8, Image, Landmarks, MaskSpec
 
 _HERE = Path(__file__).parent
@@ -89,7 +90,7 @@ class Face:
             ..., None
         ]
         pixels = skin * alpha + 214 * (1 - alpha)
-        model = pose.project(FACE_POINTS["dlib5"][1])
+        model = pose.project(MODELS["dlib5"].places[:, :3])
         return Face(pixels.astype(np.uint8), Landmarks("dlib5", model.astype(np.float32)))
 
     def lit(self, light: Callable[[U8], U8]) -> Face:
