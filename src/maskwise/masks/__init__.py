@@ -5,10 +5,14 @@
 | catalogue, styles | types, colours, ways to wear them |
 | specs, mix | names and specs; random draws |
 | own, own_picture | types of the user's: registered, by entry point, from a picture |
-| kinds/, parts, patterns | one drawing function a type, and what they share |
+| kinds/, parts, grain | one drawing function a type, and what they share |
+| fabrics, patterns, motifs | cloth: folds and weave, what is printed on it, flowers and paisley |
+| prints, pictures | patterns that take a text or a picture, checked and drawn |
 | sheet, draw | the mask drawn on the unrolled face, and kept |
-| surface, fit, cast | the face in three dimensions, its pose, and what each pixel shows |
-| light | brightness, colour cast, side, softness and noise of the photo |
+| face, fit | the landmarks of the average face, and the pose from those of a photo |
+| surface, cast | the head in three dimensions, and what of it each pixel shows |
+| light, shading | the light on a face, told from its skin, and a mask in that light |
+| photo, jpeg_loss | softness, grain and JPEG loss of the photo, given to the mask |
 | wear, truth | all of it on a chip or a photo, and what is covered |
 """
 
