@@ -317,6 +317,8 @@ def test_faces_that_cannot_wear_a_mask_are_left_bare_and_named(run: Run, home: P
         (("--spec", "{}"), "no mask spec"),
         (("--spec", "@gone"), "gone: cannot be read"),
         (("--spec", "{}", "--types", "gas"), "leave out --types"),
+        (("--preview", "--color", "#102030"), "leave out --color"),
+        (("--preview", "--wear", "all"), "leave out --wear"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_written(

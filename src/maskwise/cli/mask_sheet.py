@@ -15,7 +15,7 @@ from maskwise.cli.mask_options import finder
 from maskwise.cli.options import Tools
 from maskwise.cli.output import Progress, naming, remark
 from maskwise.cli.status import OK, SKIPPED
-from maskwise.errors import ImageError, InputError
+from maskwise.errors import ConfigurationError, ImageError, InputError
 from maskwise.types import Image, Landmarks, MaskSpec
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 0.7
 """What is shown round the face, in distances of its eyes, beyond brow and chin."""
+_NOT_HEEDED = ("mix", "wear", "coverage", "color", "pattern", "text", "image", "spec", "landmarks")
 
 
 def mask_sheet(recognizer: Recognizer, photo: Path, name: str) -> Image | None:
@@ -48,9 +49,15 @@ def preview(tools: Tools, plan: Plan, given: Mapping[str, Any]) -> int:
     """``maskwise mask --preview``: a sheet of each photo's largest face; the exit code.
 
     In every type and pattern, and every type worn in every way; --types makes it fewer.
+    Raises ConfigurationError for options that the sheet would not heed.
     """
     from maskwise.masks import TYPES
 
+    for name in _NOT_HEEDED:
+        if given[name] is not None:
+            raise ConfigurationError(
+                f"--preview looks for the face and shows every look: leave out --{name}"
+            )
     problems = 0
 
     def skip(message: str) -> None:
