@@ -117,8 +117,11 @@ def test_pictures_carry_their_specs_which_draw_them_again(
     run: Run, home: Path, format: str
 ) -> None:
     chips("in", 1)
-    given = ("--types", "random", "--format", format, "--sidecar")
+    given = ("--types", "random", "--format", format, "--sidecar", "--alpha")
     run("mask", "in", "--out", "out", *ALIGN, *given)
+    whole = run("mask", "--show", "out")  # without the mattes
+    assert whole.status == 0
+    assert {line["image"] for line in whole.lines} == {f"out/{r['file']}" for r in rows("out")}
     masked = f"out/a/000_random.{format}"
     shown = run("mask", "--show", masked, "in/a/000.png")
     assert shown.status == 1
@@ -264,7 +267,7 @@ def test_faces_that_are_known_are_not_looked_for(run: Run, home: Path) -> None:
     )
     answer = run("mask", "in", "--out", "mine", "--landmarks", "mine.csv")
     assert answer.status == 1
-    said = "the landmarks file has no face under this name"
+    said = "the landmarks file names no face of b/001.png"
     assert f"skipped in/b/001.png: {said}\n" in answer.err
     assert [r["reason"] for r in rows("mine") if r["status"] == "no_face"] == [said]
     assert rows("mine")[0]["box"] == [10, 10, 100, 110]

@@ -23,6 +23,8 @@ def show(paths: Sequence[str]) -> int:
         remark(f"skipped {message}")
 
     for photo in find_photos(paths, skip):
+        if photo.shown not in paths and photo.relative.stem.endswith("_alpha"):
+            continue  # a matte beside its picture
         try:
             specs = read_specs(photo.shown)
         except InputError as error:

@@ -24,8 +24,7 @@ that cannot wear one; a photo whose faces all cannot. no_face, unreadable: photo
 picture. not_written: the output failed. failed: the process ended over it."""
 
 NO_FACE: Final = "no face found"
-UNKNOWN: Final = "the landmarks file has no face under this name"
-"""Reasons of the status "no_face": looked for in vain, and not looked for."""
+"""Reason of the status "no_face" where faces were looked for."""
 
 RETRIED: Final[frozenset[Status]] = frozenset(("unreadable", "not_written", "failed"))
 """What the next run tries again."""
@@ -123,8 +122,10 @@ class Workshop:
         about = {"source": job.relative, "source_sha256": digest}
         places = self.finder.find(picture) if job.places is None else list(job.places)
         if not places:
-            outcome.status, outcome.reason = "no_face", NO_FACE if job.places is None else UNKNOWN
-            outcome.rows.append({**about, "status": "no_face", "reason": outcome.reason})
+            reason = f"the landmarks file names no face of {job.relative}"
+            reason = NO_FACE if job.places is None else reason
+            outcome.status, outcome.reason = "no_face", reason
+            outcome.rows.append({**about, "status": "no_face", "reason": reason})
             return
         fit = []
         for k, place in enumerate(places):
