@@ -85,7 +85,8 @@ class Summary:
     default="default",
     show_default=True,
     metavar="default|all|none|TYPE,...",
-    help="The virtual masks that each bare face is enrolled with.",
+    help="The virtual masks that each bare face is enrolled with; a mask file of your own (.toml) "
+    "is a type, too.",
 )
 @click.option("--strict", is_flag=True, help="Skip every photo that shows a second face.")
 @json_option("the summary as one JSON object")
