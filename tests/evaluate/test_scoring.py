@@ -334,7 +334,7 @@ def test_the_shipped_models_score_as_verify_does(sample_photos: list[Path], prob
     mated = np.array([subjects[a] == subjects[b] for a, b in pairs])
     trials = TrialList("few", tuple(names), subjects, pairs, mated, np.zeros(6, bool))
     r = Recognizer()
-    found = score(r, top, trials, "virtual:all", probe)
+    found = score(r, top, trials, "virtual:default", probe)
     decided = found.decided.words()
     for place, (a, b) in enumerate(pairs.tolist()):
         picture = r.load(top / names[b])
