@@ -5,9 +5,9 @@
 
 A logistic regression on averaged features of the encoder's trunk (`build_trunk` of
 ../convert_dlib/resnet.py). Trained on the train people of lfw-dev (see ../photos.py), each photo
-bare and wearing random virtual masks, as it is and as a small face in a JPEG; its penalty is chosen on the calibrate people, its
-errors are counted on the report people, and, where mfr2-dev is there, on real masks. Needs
-scikit-learn beside what the tests need.
+bare and wearing random virtual masks, as it is and as a small face in a JPEG; its penalty is
+chosen on the calibrate people, its errors are counted on the report people, and, where mfr2-dev
+is there, on real masks. Needs scikit-learn beside what the tests need.
 """
 
 from __future__ import annotations
