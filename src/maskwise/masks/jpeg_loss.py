@@ -7,7 +7,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from maskwise.masks.fit import Pose
 from maskwise.types import F32, U8
@@ -27,6 +26,7 @@ _FREQUENCIES: Final = (
 _QUALITIES: Final = np.arange(15, 93)
 _BINS: Final = 128
 """Of half a step of brightness each; larger coefficients say nothing more."""
+_OFFSETS: Final = np.arange(len(_FREQUENCIES)) * _BINS
 _FROM: Final = 3
 """Bins below count as coefficients that were saved as nothing."""
 _ACROSS: Final = 10
@@ -48,19 +48,26 @@ def quality_of(pixels: U8, pose: Pose) -> int:
     height, width = (n // BLOCK for n in pixels.shape[:2])
     x, y = pose.project(_MIDDLE)[0].tolist()
     reach = _REACH * pose.scale
-    rows = _blocks(y - reach, y + reach, height)
-    columns = _blocks(x - reach, x + reach, width)
-    if min(len(rows), len(columns)) < 1:
+    top, down, rows = _blocks(y - reach, y + reach, height)
+    left, across, columns = _blocks(x - reach, x + reach, width)
+    if min(rows, columns) < 1:
         return 0
     basis, scores = _tables()
-    part = pixels[rows[0, 0] : rows[-1, -1] + 1, columns[0, 0] : columns[-1, -1] + 1]
-    if part.shape[:2] != (rows.size, columns.size):
-        part = np.ascontiguousarray(pixels[rows.ravel()[:, None], columns.ravel()])
-    luma = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-    tiles = luma.reshape(len(rows), BLOCK, len(columns), BLOCK).swapaxes(1, 2)
-    found = np.abs(tiles.reshape(-1, BLOCK * BLOCK).astype(np.float32) @ basis)
-    bins = np.minimum(np.rint(found * 2).astype(np.int64), _BINS - 1)
-    bins += np.arange(len(_FREQUENCIES)) * _BINS
+    # The blocks one after the other: one copy, and one call of OpenCV.
+    pixels = np.ascontiguousarray(pixels)
+    line = pixels.strides[0]
+    blocks: U8 = np.ndarray(
+        (rows, columns, BLOCK, BLOCK * 3),
+        np.uint8,
+        pixels,
+        top * line + left * 3,
+        (down * line, across * 3, line, 1),
+    )
+    luma = cv2.cvtColor(blocks.reshape(1, -1, 3), cv2.COLOR_RGB2GRAY)
+    found = np.abs(luma.reshape(-1, BLOCK * BLOCK).astype(np.float32) @ basis)
+    found *= 2
+    bins = np.minimum(np.rint(found, out=found), _BINS - 1, out=found).astype(np.int64)
+    bins += _OFFSETS
     seen = np.bincount(bins.ravel(), minlength=len(_FREQUENCIES) * _BINS).astype(np.float32)
     table = seen.reshape(-1, _BINS)
     table[:, :_FROM] = 0
@@ -75,13 +82,13 @@ def quality_of(pixels: U8, pose: Pose) -> int:
     return quality if share[best] > _CLEAR * count and quality <= VISIBLE else 0
 
 
-def _blocks(start: float, end: float, count: int) -> npt.NDArray[np.int64]:
-    """(n, 8): the rows (or columns) of at most ``_ACROSS`` whole blocks, side by side
-    or evenly spread."""
+def _blocks(start: float, end: float, count: int) -> tuple[int, int, int]:
+    """At most ``_ACROSS`` whole blocks, side by side or evenly spread, of a row or column of
+    ``count``: the first one's px, px from one to the next, and how many."""
     first, last = max(0, int(start) // BLOCK), min(count, int(end) // BLOCK + 1)
     step = max(1, (last - first) // _ACROSS)
     first += max(0, last - first - _ACROSS * step) // 2
-    return np.arange(first, last, step)[:_ACROSS, None] * BLOCK + np.arange(BLOCK)
+    return first * BLOCK, step * BLOCK, min(_ACROSS, -(-(last - first) // step))
 
 
 @lru_cache(maxsize=1)
