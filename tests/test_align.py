@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwise.align import (
+    ARCFACE_CHIP,
     DLIB_CHIP,
     DLIB_CHIP_68,
     align,
@@ -18,6 +19,7 @@ from maskwise.align import (
     chip_transform,
     placing,
     similarity,
+    transform_of,
     warp,
 )
 from maskwise.errors import InputError
@@ -127,6 +129,12 @@ class TestChipTransform:
         expected = umeyama(DLIB_CHIP.reference, face.points.astype(np.float64))
         both = moved(expected, moved(found, face.points))
         np.testing.assert_allclose(both, face.points, atol=1e-3)
+
+    @given(dlib5_landmarks(noise=0.1))
+    def test_or_in_the_chip_where_the_spec_says_so(self, face: Landmarks) -> None:
+        spec = dataclasses.replace(DLIB_CHIP, fit="chip")
+        expected = umeyama(face.points.astype(np.float64), spec.reference)
+        np.testing.assert_allclose(transform_of(face, spec), expected, atol=1e-4)
 
     @pytest.mark.parametrize(
         "face",
@@ -289,6 +297,15 @@ class TestSpecs:
 
     def test_their_names_differ_as_they_are_a_part_of_encoder_ids(self) -> None:
         assert (DLIB_CHIP.name, DLIB_CHIP_68.name) == ("dlib5-150-p25", "dlib68-150-p25")
+
+    def test_arcfaces_has_the_eyes_at_the_subjects_sides(self) -> None:
+        right, left = Landmarks("five", ARCFACE_CHIP.reference).eyes
+        assert right[0] < left[0]
+        assert (ARCFACE_CHIP.name, ARCFACE_CHIP.size, ARCFACE_CHIP.fit) == (
+            "arcface-112",
+            112,
+            "chip",
+        )
 
     def test_both_put_the_eyes_in_the_same_place(self) -> None:
         five = Landmarks("dlib5", DLIB_CHIP.reference).eyes

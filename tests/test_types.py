@@ -181,6 +181,8 @@ class TestChip:
             ChipSpec("tiny", 8, "six", np.zeros((6, 2)))  # type: ignore[arg-type]
         with pytest.raises(InputError, match=r"ChipSpec\.size"):
             ChipSpec("tiny", 0, "five", np.zeros((5, 2)))
+        with pytest.raises(InputError, match=r"ChipSpec\.fit"):
+            ChipSpec("tiny", 8, "five", np.zeros((5, 2)), fit="face")  # type: ignore[arg-type]
 
     def test_a_spec_uses_all_points_unless_told(self) -> None:
         assert SPEC.used.tolist() == [True] * 5

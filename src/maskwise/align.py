@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from maskwise.errors import InputError
-from maskwise.types import F64, Bool, Chip, ChipSpec, Image, Landmarks, Scheme
+from maskwise.types import F64, Bool, Chip, ChipSpec, Fit, Image, Landmarks, Scheme
 
 MIN_POINTS: Final = 2
 
@@ -73,6 +73,22 @@ DLIB_CHIP_68: Final = ChipSpec(
 are dlib's too, but for the jaw, 0-16, which has none: do not use it."""
 
 
+# insightface/utils/face_align.py, arcface_dst, and the same in OpenCV's FaceRecognizerSF
+# (modules/objdetect/src/face_recognize.cpp, dst); there, too, (0, 0) is the centre of a pixel.
+_ARCFACE: Final = (
+    (38.2946, 51.6963),
+    (73.5318, 51.5014),
+    (56.0252, 71.7366),
+    (41.5493, 92.3655),
+    (70.7299, 92.2041),
+)
+
+ARCFACE_CHIP: Final = ChipSpec(
+    "arcface-112", 112, "five", np.array(_ARCFACE, np.float64), fit="chip"
+)
+"""The chip of ArcFace, SFace and most newer encoders: 112 px, by the points of ``five``."""
+
+
 def chip_spec_for(scheme: Scheme) -> ChipSpec:
     """dlib's chip by landmarks of ``scheme``.
 
@@ -110,12 +126,13 @@ def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> F64:
     return np.hstack([linear, (mu_d - linear @ mu_s)[:, None]])
 
 
-def chip_transform(points: npt.ArrayLike, reference: npt.ArrayLike) -> F64:
+def chip_transform(points: npt.ArrayLike, reference: npt.ArrayLike, fit: Fit = "picture") -> F64:
     """The transform (2, 3) float64, picture px -> chip px, that lays ``points`` on ``reference``.
 
-    Both (K, 2) float, K >= 2. The squares are least in the PICTURE, as dlib fits its chips
-    (image_transforms/interpolation.h, chip_details): fitted in the chip, a face that resembles
-    the reference badly, such as a profile, would come out smaller than the encoder learned.
+    Both (K, 2) float, K >= 2. fit: the squares are least in the picture, as dlib fits its chips
+    (image_transforms/interpolation.h, chip_details), or in the chip, as insightface and OpenCV do
+    (insightface/utils/face_align.py, estimate_norm). In the chip, a face that resembles the
+    reference badly, such as a profile, comes out smaller; an encoder wants what it was trained on.
     Raises InputError when the points are all in one place or resemble no turned reference.
     """
     src, dst = np.asarray(reference, np.float64), np.asarray(points, np.float64)
@@ -127,6 +144,8 @@ def chip_transform(points: npt.ArrayLike, reference: npt.ArrayLike) -> F64:
             "align: the landmarks are all in one place, or nothing like a face: "
             f"{np.round(dst, 2).tolist()}"
         )
+    if fit == "chip":
+        return similarity(dst, src)
     return np.asarray(cv2.invertAffineTransform(inverse), np.float64)
 
 
@@ -156,7 +175,7 @@ def transform_of(landmarks: Landmarks, spec: ChipSpec) -> F64:
     ``chip_transform``).
     """
     keep = placing(landmarks, spec)
-    return chip_transform(landmarks.points[keep], spec.reference[keep])
+    return chip_transform(landmarks.points[keep], spec.reference[keep], spec.fit)
 
 
 def align(image: Image, landmarks: Landmarks, spec: ChipSpec) -> Chip:

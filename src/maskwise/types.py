@@ -35,6 +35,9 @@ Scheme = Literal["five", "dlib5", "ibug68"]
 
 SCHEME_POINTS: Final[dict[str, int]] = {"five": 5, "dlib5": 5, "ibug68": 68}
 
+Fit = Literal["picture", "chip"]
+"""Where a chip's misfit to its reference points is least; see ``ChipSpec``."""
+
 WearKind = Literal["none", "virtual", "real", "unknown"]
 WearPair = Literal["bare-bare", "bare-masked", "masked-masked"]
 """What the two faces wear; which of them is the probe makes no difference. ``masked-masked``
@@ -194,6 +197,8 @@ class ChipSpec:
     name: short and stable; part of the encoder_id. scheme: of the points.
     reference: (K, 2) float64 px in the chip. used: (K,) bool, two True or more, the points that
     place the chip where they are visible; default all. References of the others may mean nothing.
+    fit: where the squares of the misfit are least, in the picture (as dlib places its chips) or in
+    the chip (as insightface and OpenCV do).
     """
 
     name: str
@@ -201,8 +206,11 @@ class ChipSpec:
     scheme: Scheme
     reference: F64
     used: Bool = field(default_factory=lambda: np.zeros(0, bool))
+    fit: Fit = "picture"
 
     def __post_init__(self) -> None:
+        if self.fit not in get_args(Fit):
+            raise InputError(f"ChipSpec.fit: {self.fit!r} is none of {get_args(Fit)}")
         if self.scheme not in get_args(Scheme):
             raise InputError(f"ChipSpec.scheme: {self.scheme!r} is none of {get_args(Scheme)}")
         if self.size < 1:

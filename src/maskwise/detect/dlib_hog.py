@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from maskwise.errors import ConfigurationError, InputError
-from maskwise.types import Detection, Image
+from maskwise.types import Detection, Image, Scheme
 
 # Of the doubled picture: dlib needs about 12 bytes a pixel, so 2.5 GB at most.
 _MOST_PIXELS: Final = 200_000_000
@@ -42,6 +42,11 @@ class DlibHog:
     def id(self) -> str:
         """``dlib-hog/upsample-<N>``; the weights are a part of dlib."""
         return f"dlib-hog/upsample-{self._upsample}"
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """None: it gives boxes alone."""
+        return None
 
     def detect(self, image: Image) -> list[Detection]:
         """All faces of ``image`` by falling score, without landmarks.

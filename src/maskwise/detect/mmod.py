@@ -18,7 +18,7 @@ import numpy.typing as npt
 from maskwise import models
 from maskwise.detect import tiled_pyramid
 from maskwise.errors import ConfigurationError, InputError
-from maskwise.types import F32, F64, U8, Detection, Image
+from maskwise.types import F32, F64, U8, Detection, Image, Scheme
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -81,6 +81,11 @@ class Mmod:
         how = "fitted-1" if self._upsample is None else f"upsample-{self._upsample}"
         sha = models.entry(_MODEL).sha256[:12]
         return f"{_MODEL}/{sha}/{how}/threshold-{self._threshold:g}"
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """None: it gives boxes alone."""
+        return None
 
     def detect(self, image: Image) -> list[Detection]:
         """All faces of ``image`` by falling score, without landmarks.

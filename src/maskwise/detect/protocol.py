@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from maskwise.types import Detection, Image
+from maskwise.types import Detection, Image, Scheme
 
 
 class Detector(Protocol):
@@ -13,6 +13,11 @@ class Detector(Protocol):
     @property
     def id(self) -> str:
         """Name and the first hex digits of the weights' sha256."""
+        ...
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """Of the landmarks that every detection carries; None where it gives none."""
         ...
 
     def detect(self, image: Image) -> list[Detection]:

@@ -29,7 +29,12 @@ class DlibResnet:
 
         The last part names what is done with the file's output: scaled to unit length, version 1.
         """
-        return f"{_MODEL}/{models.entry(_MODEL).sha256[:12]}/{DLIB_CHIP.name}/l2-1"
+        return f"{self.space}/{DLIB_CHIP.name}/l2-1"
+
+    @property
+    def space(self) -> str:
+        """``dlib-resnet-v1/<12 hex digits of the file's sha256>``."""
+        return f"{_MODEL}/{models.entry(_MODEL).sha256[:12]}"
 
     @property
     def chip_spec(self) -> ChipSpec:

@@ -12,9 +12,17 @@ class Encoder(Protocol):
 
     @property
     def id(self) -> str:
-        """Name, weights' sha256 (12 hex digits), chip spec and pre-processing version.
+        """Name, weights' sha256 (12 hex digits), chip spec and pre-processing version."""
+        ...
 
-        Templates are comparable when their encoders' ids are equal.
+    @property
+    def space(self) -> str:
+        """Which space the vectors lie in: templates of encoders with one space may be compared.
+
+        An encoder that was trained to give another's vectors names that one's space; any other has
+        a space of its own, such as its name and the sha256 of its weights. Another chip or other
+        pre-processing is still the same space, and another id: scores differ a little, so each
+        pair of encoders has its own calibration.
         """
         ...
 

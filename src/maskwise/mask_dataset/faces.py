@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from maskwise.align import DLIB_CHIP
+from maskwise.align import ARCFACE_CHIP, DLIB_CHIP
 from maskwise.errors import ConfigurationError, ImageError, InputError
 from maskwise.types import F64, Image, Landmarks, Scheme
 
@@ -62,14 +62,9 @@ class Detected:
         return self._made
 
 
-# Where the crops of InsightFace have the five points: insightface/utils/face_align.py, arcface_dst
-# and estimate_norm. At 128 px there are 8 more on each side.
-_ARCFACE_X: Final = np.array((38.2946, 73.5318, 56.0252, 41.5493, 70.7299))
-_ARCFACE_Y: Final = np.array((51.6963, 51.5014, 71.7366, 92.3655, 92.2041))
-
-
 def _arcface(size: int, nominal: int) -> F64:
-    points = np.stack([_ARCFACE_X + (nominal - 112) / 2, _ARCFACE_Y], axis=1)
+    """At 128 px there are 8 more on each side: insightface/utils/face_align.py, estimate_norm."""
+    points = ARCFACE_CHIP.reference + np.array([(nominal - ARCFACE_CHIP.size) / 2, 0])
     return np.asarray(points * (size / nominal), np.float64)
 
 

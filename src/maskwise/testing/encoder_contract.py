@@ -103,6 +103,12 @@ class EncoderContract:
             with pytest.raises(InputError, match="expected"):
                 encoder.encode_batch(array)  # type: ignore[arg-type]
 
+    def test_the_space_is_named_and_stable(self, encoder: Encoder, chips: U8) -> None:
+        before = encoder.space
+        encoder.encode_batch(chips[:1])
+        assert before
+        assert encoder.space == before
+
     def test_the_id_is_stable_and_names_the_chips(self, encoder: Encoder, chips: U8) -> None:
         before = encoder.id
         encoder.encode_batch(chips[:1])

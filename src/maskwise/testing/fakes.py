@@ -54,6 +54,7 @@ class FakeDetector:
     """
 
     id = "fake-detector"
+    scheme: Scheme | None = None
 
     def detect(self, image: Image) -> list[Detection]:
         """Rectangles by falling area."""
@@ -101,6 +102,7 @@ class FakeEncoder:
     """Four numbers: the forehead's colour about grey, and a constant."""
 
     id = "fake-encoder"
+    space = "fake-space"
     chip_spec: ChipSpec = DLIB_CHIP
     dim = 4
 
