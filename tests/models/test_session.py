@@ -46,7 +46,7 @@ class TestOpenSession:
         first = models.open_session(NAME, threads=1)
         monkeypatch.setattr(os, "getpid", lambda: -1)
         assert models.open_session(NAME, threads=1) is not first
-        session._sessions.pop((models.locate(NAME), 1, -1))
+        session._sessions.pop((models.locate(NAME), 1, "cpu", "fp32", -1))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -100,7 +100,7 @@ def test_a_file_that_onnx_runtime_refuses_is_named(tmp_path: Path) -> None:
     path = tmp_path / "odd.onnx"
     path.write_bytes(b"no model")
     with pytest.raises(ModelError, match=r"ONNX Runtime [0-9.]+ cannot open .*odd\.onnx"):
-        session._open(path, 1)
+        session._open(path, 1, "cpu")
 
 
 class TestThreads:

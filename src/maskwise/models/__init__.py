@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maskwise.models.session import open_session, run_batches
+from maskwise.models.session import open_file, open_session, run_batches
 from maskwise.models.store import ModelEntry, entry, locate, names
 
-__all__ = ["ModelEntry", "entry", "locate", "names", "open_session", "run_batches"]
+__all__ = ["ModelEntry", "entry", "locate", "names", "open_file", "open_session", "run_batches"]
