@@ -66,11 +66,20 @@ class Part:
     def at(self, points: F64) -> U8:
         """(K,) uint8: ``alpha`` at (K, 2) px of the picture; 0 outside of it."""
         height, width = self.alpha.shape
-        column, row = np.rint(points.T) - [[self.x], [self.y]]
-        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        out = np.zeros(len(points), np.uint8)
-        out[inside] = self.alpha[row[inside].astype(int), column[inside].astype(int)]
-        return out
+        if not width:
+            return np.zeros(len(points), np.uint8)
+        column, row = np.rint(points.T)
+        column -= self.x
+        row -= self.y
+        inside = (column >= 0) & (column < width)
+        inside &= row >= 0
+        inside &= row < height
+        # Those outside look at the corner, and what they see there is dropped.
+        column *= inside
+        row *= inside
+        out = self.alpha[row.astype(np.intp), column.astype(np.intp)]
+        out *= inside
+        return np.asarray(out, np.uint8)
 
 
 NOTHING: Final = Part(0, 0, np.zeros((0, 0), np.uint8))
@@ -89,28 +98,43 @@ def truth(
     pose: Pose, landmarks: Landmarks, spec: MaskSpec, part: Part, picture: tuple[int, int]
 ) -> WornFace:
     """All of it, for a mask that left ``part`` on a picture of (height, width) ``picture``."""
-    covered = np.asarray(part.at(landmarks.points.astype(np.float64)) > _HALF, np.bool_)
-    share = coverage(pose, part, picture)
+    px, shows = _front(pose, picture)
+    # Both at once: on arrays this small the calls are what costs.
+    seen = part.at(np.concatenate([px, landmarks.points.T], axis=1).T)
+    covered = seen[len(shows) :] > _HALF
+    share = _share(seen[: len(shows)], shows)
     return WornFace(spec, landmarks, part.x, part.y, part.alpha, covered, share)
 
 
 def coverage(pose: Pose, part: Part, picture: tuple[int, int]) -> float:
     """0..1: the covered share of the places of the face that show in the picture."""
-    if not part.alpha.size:
-        return 0.0
-    places, sine, cosine = _front()
-    facing = pose.rotation[2, 0] * sine + pose.rotation[2, 2] * cosine > 0
-    x, y = pose.onto @ places[:, facing] + pose.shift[:, None]
-    shows = (x > -0.5) & (x < picture[1] - 0.5) & (y > -0.5) & (y < picture[0] - 0.5)
-    if not shows.any():
-        return 0.0
-    return float(part.at(np.stack([x[shows], y[shows]], axis=1)).mean(dtype=np.float64) / 255)
+    px, shows = _front(pose, picture)
+    return _share(part.at(px.T), shows)
+
+
+def _share(seen: U8, shows: Bool) -> float:
+    count = int(np.count_nonzero(shows))
+    return int(seen[shows].sum()) / count / 255 if count else 0.0
+
+
+def _front(pose: Pose, picture: tuple[int, int]) -> tuple[F64, Bool]:
+    """``_places`` in px, (2, N), and which of them the pose and the picture show, (N,)."""
+    places, normals = _places()
+    px = pose.onto @ places
+    px += pose.shift[:, None]
+    x, y = px
+    shows = pose.rotation[2] @ normals > 0
+    shows &= x > -0.5
+    shows &= x < picture[1] - 0.5
+    shows &= y > -0.5
+    shows &= y < picture[0] - 0.5
+    return px, shows
 
 
 @cache
-def _front() -> tuple[F64, F64, F64]:
-    """Places on the front of the face, from the brows to the chin: points (3, N), and sine and
-    cosine (N,) of their angle about the head's axis."""
+def _places() -> tuple[F64, F64]:
+    """Places on the front of the face, from the brows to the chin: points (3, N), and the
+    normals (3, N) there of a cylinder about the head's axis."""
     arc, y = (
         v.ravel() for v in np.meshgrid(np.linspace(-1.2, 1.2, 19), np.linspace(-0.35, 1.8, 18))
     )
@@ -118,4 +142,4 @@ def _front() -> tuple[F64, F64, F64]:
     arc, y = arc[oval], y[oval]
     angle = arc / ARC_RADIUS
     places = np.ascontiguousarray(points_on(Shape(tent=0.0), arc, y).T)
-    return places, np.sin(angle), np.cos(angle)
+    return places, np.stack([np.sin(angle), np.zeros_like(angle), np.cos(angle)])
