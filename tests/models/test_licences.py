@@ -103,9 +103,17 @@ def test_the_error_is_a_model_error_too() -> None:
 
 
 def test_every_licence_says_all() -> None:
-    assert licences.names() == sorted(licences.names()) == [NAME]
+    assert licences.names() == sorted(licences.names()) == [NAME, "insightface-models"]
     for name in licences.names():
         terms = licences.licence(name)
         assert terms.name == name
-        assert len(terms.sha256) == 64
+        assert len(terms.sha256) in (0, 64)
+        assert bool(terms.file) == bool(terms.sha256)
+        assert all((terms.weights, terms.use, terms.terms, terms.instead))
         assert all(source.startswith("https://") for source in terms.sources)
+
+
+def test_a_file_is_known_by_its_sha256() -> None:
+    assert licences.of_file(licences.licence(NAME).sha256) == NAME
+    assert licences.of_file("0" * 64) == ""
+    assert licences.of_file("") == "", "licences of several files have no sha256 of their own"

@@ -9,7 +9,7 @@ import pytest
 
 from maskwise import models
 from maskwise.errors import ConfigurationError, MaskwiseError, ModelError
-from maskwise.models import store
+from maskwise.models import entries, place, store
 
 FILES = Path(models.__file__).parent / "files"
 LICENCES = {"CC0-1.0", "MIT", "Apache-2.0", "BSD-3-Clause"}
@@ -18,13 +18,13 @@ LICENCES = {"CC0-1.0", "MIT", "Apache-2.0", "BSD-3-Clause"}
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An override folder, yet empty."""
-    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(place.FOLDER_VARIABLE, str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(store.FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv(place.FOLDER_VARIABLE, raising=False)
 
 
 def copied(folder: Path, name: str) -> Path:
@@ -50,7 +50,10 @@ class TestManifest:
         assert type(entry.size) is int
         assert re.fullmatch("[0-9a-f]{64}", entry.sha256)
         assert entry.licence in LICENCES
-        texts = (entry.trained_on, entry.origin, entry.paper, entry.preprocessing, entry.made_by)
+        texts = (entry.about, entry.trained_on, entry.origin, entry.paper, entry.preprocessing)
+        assert entry.made_by
+        assert entry.kind in ("encoder", "detector", "landmarks", "mask-state")
+        assert entry.backend
         for text in texts:
             assert text.strip()
             assert "\\" not in text
@@ -74,13 +77,13 @@ class TestManifest:
         text = (FILES.parent / "manifest.toml").read_text(encoding="utf-8")
         altered = re.sub(r"(?m)^licence = .*\n", "", text, count=1) if not change else text + change
         (tmp_path / "manifest.toml").write_text(altered, encoding="utf-8")
-        monkeypatch.setattr(store.resources, "files", lambda _: tmp_path)
-        store._manifest.cache_clear()
+        monkeypatch.setattr(entries.resources, "files", lambda _: tmp_path)
+        entries.shipped.cache_clear()
         try:
             with pytest.raises(ModelError, match=rf"manifest\.toml: \[.*{field}"):
                 models.names()
         finally:
-            store._manifest.cache_clear()
+            entries.shipped.cache_clear()
 
 
 class TestLocate:
@@ -104,14 +107,14 @@ class TestLocate:
     def test_an_override_folder_that_is_none_is_refused(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(store.FOLDER_VARIABLE, str(folder / "typo"))
+        monkeypatch.setenv(place.FOLDER_VARIABLE, str(folder / "typo"))
         with pytest.raises(ConfigurationError, match=r"MASKWISE_MODELS: .*typo' is no folder"):
             models.locate("dlib-five-points")
 
     def test_a_relative_override_folder_follows_the_working_directory(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(store.FOLDER_VARIABLE, ".")
+        monkeypatch.setenv(place.FOLDER_VARIABLE, ".")
         monkeypatch.chdir(folder)
         ours = copied(folder, "dlib-five-points")
         assert models.locate("dlib-five-points") == ours

@@ -26,7 +26,8 @@ class Licence:
 
     name: what ``accept`` takes. weights: what they are of. use: what they allow, in a few words.
     terms: for people, in our words. sources: where the terms stand in their authors' words.
-    file, sha256: of the weights. instead: what does without them.
+    instead: what does without them. file, sha256: of the weights, where that is one file;
+    those of several name the licence in the catalogue.
     """
 
     name: str
@@ -34,9 +35,9 @@ class Licence:
     use: str
     terms: str
     sources: tuple[str, ...]
-    file: str
-    sha256: str
     instead: str
+    file: str = ""
+    sha256: str = ""
 
 
 _ALL: Final = {
@@ -56,12 +57,37 @@ _ALL: Final = {
                 "https://github.com/davisking/dlib-models",
                 "https://ibug.doc.ic.ac.uk/resources/300-W/",
             ),
-            file="shape_predictor_68_face_landmarks.dat",
-            sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
             instead='the five points, which are free (the predictor "dlib5"; in '
             'maskwise.compat.face_recognition model="small")',
+            file="shape_predictor_68_face_landmarks.dat",
+            sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        ),
+        Licence(
+            name="insightface-models",
+            weights="insightface's models (the buffalo, antelopev2 and raccoon packs)",
+            use="non-commercial research only",
+            terms=(
+                "insightface's program is free for every use (MIT), its trained models are not: "
+                "its authors allow them for non-commercial research alone, whichever way they "
+                "reached you. That leaves out products, services and the door of an office. For "
+                "commercial use its authors sell licences."
+            ),
+            sources=(
+                "https://github.com/deepinsight/insightface#license",
+                "https://github.com/deepinsight/insightface/tree/master/model_zoo",
+            ),
+            instead='the encoder "dlib-resnet-v1", which ships, or "sface" (maskwise models pull '
+            "sface), both free for every use",
         ),
     )
+}
+
+
+_IN_WORDS: Final = {
+    "CC0-1.0": "Free for every use: its author gave up all rights to it.",
+    "MIT": "Free for every use, also commercial; the copyright notice goes with copies.",
+    "Apache-2.0": "Free for every use, also commercial; licence and notices go with copies.",
+    "BSD-3-Clause": "Free for every use, also commercial; the copyright notice goes with copies.",
 }
 
 
@@ -76,6 +102,16 @@ def licence(name: str) -> Licence:
         return _ALL[name]
     except KeyError:
         raise ConfigurationError(f"no licence {name!r}; there are: {', '.join(names())}") from None
+
+
+def of_file(sha256: str) -> str:
+    """The name of the licence under which the one file of this sha256 stands, else ""."""
+    return next((one.name for one in _ALL.values() if sha256 and one.sha256 == sha256), "")
+
+
+def in_words(licence: str) -> str:
+    """What a licence allows, in a sentence; "" for one that we have none for."""
+    return _IN_WORDS.get(licence, "")
 
 
 def accept(name: str) -> Path:

@@ -1,121 +1,185 @@
-"""Find the weights files that ship with maskwise and check that they are what they should be."""
+"""Find a model's file, wherever it lies, and check that it is what it should be.
+
+What ships lies in the package. What was pulled or added lies in the store's folder: the one that
+MASKWISE_MODELS names, else ``models`` in the user's data folder. No file is handed out whose
+sha256 differs from what is known of it, or whose licence must be accepted and was not.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from maskwise.errors import ConfigurationError, ModelError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
-
-FOLDER_VARIABLE: Final = "MASKWISE_MODELS"
-"""Environment: a folder whose files are taken before the shipped ones of the same name."""
+from maskwise.models import additions, entries, licences, trust
+from maskwise.models.digests import sha256_of
+from maskwise.models.entries import ModelEntry
+from maskwise.models.place import FOLDER_VARIABLE, folder, named_folder
 
 _REMEDY: Final = "reinstall maskwise (pip install --force-reinstall --no-deps maskwise)"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """One table of manifest.toml.
+class ModelFile:
+    """A checked file.
 
-    name: of the table. file: below models/files. sha256: 64 hex digits. size: bytes.
-    licence: SPDX, as the weights' author granted it. trained_on, origin, paper, preprocessing:
-    for people. made_by: the script that wrote the file.
+    name: fit for the id of an encoder: the same wherever the same known file lies. It is the
+    model's name (without its pack's), or the stem of a file that nobody knows. sha256: 64 hex
+    digits. entry: what is known of it, None for a file that neither we nor the store know.
     """
 
     name: str
-    file: str
+    path: Path
     sha256: str
-    size: int
-    licence: str
-    trained_on: str
-    origin: str
-    paper: str
-    preprocessing: str
-    made_by: str
+    entry: ModelEntry | None
 
 
 def names() -> list[str]:
     """The names of all shipped models, sorted."""
-    return sorted(_manifest())
+    return sorted(entries.shipped())
+
+
+def known() -> list[str]:
+    """The names of all models that maskwise knows, those that do not ship among them, sorted."""
+    return sorted({*entries.shipped(), *entries.catalogue()})
+
+
+def added() -> list[str]:
+    """The names of the models that the user added to the store, sorted."""
+    return sorted(additions.all_of(folder()))
 
 
 def entry(name: str) -> ModelEntry:
-    """What the manifest says of model ``name``; ConfigurationError when there is none."""
-    try:
-        return _manifest()[name]
-    except KeyError:
-        raise ConfigurationError(f"no model {name!r}; there are: {', '.join(names())}") from None
+    """What is known of model ``name``; ConfigurationError when there is none.
+
+    The sha256 of one that was trusted at its first pull is the one that was written down then.
+    """
+    model = entries.shipped().get(name) or entries.catalogue().get(name)
+    if model is None:
+        model = additions.all_of(folder()).get(name)
+    if model is None:
+        raise _no_such(name)
+    if not model.sha256 and (seen := trust.recorded(folder(), name)) is not None:
+        return replace(model, sha256=seen.sha256, size=seen.size)
+    return model
 
 
 def locate(name: str) -> Path:
     """The checked file of model ``name``.
 
-    Taken from the folder in MASKWISE_MODELS where that holds it, else from the package. The
-    sha256 is computed once a process for each file.
-    Raises ModelError naming the file when it is missing or differs from the manifest,
-    ConfigurationError when there is no such model, or no such folder.
+    One that ships is taken from the folder in MASKWISE_MODELS where that holds it, else from the
+    package; any other from the store's folder. A file is hashed once a process, and again when
+    it changed.
+    Raises ModelError naming the file when it is missing or is not what it should be, LicenceError
+    when its licence must be accepted and was not, ConfigurationError when there is no such
+    model, or no such folder.
     """
     model = entry(name)
-    override = os.environ.get(FOLDER_VARIABLE)
-    if override:
-        folder = Path(override).absolute()
-        if not folder.is_dir():
-            raise ConfigurationError(
-                f"{FOLDER_VARIABLE}: {override!r} is no folder; correct it or unset it"
-            )
-        if (path := folder / model.file).is_file():
-            return _checked(path, model, f"put the right file there or unset {FOLDER_VARIABLE}")
-    return _checked(_shipped_folder() / model.file, model, _REMEDY)
+    if name in entries.shipped():
+        override = named_folder()
+        if override is not None and (path := override / model.file).is_file():
+            remedy = f"put the right file there or unset {FOLDER_VARIABLE}"
+            return _checked(path, model, remedy)
+        return _checked(_shipped_folder() / model.file, model, _REMEDY)
+    path = folder() / model.file
+    if not path.is_file():
+        raise ModelError(f"the model {name} is not here: maskwise models pull {name}")
+    if model.accept:
+        licences.require(model.accept)
+    if not model.sha256:
+        raise ModelError(
+            f"{path}: nobody has told us the sha256 of {name}, so it cannot be checked: "
+            f"maskwise models pull {name} --from {path} --trust-first"
+        )
+    again = f"maskwise models remove {name}, then "
+    again += f"add it again ({model.origin})" if is_added(model) else f"maskwise models pull {name}"
+    return _checked(path, model, again)
 
 
-@cache
-def _manifest() -> dict[str, ModelEntry]:
-    text = resources.files("maskwise.models").joinpath("manifest.toml").read_text("utf-8")
-    keys = {f.name for f in fields(ModelEntry)} - {"name"}
-    entries = {}
-    for name, table in tomllib.loads(text).items():
-        if set(table) != keys:
-            raise ModelError(
-                f"manifest.toml: [{name}] has the fields {sorted(table)}, expected {sorted(keys)}"
-            )
-        entries[name] = ModelEntry(name=name, **table)
-    return entries
+def resolve(what: str) -> ModelFile:
+    """The file that ``what`` means: the name of a model, or a path (``~`` is the home folder).
+
+    A name goes before a path that is spelled alike. A file that is known by its sha256 is treated
+    as by its name wherever it lies: its licence must be accepted.
+    Raises as ``locate``; ConfigurationError for what is neither a model nor a file, and for a
+    pack.
+    """
+    if what in entries.packs():
+        members = ", ".join(entries.packs()[what].members)
+        raise ConfigurationError(f"{what} is a pack of several models; name one: {members}")
+    if what in entries.shipped() or what in entries.catalogue():
+        return _named(entry(what), locate(what))
+    mine = additions.all_of(folder()).get(what)
+    if mine is not None:
+        return _named(mine, locate(what))
+    path = Path(what).expanduser()
+    if not what or not path.exists():
+        raise _no_such(what, "and no such file")
+    if not path.is_file():
+        raise ConfigurationError(f"{path} is a folder; name one file in it")
+    try:
+        sha = sha256_of(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
+    found = by_sha256(sha)
+    wanted = licences.of_file(sha) if found is None else found.accept
+    if wanted:
+        licences.require(wanted)
+    if found is None:
+        return ModelFile(path.stem, path, sha, None)
+    return ModelFile(_plain(found), path, sha, found)
+
+
+def by_sha256(sha: str) -> ModelEntry | None:
+    """The model whose file has this sha256; None when none is known."""
+    models = (entry(name) for name in [*known(), *added()])
+    return next((model for model in models if model.sha256 == sha), None)
+
+
+def is_added(model: ModelEntry) -> bool:
+    """Whether the user added it to the store."""
+    return model.name not in entries.shipped() and model.name not in entries.catalogue()
+
+
+def _named(model: ModelEntry, path: Path) -> ModelFile:
+    return ModelFile(_plain(model), path, sha256_of(path), model)
+
+
+def _plain(model: ModelEntry) -> str:
+    return model.name.rsplit("/", 1)[-1]
+
+
+def _no_such(name: str, more: str = "") -> ConfigurationError:
+    there = ", ".join([*known(), *added()])
+    return ConfigurationError(f"no model {name!r}{more and f' {more}'}; there are: {there}")
 
 
 @cache
 def _shipped_folder() -> Path:
-    folder = resources.files("maskwise.models").joinpath("files")
-    if not isinstance(folder, Path):
+    place = resources.files("maskwise.models").joinpath("files")
+    if not isinstance(place, Path):
         raise ModelError(
             "maskwise runs from inside an archive, where its models cannot be opened: "
             "install it unpacked, with pip"
         )
-    return folder
+    return place
 
 
-@cache
 def _checked(path: Path, model: ModelEntry, remedy: str) -> Path:
-    """``path`` itself; a raised error is not cached, so a mended file is seen."""
+    """``path`` itself."""
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        sha = sha256_of(path) if size == model.size else None
     except OSError as error:
         raise ModelError(
             f"model file {path} cannot be read ({error.strerror or error}): {remedy}"
         ) from error
-    if len(data) != model.size or hashlib.sha256(data).hexdigest() != model.sha256:
+    if sha != model.sha256:
         raise ModelError(
             f"model file {path} is damaged: expected {model.size} bytes with sha256 "
-            f"{model.sha256[:12]}..., got {len(data)} bytes: {remedy}"
+            f"{model.sha256[:12]}..., got {size} bytes: {remedy}"
         )
     return path
