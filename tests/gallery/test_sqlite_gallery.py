@@ -64,19 +64,19 @@ def test_new_templates_are_appended_to_the_index_not_read_anew(path: Path) -> No
         assert isinstance(gallery, SqliteGallery)
         gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
         gallery.search(axis(0)[None], wear="bare", top=1)
-        index = gallery._index
+        index = gallery._loaded.index
         other.enrol("Bob", [reference("b.jpg", [(NO_MASK, axis(0))])])
         assert len(gallery.search(axis(0)[None], wear="bare", top=9)[0]) == 2
-        assert gallery._index is index
+        assert gallery._loaded.index is index
         other.delete("Ann")
         assert len(gallery.search(axis(0)[None], wear="bare", top=9)[0]) == 1
-        assert gallery._index is not index
+        assert gallery._loaded.index is not index
 
 
 def test_an_index_that_failed_to_load_is_not_kept_by_halves(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maskwise.gallery.sqlite._LOAD_AT_ONCE", 1)
+    monkeypatch.setattr("maskwise.gallery.loading._LOAD_AT_ONCE", 1)
     with SqliteGallery.open(path) as gallery, open_gallery(path) as other:
         gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
         gallery.search(axis(0)[None], wear="bare", top=1)
@@ -93,8 +93,8 @@ def test_an_index_that_failed_to_load_is_not_kept_by_halves(
             with pytest.raises(GalleryFormatError):
                 gallery.search(axis(0)[None], wear="bare", top=1)
         assert len(gallery.search(axis(0)[None], wear="bare", top=9)[0]) == 3
-        assert gallery._index is not None
-        assert len(gallery._index) == 3
+        assert gallery._loaded.index is not None
+        assert len(gallery._loaded.index) == 3
 
 
 def test_threads_take_turns(path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_deletion_while_somebody_reads_says_that_copies_remain(path: Path) -> 
 
 
 def test_no_photo_is_stored(path: Path) -> None:
-    """The columns that hold bytes are the names, the sources and the vectors, and no more."""
+    """The columns that hold bytes are names, sources, vectors, and faces that were asked for."""
     with open_gallery(path) as gallery:
         gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
     connection = sqlite3.connect(path)
@@ -193,8 +193,10 @@ def test_no_photo_is_stored(path: Path) -> None:
         for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})")
         if kind == "BLOB"
     }
+    kept = connection.execute("SELECT count(*) FROM kept_face").fetchone()
     connection.close()
-    assert blobs == {"subject.name", "reference.source", "template.vector"}
+    assert blobs == {"subject.name", "reference.source", "template.vector", "kept_face.face"}
+    assert kept == (0,)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_no_photo_is_stored(path: Path) -> None:
         ("DELETE FROM subject", "reference 1 belongs to a subject that is not there"),
         ("DELETE FROM template", "reference 1 has no template"),
         ("DELETE FROM reference", "subject 1 has no reference"),
-        ("INSERT INTO encoder VALUES (9, 'other', 16, '')", "second encoder, other"),
+        ("INSERT INTO encoder VALUES (9, 'other', 16, '', 'other')", "second encoder, other"),
     ],
 )
 def test_damage_is_found(path: Path, damage: str, sentence: str) -> None:

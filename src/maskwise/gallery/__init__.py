@@ -4,10 +4,10 @@
 byte by byte, stands in docs/gallery-format.md.
 """
 
-from maskwise.gallery.gallery import (
+from maskwise.gallery.gallery import Gallery
+from maskwise.gallery.records import (
     DeleteResult,
     EnrolResult,
-    Gallery,
     GallerySize,
     GalleryStats,
     NewReference,

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
+from maskwise.errors import InputError
 from maskwise.gallery import codec
-from maskwise.gallery.gallery import NewReference
-from maskwise.types import Wear
+from maskwise.gallery.gallery import another_encoder
+from maskwise.gallery.records import NewReference
+from maskwise.types import Template, Wear
 
 
 def now() -> str:
@@ -40,6 +43,34 @@ def person(connection: sqlite3.Connection, name: str) -> tuple[int, str]:
     return int(cursor.lastrowid or 0), uid
 
 
+def pin(connection: sqlite3.Connection, where: str, encoder_id: str, dim: int, space: str) -> int:
+    """The row of the encoder, which a gallery takes with its first template.
+
+    where: for messages. Raises EncoderMismatchError, and InputError for another width. The space
+    is what the encoder says now: before format 2 it was not asked.
+    """
+    row = connection.execute("SELECT id, name, dim, space FROM encoder ORDER BY id").fetchone()
+    if row is None:
+        return add_encoder(connection, encoder_id, dim, space)
+    key, name, known_dim, known_space = row
+    if name != encoder_id:
+        raise another_encoder(where, name, encoder_id)
+    if known_dim != dim:
+        raise InputError(f"{where}: the templates of {name} have {known_dim} numbers, got {dim}")
+    if space and space != known_space:
+        connection.execute("UPDATE encoder SET space = ? WHERE id = ?", (space, key))
+    return int(key)
+
+
+def add_encoder(connection: sqlite3.Connection, encoder_id: str, dim: int, space: str) -> int:
+    """A new row for an encoder; space "": its id."""
+    cursor = connection.execute(
+        "INSERT INTO encoder (name, dim, space, created_at) VALUES (?, ?, ?, ?)",
+        (encoder_id, dim, space or encoder_id, now()),
+    )
+    return int(cursor.lastrowid or 0)
+
+
 def store(connection: sqlite3.Connection, person: int, encoder: int, new: NewReference) -> int:
     """Add a reference, or bring the one of the same photo up to date; returns templates stored."""
     row = connection.execute(
@@ -47,19 +78,18 @@ def store(connection: sqlite3.Connection, person: int, encoder: int, new: NewRef
         (person, new.photo_sha256),
     ).fetchone()
     masks = new.masks if row is None else (*codec.decode_strings(row[1]), *new.masks)
-    facts = {
-        "source": codec.encode_text(new.source),
-        "box": None if new.box is None else codec.encode_list([float(v) for v in new.box]),
-        "ipd_px": None if new.ipd_px is None else float(new.ipd_px),
-        "detector": new.detector_id,
-        "masks": codec.encode_list(list(dict.fromkeys(masks))),
-    }
+    facts = (
+        codec.encode_text(new.source),
+        *place(new),
+        new.detector_id,
+        codec.encode_list(list(dict.fromkeys(masks))),
+    )
     if row is None:
         cursor = connection.execute(
             "INSERT INTO reference (uid, subject_id, photo_sha256, created_at,"
             " source, box, ipd_px, detector, masks)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (uuid.uuid4().hex, person, new.photo_sha256, now(), *facts.values()),
+            (uuid.uuid4().hex, person, new.photo_sha256, now(), *facts),
         )
         reference = int(cursor.lastrowid or 0)
     else:
@@ -67,9 +97,30 @@ def store(connection: sqlite3.Connection, person: int, encoder: int, new: NewRef
         connection.execute(
             "UPDATE reference SET source = ?, box = ?, ipd_px = ?, detector = ?, masks = ?"
             " WHERE id = ?",
-            (*facts.values(), reference),
+            (*facts, reference),
         )
         _drop_replaced(connection, reference, {_role(t.wear) for t in new.templates})
+    add_templates(connection, reference, encoder, new.templates)
+    if new.kept is not None:
+        connection.execute(
+            "INSERT OR REPLACE INTO kept_face (reference_id, face) VALUES (?, ?)",
+            (reference, new.kept),
+        )
+    return len(new.templates)
+
+
+def place(new: NewReference) -> tuple[str | None, float | None]:
+    """The columns box and ipd_px."""
+    return (
+        None if new.box is None else codec.encode_list([float(v) for v in new.box]),
+        None if new.ipd_px is None else float(new.ipd_px),
+    )
+
+
+def add_templates(
+    connection: sqlite3.Connection, reference: int, encoder: int, templates: Sequence[Template]
+) -> None:
+    """Templates of a reference, by the rows of both."""
     connection.executemany(
         "INSERT INTO template (reference_id, encoder_id, wear, mask_type, mask_spec, quality,"
         " vector, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -82,10 +133,9 @@ def store(connection: sqlite3.Connection, person: int, encoder: int, new: NewRef
                 codec.encode_vector(t.vector),
                 now(),
             )
-            for t in new.templates
+            for t in templates
         ],
     )
-    return len(new.templates)
 
 
 def _drop_replaced(connection: sqlite3.Connection, reference: int, roles: set[str]) -> None:

@@ -1,156 +1,30 @@
-"""What every gallery does, whatever engine keeps it, and the values that it takes and gives."""
+"""What every gallery does, whatever engine keeps it."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
-from maskwise.errors import InputError
-from maskwise.types import F32, Candidate, Template, Wear
+from maskwise.errors import EncoderMismatchError, InputError
+from maskwise.gallery.records import (
+    DeleteResult,
+    EnrolResult,
+    GallerySize,
+    GalleryStats,
+    NewReference,
+    ProbeWear,
+    SubjectDetails,
+    SubjectSummary,
+)
+from maskwise.types import F32, Candidate, Template
 
-ProbeWear = Literal["bare", "masked"]
-"""What the probe wears; it decides which of a person's templates it is compared with."""
-
-NAME_LIMIT: Final = 200
-"""The longest name of a person, in characters."""
-
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NewReference:
-    """One photo of a person, about to be enrolled: its templates and where they came from.
-
-    source: where the photo came from, any text. templates: at least one, all of one encoder:
-    the face as it is and as it looks in each virtual mask. photo_sha256: 64 lower-case hex
-    digits, of the photo's bytes; the photo itself is never stored. box: x1, y1, x2, y2 of the
-    face in px of the photo. ipd_px: between the eye centres. detector_id: what found the face.
-    masks: the virtual mask types asked for, drawn or not (a face in a real mask gets none);
-    ``Gallery.holds`` answers from them.
-    """
-
-    source: str
-    templates: Sequence[Template]
-    photo_sha256: str
-    box: tuple[float, ...] | None
-    ipd_px: float | None
-    detector_id: str
-    masks: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "templates", tuple(self.templates))
-        if not self.templates:
-            raise InputError(f"{self.source}: a reference needs at least one template")
-        if len({(t.encoder_id, len(t.vector)) for t in self.templates}) > 1:
-            raise InputError(f"{self.source}: the templates of a reference come from one encoder")
-        if not _SHA256.fullmatch(self.photo_sha256):
-            raise InputError(
-                f"NewReference.photo_sha256: expected 64 lower-case hex digits, got "
-                f"{self.photo_sha256!r}"
-            )
-        if self.box is not None and (len(self.box) != 4 or not np.isfinite(self.box).all()):
-            raise InputError(f"NewReference.box: expected 4 finite numbers, got {self.box!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class EnrolResult:
-    """What one call of ``enrol`` stored: how many references and templates were written."""
-
-    subject_id: str
-    references: int
-    templates: int
-
-
-@dataclass(frozen=True, slots=True)
-class GallerySize:
-    """How many people, enrolled photos and templates a gallery holds."""
-
-    people: int
-    references: int
-    templates: int
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectSummary:
-    """One person in a listing. created_at: of the first enrolment, UTC, ISO 8601."""
-
-    subject_id: str
-    subject: str
-    references: int
-    templates: int
-    created_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateDetails:
-    """A stored template without its numbers. created_at: UTC, ISO 8601."""
-
-    wear: Wear
-    encoder_id: str
-    quality: float | None
-    created_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceDetails:
-    """An enrolled photo; the fields are those of ``NewReference``."""
-
-    reference_id: str
-    source: str
-    photo_sha256: str
-    box: tuple[float, ...] | None
-    ipd_px: float | None
-    detector_id: str
-    masks: tuple[str, ...]
-    created_at: str
-    templates: tuple[TemplateDetails, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectDetails:
-    """All that a gallery knows of one person, but for the numbers of the templates."""
-
-    subject_id: str
-    subject: str
-    created_at: str
-    references: tuple[ReferenceDetails, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteResult:
-    """What ``delete`` removed.
-
-    wiped: True when no byte of it is left in the gallery's files; False when another process
-    was reading for so long that the write-ahead log could not be emptied: it holds a copy until
-    the next ``delete``, or until every process has closed the gallery.
-    """
-
-    subject: str
-    references: int
-    templates: int
-    wiped: bool
-
-
-@dataclass(frozen=True, slots=True)
-class GalleryStats:
-    """A gallery in figures. format: of its schema. by_wear: templates by ``Wear.label``."""
-
-    where: str
-    engine: str
-    format: int
-    encoder_id: str | None
-    dim: int | None
-    size: GallerySize
-    by_wear: Mapping[str, int]
-    size_bytes: int
+RE_ENCODE: Final = "maskwise gallery re-encode --encoder ENCODER"
+"""The command that moves a gallery to another encoder; for messages."""
 
 
 class Gallery(ABC):
@@ -158,7 +32,7 @@ class Gallery(ABC):
 
     - A call that returns has been stored for good; a call that raises has changed nothing.
     - A gallery holds templates of one encoder: the one of its first enrolment. Once empty
-      again it takes any.
+      again it takes any. ``replace_templates`` alone moves it to another.
     - Names are what ``clean_name`` makes of them, so ``"é"`` is one name however it is typed.
     - It may be used by several threads; calls then wait for one another.
 
@@ -181,9 +55,33 @@ class Gallery(ABC):
     def encoder_id(self) -> str | None:
         """The encoder whose templates this gallery holds; None while it is empty."""
 
+    @property
     @abstractmethod
+    def encoder_space(self) -> str | None:
+        """The space of its templates: they compare with all of that space; None while empty."""
+
     def check_encoder(self, encoder_id: str) -> None:
-        """Raise EncoderMismatchError when the gallery holds templates of another encoder."""
+        """Raise EncoderMismatchError when the gallery holds templates of another encoder.
+
+        For enrolment, which keeps to one encoder; ``check_comparable`` is for searches.
+        """
+        pinned = self.encoder_id
+        if pinned is not None and pinned != encoder_id:
+            raise another_encoder(self.where, pinned, encoder_id)
+
+    def check_comparable(self, encoder_id: str, space: str = "") -> None:
+        """Raise EncoderMismatchError unless probes of that encoder compare with the templates.
+
+        They do when the encoder is the gallery's own, or both encoders are of one space.
+        space: ``Encoder.space``; "": the id. An empty gallery takes every probe.
+        """
+        pinned, home = self.encoder_id, self.encoder_space
+        if pinned in (None, encoder_id) or home == (space or encoder_id):
+            return
+        raise EncoderMismatchError(
+            f"{self.where} holds templates of the encoder {pinned}, which cannot be compared with "
+            f"those of {encoder_id}; use that encoder, or move the gallery over: {RE_ENCODE}"
+        )
 
     def enrol(self, subject: str, references: Sequence[NewReference]) -> EnrolResult:
         """Store photos of one person, all or none.
@@ -191,6 +89,7 @@ class Gallery(ABC):
         A photo (by its sha256) that the person has already keeps its reference: new templates
         replace those with the same ``Wear.label`` (a new bare or really masked one replaces
         the old one of either kind), the others stay, and ``masks`` are joined.
+        Templates must be of the gallery's encoder (see ``check_encoder``).
         Raises InputError for a bad name or no references, and EncoderMismatchError.
         """
         return self.enrol_all([(subject, references)])[0]
@@ -204,8 +103,41 @@ class Gallery(ABC):
         """
 
     @abstractmethod
-    def holds(self, subject: str, photo_sha256: str, masks: Sequence[str]) -> bool:
-        """Whether that photo is enrolled for that person with at least these mask types."""
+    def replace_templates(
+        self,
+        encoder_id: str,
+        references: Iterable[tuple[str, NewReference | None]],
+    ) -> GallerySize:
+        """Give every reference templates of another encoder (or of the same): all or none.
+
+        references: every reference of the gallery once, by its reference_id, with what is now
+        known of the photo: templates (of ``encoder_id``), space, box, ipd_px and detector_id
+        replace the stored ones; None removes the reference, and with the last one its person.
+        Names, ids, times and kept faces stay (``kept`` is ignored); source, photo_sha256 and
+        masks must be those stored. It may be a generator, which must not use this gallery. Returns
+        what the gallery holds then. Raises InputError when references are missing, unknown, named
+        twice, or changed meanwhile, or nobody would be left.
+        """
+
+    @abstractmethod
+    def holds(
+        self, subject: str, photo_sha256: str, masks: Sequence[str], *, kept: bool = False
+    ) -> bool:
+        """Whether that photo is enrolled for that person with at least these mask types.
+
+        kept: and with a kept face.
+        """
+
+    @abstractmethod
+    def templates(self, reference_id: str) -> list[Template]:
+        """The templates of a reference, oldest first; SubjectError when there is none."""
+
+    @abstractmethod
+    def kept_face(self, reference_id: str) -> bytes | None:
+        """What ``NewReference.kept`` was; None where no face was kept.
+
+        SubjectError when there is no such reference.
+        """
 
     @abstractmethod
     def size(self) -> GallerySize:
@@ -273,22 +205,13 @@ class Gallery(ABC):
         self.close()
 
 
-def clean_name(name: str) -> str:
-    """A person's name as galleries keep it: Unicode NFC, without white space around it.
-
-    Raises InputError for an empty name or one of more than 200 characters.
-    """
-    if not isinstance(name, str):
-        raise InputError(f"a person's name is text, got {type(name).__name__}")
-    cleaned = unicodedata.normalize("NFC", name).strip()
-    if not cleaned:
-        raise InputError(f"a person's name cannot be empty: {name!r}")
-    if len(cleaned) > NAME_LIMIT:
-        raise InputError(
-            f"a person's name has at most {NAME_LIMIT} characters, got {len(cleaned)}: "
-            f"{cleaned[:40]!r}...; shorten it"
-        )
-    return cleaned
+def another_encoder(where: str, pinned: str, wanted: str) -> EncoderMismatchError:
+    """The error for templates of ``wanted`` where the gallery keeps those of ``pinned``."""
+    return EncoderMismatchError(
+        f"{where} holds templates of the encoder {pinned}, and one gallery takes those of one "
+        f"encoder, not also those of {wanted}; use that encoder, enrol into another gallery, or "
+        f"move this one over: {RE_ENCODE}"
+    )
 
 
 def check_probes(vectors: F32, top: int, wear: str, dim: int | None) -> None:

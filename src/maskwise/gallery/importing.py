@@ -20,7 +20,8 @@ from maskwise.encode.dlib_resnet import DlibResnet
 from maskwise.errors import InputError
 from maskwise.gallery.encoding_files import NAME_WORDS, read_value
 from maskwise.gallery.encoding_rows import Rows
-from maskwise.gallery.gallery import Gallery, NewReference, clean_name
+from maskwise.gallery.gallery import Gallery
+from maskwise.gallery.records import NewReference, clean_name
 from maskwise.image import describe
 from maskwise.types import F32, F64, Template, Wear
 
@@ -191,6 +192,8 @@ def import_encodings(
     encoder = encoder_id or DlibResnet().id
     _check_width(gallery, rows, encoder, encoder_id is not None)
     work = _sorted_out(gallery, rows)
+    shipped = DlibResnet()
+    space = shipped.space if encoder == shipped.id else ""
 
     def references() -> Iterator[tuple[str, list[NewReference]]]:
         lengths = _lengths(rows.encodings)
@@ -212,6 +215,7 @@ def import_encodings(
                     ipd_px=None,
                     detector_id=IMPORTED,
                     masks=(),
+                    space=space,
                 )
                 for row, digest in person.new_rows.items()
             ]

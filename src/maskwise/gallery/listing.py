@@ -10,14 +10,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from maskwise.gallery import codec
-from maskwise.gallery.gallery import (
+from maskwise.gallery.migrations import format_of
+from maskwise.gallery.records import (
     GallerySize,
+    GalleryStats,
     ReferenceDetails,
     SubjectDetails,
     SubjectSummary,
     TemplateDetails,
 )
-from maskwise.types import Wear
+from maskwise.types import Template, Wear
 
 Row = tuple[Any, ...]
 
@@ -50,7 +52,8 @@ def show(connection: sqlite3.Connection, subject_id: int) -> SubjectDetails:
         "SELECT uid, name, created_at FROM subject WHERE id = ?", (subject_id,)
     ).fetchone()
     rows = connection.execute(
-        "SELECT id, uid, source, photo_sha256, box, ipd_px, detector, masks, created_at"
+        "SELECT id, uid, source, photo_sha256, box, ipd_px, detector, masks, created_at,"
+        " (SELECT length(face) FROM kept_face k WHERE k.reference_id = reference.id)"
         " FROM reference WHERE subject_id = ? ORDER BY id",
         (subject_id,),
     ).fetchall()
@@ -59,7 +62,7 @@ def show(connection: sqlite3.Connection, subject_id: int) -> SubjectDetails:
 
 
 def _reference(connection: sqlite3.Connection, row: Row) -> ReferenceDetails:
-    key, uid, source, sha256, box, ipd_px, detector, masks, created_at = row
+    key, uid, source, sha256, box, ipd_px, detector, masks, created_at, kept_bytes = row
     templates = connection.execute(
         "SELECT t.wear, t.mask_type, t.mask_spec, e.name, t.quality, t.created_at"
         " FROM template t JOIN encoder e ON e.id = t.encoder_id"
@@ -79,6 +82,41 @@ def _reference(connection: sqlite3.Connection, row: Row) -> ReferenceDetails:
             TemplateDetails(codec.decode_wear(*wear), encoder, quality, at)
             for *wear, encoder, quality, at in templates
         ),
+        kept_bytes=kept_bytes or 0,
+    )
+
+
+def templates(connection: sqlite3.Connection, reference: int) -> list[Template]:
+    """The templates of the reference of that row, oldest first."""
+    rows = connection.execute(
+        "SELECT e.name, e.dim, t.quality, t.vector, t.wear, t.mask_type, t.mask_spec"
+        " FROM template t JOIN encoder e ON e.id = t.encoder_id"
+        " WHERE t.reference_id = ? ORDER BY t.id",
+        (reference,),
+    ).fetchall()
+    return [
+        Template(codec.decode_vectors([vector], dim)[0], encoder, codec.decode_wear(*wear), quality)
+        for encoder, dim, quality, vector, *wear in rows
+    ]
+
+
+def stats(connection: sqlite3.Connection, where: str) -> GalleryStats:
+    """The gallery in figures; where: its place."""
+    encoder = connection.execute("SELECT name, dim, space FROM encoder ORDER BY id").fetchone()
+    name, dim, space = encoder or (None, None, None)
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    return GalleryStats(
+        where=where,
+        engine="sqlite",
+        format=format_of(connection),
+        encoder_id=name,
+        dim=dim,
+        size=size(connection),
+        by_wear=by_wear(connection),
+        size_bytes=pages * page_bytes,
+        encoder_space=space,
+        kept_faces=connection.execute("SELECT count(*) FROM kept_face").fetchone()[0],
     )
 
 

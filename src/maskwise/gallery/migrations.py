@@ -6,6 +6,7 @@ columns mean stands in docs/gallery-format.md.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from typing import Final
@@ -72,7 +73,24 @@ def _v1_people_and_templates(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Step, ...]] = (_v1_people_and_templates,)
+def _v2_spaces_and_kept_faces(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE encoder ADD COLUMN space TEXT NOT NULL DEFAULT ''")
+    for key, name in connection.execute("SELECT id, name FROM encoder").fetchall():
+        # Ids of format 1 begin with the network and its hash; another chip, or another way to
+        # prepare it, is the same space. Ids of another form (imported ones) are one of their own.
+        network = re.match(r"[^/]+/[0-9a-f]{12}(?=/)", name)
+        space = name if network is None else network[0]
+        connection.execute("UPDATE encoder SET space = ? WHERE id = ?", (space, key))
+    connection.execute(
+        """CREATE TABLE kept_face (
+            reference_id INTEGER PRIMARY KEY NOT NULL
+                REFERENCES reference (id) ON DELETE CASCADE,
+            face BLOB NOT NULL CHECK (typeof(face) = 'blob')
+        )"""
+    )
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (_v1_people_and_templates, _v2_spaces_and_kept_faces)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[Step, ...] = MIGRATIONS) -> None:

@@ -8,30 +8,25 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-
-from maskwise.errors import EncoderMismatchError, GalleryFormatError, InputError, SubjectError
-from maskwise.gallery import check, codec, enrolling, listing
+from maskwise.errors import GalleryFormatError, InputError, SubjectError
+from maskwise.gallery import check, codec, enrolling, listing, replacing
 from maskwise.gallery.files import BUSY_TIMEOUT_S, connect_file, connect_memory, translated
-from maskwise.gallery.gallery import (
+from maskwise.gallery.gallery import Gallery, check_probes
+from maskwise.gallery.loading import LoadedIndex
+from maskwise.gallery.records import (
     DeleteResult,
     EnrolResult,
-    Gallery,
     GallerySize,
     GalleryStats,
     NewReference,
     ProbeWear,
     SubjectDetails,
     SubjectSummary,
-    check_probes,
     clean_name,
 )
-from maskwise.gallery.index import WearIndex
-from maskwise.gallery.migrations import format_of
-from maskwise.types import F32, Candidate
-
-_LOAD_AT_ONCE = 10_000
+from maskwise.types import F32, Candidate, Template
 
 
 class SqliteGallery(Gallery):
@@ -45,8 +40,7 @@ class SqliteGallery(Gallery):
         self._connection = connection
         self._path = path
         self._lock = threading.RLock()
-        self._index: WearIndex | None = None
-        self._seen = (0, 0)
+        self._loaded = LoadedIndex()
         # Also closes when the object is dropped and when Python ends.
         self._close = weakref.finalize(self, connection.close)
 
@@ -75,15 +69,17 @@ class SqliteGallery(Gallery):
     @property
     def encoder_id(self) -> str | None:
         """The encoder whose templates this gallery holds; None while it is empty."""
-        with self._reading() as connection:
-            row = connection.execute("SELECT name FROM encoder ORDER BY id").fetchone()
-        return None if row is None else str(row[0])
+        return self._encoder_column("name")
 
-    def check_encoder(self, encoder_id: str) -> None:
-        """Raise EncoderMismatchError when the gallery holds templates of another encoder."""
-        pinned = self.encoder_id
-        if pinned is not None and pinned != encoder_id:
-            raise self._mismatch(pinned, encoder_id)
+    @property
+    def encoder_space(self) -> str | None:
+        """The space of its templates; None while it is empty."""
+        return self._encoder_column("space")
+
+    def _encoder_column(self, column: Literal["name", "space"]) -> str | None:
+        with self._reading() as connection:
+            row = connection.execute(f"SELECT {column} FROM encoder ORDER BY id").fetchone()
+        return None if row is None else str(row[0])
 
     # Writing.
 
@@ -91,6 +87,16 @@ class SqliteGallery(Gallery):
         """Store photos of many people, all or none, in one transaction."""
         with self._writing() as connection:
             return [self._enrol(connection, subject, photos) for subject, photos in people]
+
+    def replace_templates(
+        self, encoder_id: str, references: Iterable[tuple[str, NewReference | None]]
+    ) -> GallerySize:
+        """Give every reference templates of another encoder, in one transaction."""
+        with self._writing() as connection:
+            replacing.replace(connection, encoder_id, references)
+            size = listing.size(connection)
+        self._empty_log()
+        return size
 
     def rename(self, old: str, new: str) -> None:
         """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
@@ -120,16 +126,35 @@ class SqliteGallery(Gallery):
 
     # Reading.
 
-    def holds(self, subject: str, photo_sha256: str, masks: Sequence[str]) -> bool:
+    def holds(
+        self, subject: str, photo_sha256: str, masks: Sequence[str], *, kept: bool = False
+    ) -> bool:
         """Whether that photo is enrolled for that person with at least these mask types."""
         name = codec.encode_text(clean_name(subject))
         with self._reading() as connection:
             row = connection.execute(
-                "SELECT r.masks FROM reference r JOIN subject s ON s.id = r.subject_id"
+                "SELECT r.masks, EXISTS (SELECT 1 FROM kept_face k WHERE k.reference_id = r.id)"
+                " FROM reference r JOIN subject s ON s.id = r.subject_id"
                 " WHERE s.name = ? AND r.photo_sha256 = ?",
                 (name, photo_sha256),
             ).fetchone()
-        return row is not None and set(masks) <= set(codec.decode_strings(row[0]))
+        if row is None or (kept and not row[1]):
+            return False
+        return set(masks) <= set(codec.decode_strings(row[0]))
+
+    def templates(self, reference_id: str) -> list[Template]:
+        """The templates of a reference, oldest first; SubjectError when there is none."""
+        with self._reading() as connection:
+            return listing.templates(connection, self._reference(connection, reference_id))
+
+    def kept_face(self, reference_id: str) -> bytes | None:
+        """The face that was kept of a reference, or None."""
+        with self._reading() as connection:
+            key = self._reference(connection, reference_id)
+            row = connection.execute(
+                "SELECT face FROM kept_face WHERE reference_id = ?", (key,)
+            ).fetchone()
+        return None if row is None else bytes(row[0])
 
     def size(self) -> GallerySize:
         """Counts, as of now."""
@@ -149,19 +174,7 @@ class SqliteGallery(Gallery):
     def stats(self) -> GalleryStats:
         """The gallery in figures."""
         with self._reading() as connection:
-            encoder = connection.execute("SELECT name, dim FROM encoder ORDER BY id").fetchone()
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-            page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
-            return GalleryStats(
-                where=self.where,
-                engine="sqlite",
-                format=format_of(connection),
-                encoder_id=None if encoder is None else encoder[0],
-                dim=None if encoder is None else encoder[1],
-                size=listing.size(connection),
-                by_wear=listing.by_wear(connection),
-                size_bytes=pages * page_bytes,
-            )
+            return listing.stats(connection, self.where)
 
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""
@@ -179,7 +192,7 @@ class SqliteGallery(Gallery):
     ) -> list[list[Candidate]]:
         """The people nearest to each probe; see ``Gallery.search``."""
         with self._reading() as connection:
-            index = self._refreshed(connection)
+            index = self._loaded.refreshed(connection)
             check_probes(vectors, top, wear, None if index is None else index.dim)
             if index is None:
                 return [[] for _ in vectors]
@@ -199,7 +212,7 @@ class SqliteGallery(Gallery):
     def close(self) -> None:
         """Let go of the file; closing twice is fine."""
         with self._lock:
-            self._index = None
+            self._loaded.drop()
             self._close()
 
     # What the above are made of.
@@ -208,13 +221,13 @@ class SqliteGallery(Gallery):
         self, connection: sqlite3.Connection, subject: str, references: Sequence[NewReference]
     ) -> EnrolResult:
         name = clean_name(subject)
-        encoders = {(t.encoder_id, len(t.vector)) for r in references for t in r.templates}
+        encoders = {(t.encoder_id, len(t.vector), r.space) for r in references for t in r.templates}
         if len(encoders) != 1:
             raise InputError(
                 f"enrol {name}: expected references with templates of one encoder, got "
                 f"{len(references)} references of {len(encoders)} encoders"
             )
-        encoder = self._pin(connection, *encoders.pop())
+        encoder = enrolling.pin(connection, self.where, *encoders.pop())
         person, uid = enrolling.person(connection, name)
         stored = [
             enrolling.store(connection, person, encoder, reference) for reference in references
@@ -234,67 +247,14 @@ class SqliteGallery(Gallery):
         with self._lock, translated(self.where), _transaction(self._connection, "IMMEDIATE"):
             yield self._connection
 
-    def _refreshed(self, connection: sqlite3.Connection) -> WearIndex | None:
-        """The index as the file stands now, whoever changed it; None for an empty gallery."""
-        encoder = connection.execute("SELECT id, dim FROM encoder ORDER BY id").fetchone()
-        if encoder is None:
-            self._index = None
-            return None
-        removals, last = connection.execute(
-            "SELECT value, (SELECT coalesce(max(id), 0) FROM template)"
-            " FROM setting WHERE key = 'removals'"
-        ).fetchone()
-        index = self._index
-        if index is None or removals != self._seen[0]:
-            self._index, self._seen = None, (removals, 0)
-            index = WearIndex(encoder[1])
-        if last > self._seen[1]:
-            # Not kept half loaded, should a template turn out damaged.
-            self._index = None
-            self._load(connection, index, encoder[0])
-        self._index, self._seen = index, (removals, last)
-        return index
-
-    def _load(self, connection: sqlite3.Connection, index: WearIndex, encoder: int) -> None:
-        """Add the templates that came since the last look."""
-        rows = connection.execute(
-            "SELECT t.id, r.subject_id, t.wear IN ('virtual', 'real'), t.vector"
-            " FROM template t CROSS JOIN reference r ON r.id = t.reference_id"
-            " WHERE t.id > ? AND t.encoder_id = ? ORDER BY t.id",
-            (self._seen[1], encoder),
-        )
-        while some := rows.fetchmany(_LOAD_AT_ONCE):
-            keys, owners, masked, blobs = zip(*some, strict=True)
-            index.add(
-                np.array(keys, np.int64),
-                np.array(owners, np.int64),
-                np.array(masked, np.bool_),
-                codec.decode_vectors(blobs, index.dim),
-            )
-
-    def _pin(self, connection: sqlite3.Connection, encoder_id: str, dim: int) -> int:
-        """The row of the encoder, which a gallery takes with its first template."""
-        row = connection.execute("SELECT id, name, dim FROM encoder ORDER BY id").fetchone()
+    def _reference(self, connection: sqlite3.Connection, uid: str) -> int:
+        row = connection.execute("SELECT id FROM reference WHERE uid = ?", (uid,)).fetchone()
         if row is None:
-            cursor = connection.execute(
-                "INSERT INTO encoder (name, dim, created_at) VALUES (?, ?, ?)",
-                (encoder_id, dim, enrolling.now()),
+            raise SubjectError(
+                f"{self.where} has no reference {uid!r}; `maskwise gallery show NAME --json` "
+                "lists a person's"
             )
-            return int(cursor.lastrowid or 0)
-        key, name, known_dim = row
-        if name != encoder_id:
-            raise self._mismatch(name, encoder_id)
-        if known_dim != dim:
-            raise InputError(
-                f"{self.where}: the templates of {name} have {known_dim} numbers, got {dim}"
-            )
-        return int(key)
-
-    def _mismatch(self, pinned: str, wanted: str) -> EncoderMismatchError:
-        return EncoderMismatchError(
-            f"{self.where} holds templates of the encoder {pinned}, which cannot be compared with "
-            f"those of {wanted}; use that encoder, or enrol everybody into another gallery"
-        )
+        return int(row[0])
 
     def _find(self, connection: sqlite3.Connection, subject: str) -> int:
         name = clean_name(subject)

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from maskwise.gallery import NewReference, ProbeWear
-from maskwise.types import F32, MaskSpec, Template, Wear
+from maskwise.gallery.kept import pack
+from maskwise.testing.pictures import drawn_face, face_detection
+from maskwise.types import F32, Landmarks, MaskSpec, Template, Wear
 
 ENCODER = "encoder-a/0123"
 """Of all templates, unless said otherwise."""
@@ -43,6 +45,8 @@ def reference(
     *,
     encoder: str = ENCODER,
     masks: Sequence[str] | None = None,
+    space: str = "",
+    kept: bytes | None = None,
 ) -> NewReference:
     """A reference of an invented photo; masks: default the types of the virtual templates."""
     types = [wear.spec.type for wear, _ in templates if wear.spec is not None]
@@ -54,7 +58,17 @@ def reference(
         ipd_px=21.5,
         detector_id="detector/1",
         masks=tuple(dict.fromkeys(types if masks is None else masks)),
+        space=space,
+        kept=kept,
     )
+
+
+def kept_face(seed: int = 0) -> bytes:
+    """A drawn face as galleries keep one, with five landmarks about where it has them."""
+    box = face_detection().box
+    shares = np.array([[0.31, 0.33], [0.69, 0.33], [0.5, 0.5], [0.35, 0.8], [0.65, 0.8]])
+    points = np.float32(box[:2] + shares * (box[2:] - box[:2]))
+    return pack(drawn_face(seed), {"five": Landmarks("five", points)}, box)
 
 
 def sha256(photo: str) -> str:
