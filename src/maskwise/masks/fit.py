@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -34,7 +35,7 @@ _ITERATIONS: Final = 16
 _ENOUGH: Final = 1e-4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Pose:
     """Weak perspective: pixel = scale x M @ X + shift; X in the face frame, M (2, 3).
 
@@ -58,9 +59,10 @@ class Pose:
         """(N, 3) face-frame points -> (N, 2) px."""
         return np.asarray(points @ self.onto.T + self.shift, np.float64)
 
-    @property
+    @cached_property
     def onto(self) -> F64:
-        """(2, 3) float64, scale x M: px a unit of the face frame, without the shift."""
+        """(2, 3) float64, scale x M: px a unit of the face frame, without the shift. Kept, as
+        all that is laid on a face asks for it."""
         return np.asarray(self.scale * np.linalg.inv(self.rotation)[:, :2].T, np.float64)
 
 

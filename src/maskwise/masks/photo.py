@@ -27,10 +27,10 @@ BOXES: Final = np.array(
 _LAPLACE: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 # White noise blurred by a Gaussian of so many px: how strong the noise mask sees it at full
-# size and at half size, as shares of its deviation (by simulation).
+# size as a share of its deviation, and at half size as a share of that (by simulation).
 _GRAIN: Final = np.array([0.0, 0.4, 0.5, 0.6, 0.7, 0.8])
 _SEEN_FULL: Final = np.array([1.0, 0.89, 0.65, 0.43, 0.27, 0.17])
-_SEEN_HALF: Final = np.array([0.50, 0.51, 0.53, 0.53, 0.51, 0.46])
+_SEEN_RATIO: Final = np.array([0.50, 0.51, 0.53, 0.53, 0.51, 0.46]) / _SEEN_FULL
 
 
 def measure(pixels: U8, pose: Pose, boxes: F64 | None = None) -> tuple[float, float, float]:
@@ -51,54 +51,59 @@ def measure(pixels: U8, pose: Pose, boxes: F64 | None = None) -> tuple[float, fl
         x0, x1 = max(0, int(min(across))), min(width, int(max(across)) + 1)
         y0, y1 = max(0, int(min(down))), min(height, int(max(down)) + 1)
         spans.append((x0, y0, x1, y1))
-    noise, grain = 0.0, 0.0
+    noise, grain, seen = 0.0, 0.0, 1.0
     x0, y0, x1, y1 = spans[0]
     if min(x1 - x0, y1 - y0) >= _FEWEST:
-        noise, grain = _noise(_grey(pixels[y0:y1, x0:x1]))
+        rows, columns = _middle(y0, y1, _ENOUGH[0]), _middle(x0, x1, _ENOUGH[1])
+        noise, grain, seen = _noise(_grey(pixels[rows, columns]))
     x0, y0, x1, y1 = spans[1]
     if min(x1 - x0, y1 - y0) < _FEWEST:
         return SOFT, 0.0, 0.0
-    grey = _grey(pixels[y0:y1, x0:x1])
     # Of a large face, every so many rows will do.
-    grey = grey[:: max(1, len(grey) // 40)]
+    grey = _grey(pixels[y0 : y1 : max(1, (y1 - y0) // 40), x0:x1])
     right, mid, left = grey[:, 2:], grey[:, 1:-1], grey[:, :-2]
     gx = cv2.subtract(right, left).ravel()
     gxx = cv2.addWeighted(cv2.add(right, left), 1, mid, -2, 0).ravel()
     # White noise adds half its variance to the first, six times its variance to the second.
-    white = (noise * float(np.interp(grain, _GRAIN, _SEEN_FULL))) ** 2
+    white = (noise * seen) ** 2
     first = max(float(gx @ gx) / gx.size / 4 - white / 2, 1e-3)
     second = max(float(gxx @ gxx) / gxx.size - 6 * white, 1e-3)
     blur = math.sqrt(first / second / 2)
     return min(max(blur, 0.4), 0.05 * pose.scale + 0.4), noise, grain
 
 
+def _middle(start: int, end: int, most: int) -> slice:
+    """At most so many px in the middle of a span."""
+    first = start + max(0, end - start - most) // 2
+    return slice(first, min(end, first + most))
+
+
 def _grey(pixels: U8) -> F32:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
 
 
-def _noise(grey: F32) -> tuple[float, float]:
-    """(deviation in 8-bit steps, grain in px)."""
-    rows, columns = (max(0, (n - m) // 2) for n, m in zip(grey.shape, _ENOUGH, strict=True))
-    grey = grey[rows : rows + _ENOUGH[0], columns : columns + _ENOUGH[1]]
+def _noise(grey: F32) -> tuple[float, float, float]:
+    """(deviation in 8-bit steps, grain in px, the share of the deviation that such a grain
+    shows the noise mask)."""
     full = _immerkaer(grey)
     rows, columns = (n // 2 for n in grey.shape)
     if min(rows, columns) < 5 or full < 0.05:
-        return min(full, _NOISE_MAX), 0.0
+        return min(full, _NOISE_MAX), 0.0, 1.0
     half = cv2.resize(
         grey[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA
     )
-    grain = float(np.interp(_immerkaer(np.asarray(half)) / full, _SEEN_HALF / _SEEN_FULL, _GRAIN))
-    noise = full / float(np.interp(grain, _GRAIN, _SEEN_FULL))
-    return min(noise, _NOISE_MAX), grain
+    grain = float(np.interp(_immerkaer(np.asarray(half)) / full, _SEEN_RATIO, _GRAIN))
+    seen = float(np.interp(grain, _GRAIN, _SEEN_FULL))
+    return min(full / seen, _NOISE_MAX), grain, seen
 
 
 def _immerkaer(grey: F32) -> float:
-    fine = np.abs(cv2.filter2D(grey, -1, _LAPLACE)[1:-1, 1:-1].ravel())
+    fine = np.abs(cv2.filter2D(grey, -1, _LAPLACE)[1:-1, 1:-1]).ravel()
     fine = fine[:: max(1, fine.size // 800)]
     # The quieter 60 %, so that hair, brows and lids drop out: 0.397 deviations of a Gaussian.
     k = int(0.6 * fine.size)
     fine.partition(k)
-    return float(fine[:k].sum()) / k / 0.397 / 6
+    return float(np.add.reduce(fine[:k])) / k / 0.397 / 6
 
 
 def blurred(layer: F32, blur_px: float) -> F32:

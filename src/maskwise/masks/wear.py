@@ -99,7 +99,7 @@ def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[
         )
     # The light is read before any mask hides a neighbour's cheek.
     faces = [_Face(image.pixels, points, as_saved=True) for points in landmarks]
-    pixels = np.array(image.pixels)
+    pixels = image.pixels.copy()
     alpha = np.zeros(pixels.shape[:2], np.uint8)
     own: dict[int, Part] = {}
     for k in sorted(range(len(faces)), key=lambda k: faces[k].pose.scale):
@@ -115,6 +115,8 @@ def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[
         truth(faces[k].pose, landmarks[k], specs[k], own.get(k, NOTHING), picture)
         for k in range(len(faces))
     )
+    # Read-only already, it is not copied again.
+    pixels.flags.writeable = False
     return Worn(Image(pixels, image.source), alpha, worn)
 
 
@@ -175,8 +177,7 @@ def _dye(light: Light) -> F32:
     grey = (1 - light.saturation) / 3
     mix = np.zeros((4, 4), np.float32)
     mix[:3, :3] = grey
-    for k in range(3):
-        mix[k, k] += light.saturation
+    mix.ravel()[:11:5] += light.saturation
     mix[:3] *= light.gain[:, None] * _FULL_LIGHT
     mix[3, 3] = 1
     return mix
@@ -188,10 +189,11 @@ def _region(sheet: Texture, face: _Face, picture: tuple[int, ...]) -> Region | N
         return None
     # The net reaches an eighth of a unit beyond the mask.
     px = face.onto @ sheet.net
-    low, high, shift = px.min(axis=1).tolist(), px.max(axis=1).tolist(), face.pose.shift.tolist()
-    x, y = (max(0, floor(v + s - 2)) for v, s in zip(low, shift, strict=True))
-    end_x, end_y = (ceil(v + s + 2) for v, s in zip(high, shift, strict=True))
-    width, height = min(end_x, picture[1]) - x, min(end_y, picture[0]) - y
+    (left, top), (right, bottom) = px.min(axis=1).tolist(), px.max(axis=1).tolist()
+    to_x, to_y = face.pose.shift.tolist()
+    x, y = max(0, floor(left + to_x - 2)), max(0, floor(top + to_y - 2))
+    width = min(ceil(right + to_x + 2), picture[1]) - x
+    height = min(ceil(bottom + to_y + 2), picture[0]) - y
     return (x, y, width, height) if min(width, height) >= 2 else None
 
 
