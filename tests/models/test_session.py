@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from maskwise import models
 from maskwise.errors import ConfigurationError, ModelError
@@ -96,11 +100,96 @@ if {imported_before}:
         assert not list(tmp_path.rglob("*"))
 
 
-def test_a_file_that_onnx_runtime_refuses_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "odd.onnx"
-    path.write_bytes(b"no model")
-    with pytest.raises(ModelError, match=r"ONNX Runtime [0-9.]+ cannot open .*odd\.onnx"):
-        session._open(path, 1, "cpu")
+def a_model(path: Path, op: str = "Relu", opset: int = 17, ir_version: int = 8) -> Path:
+    """x -> op(x), one float."""
+    values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node(op, ["x"], ["y"])], "g", values[:1], values[1:])
+    opsets = [helper.make_opsetid("", opset)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def run_one(path: Path) -> float:
+    return float(models.open_file(path, threads=1).run(None, {"x": np.ones(1, np.float32)})[0][0])
+
+
+class TestOpenFile:
+    def test_any_file_opens_once(self, tmp_path: Path) -> None:
+        path = a_model(tmp_path / "relu.onnx")
+        first = models.open_file(path, threads=1)
+        assert models.open_file(str(path), threads=1) is first
+        assert run_one(path) == 1
+
+    def test_a_file_that_was_replaced_is_opened_anew(self, tmp_path: Path) -> None:
+        path = a_model(tmp_path / "one.onnx", "Relu")
+        assert run_one(path) == 1
+        a_model(path, "Neg")
+        os.utime(path, (1, 1))
+        assert run_one(path) == -1
+
+    def test_a_relative_path_is_that_of_the_folder_one_is_in(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, op, answer in (("a", "Relu", 1), ("b", "Neg", -1)):
+            (tmp_path / name).mkdir()
+            a_model(tmp_path / name / "m.onnx", op)
+            monkeypatch.chdir(tmp_path / name)
+            assert run_one(Path("m.onnx")) == answer
+
+    @pytest.mark.parametrize(
+        ("data", "words"),
+        [
+            (None, "cannot be read"),
+            (b"", "it is empty"),
+            (b"just some text\n", "is no ONNX file"),
+            (b"<html>", "it is a web page"),
+            (b"\x08\x08:\x10half", "damaged or cut short"),
+        ],
+    )
+    def test_what_is_no_model_is_said_in_one_line(
+        self, data: bytes | None, words: str, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "odd.onnx"
+        if data is not None:
+            path.write_bytes(data)
+        assert words in refused(path)
+
+    @pytest.mark.parametrize(
+        ("make", "words"),
+        [
+            (
+                {"opset": 99},
+                r"is newer than ONNX Runtime \S+, which knows up to opset \d+ of ai.onnx",
+            ),
+            (
+                {"ir_version": 99},
+                r"is newer than ONNX Runtime \S+, which knows up to IR version \d+",
+            ),
+            ({"op": "Nope"}, r"ONNX Runtime \S+ cannot run .*: .*No Op registered for Nope"),
+        ],
+    )
+    def test_a_model_that_this_onnx_runtime_lacks_something_for(
+        self, make: dict[str, Any], words: str, tmp_path: Path
+    ) -> None:
+        assert re.search(words, refused(a_model(tmp_path / "new.onnx", **make)))
+
+    def test_a_folder_is_no_model(self, tmp_path: Path) -> None:
+        assert "cannot be read" in refused(tmp_path)
+
+    def test_nothing_is_printed(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        refused(a_model(tmp_path / "new.onnx", opset=99))
+        assert capfd.readouterr() == ("", "")
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        models.open_file(path, threads=1)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    assert "onnxruntime_src" not in message
+    return message
 
 
 class TestThreads:

@@ -48,7 +48,7 @@ def fields(data: mmap.mmap, at: int, end: int) -> Iterator[Field]:
         elif wire in (FIXED32, FIXED64):
             at = start + (4 if wire == FIXED32 else 8)
         else:
-            raise DamagedError(f"no message: nothing of the kind {wire} stands at byte {start}")
+            raise DamagedError(f"nothing of the kind {wire} can stand at byte {start}")
         if number == 0 or at > end:
             raise DamagedError(f"what begins at byte {start} does not end where it should")
         yield Field(number, wire, value, start, at)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import sys
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from maskwise.errors import ConfigurationError
+from maskwise.errors import ConfigurationError, ModelError
 
 DEVICE_VARIABLE: Final = "MASKWISE_DEVICE"
 """Environment: the device that models run on, where no argument says so. Default: cpu."""
@@ -19,44 +21,49 @@ PRECISION_VARIABLE: Final = "MASKWISE_PRECISION"
 CPU: Final = "cpu"
 AUTO: Final = "auto"
 _CPU_PROVIDER: Final = "CPUExecutionProvider"
-_PRECISIONS: Final = ("fp32", "fast")
+EXACT: Final = "fp32"
+"""The precision that does not depend on the device."""
+
+_PRECISIONS: Final = (EXACT, "fast")
 
 
 @dataclass(frozen=True, slots=True)
 class _Device:
-    """provider: ONNX Runtime's name. remedy: what to install, after "it needs"."""
+    """provider: ONNX Runtime's name. needs: hardware, and what to do with pip."""
 
     provider: str
-    remedy: str
+    needs: str
 
 
-# The best first: ``auto`` goes through them in this order.
+def _instead(package: str) -> str:
+    # Two packages that bring the module onnxruntime overwrite each other's files.
+    return f"pip uninstall onnxruntime, then pip install {package}"
+
+
+# The best first.
 _DEVICES: Final = {
     "tensorrt": _Device(
         "TensorrtExecutionProvider",
-        "an NVIDIA GPU, TensorRT, and the package onnxruntime-gpu in place of onnxruntime",
+        f"an NVIDIA GPU and TensorRT's libraries; {_instead('onnxruntime-gpu[cuda,cudnn]')}",
     ),
     "cuda": _Device(
         "CUDAExecutionProvider",
-        "an NVIDIA GPU, CUDA with cuDNN, and the package onnxruntime-gpu in place of onnxruntime "
-        '(pip uninstall onnxruntime; pip install "onnxruntime-gpu[cuda,cudnn]")',
+        f"an NVIDIA GPU, CUDA and cuDNN; {_instead('onnxruntime-gpu[cuda,cudnn]')}",
     ),
-    "coreml": _Device("CoreMLExecutionProvider", "a Mac; there the package onnxruntime has it"),
-    "directml": _Device(
-        "DmlExecutionProvider",
-        "Windows, and the package onnxruntime-directml in place of onnxruntime "
-        "(pip uninstall onnxruntime; pip install onnxruntime-directml)",
-    ),
+    "coreml": _Device("CoreMLExecutionProvider", "a Mac; pip install onnxruntime there"),
+    "directml": _Device("DmlExecutionProvider", f"Windows; {_instead('onnxruntime-directml')}"),
     "openvino": _Device(
         "OpenVINOExecutionProvider",
-        "an Intel processor, and the package onnxruntime-openvino in place of onnxruntime "
-        "(pip uninstall onnxruntime; pip install onnxruntime-openvino)",
+        f"an Intel processor or GPU; {_instead('onnxruntime-openvino')}",
     ),
-    CPU: _Device(_CPU_PROVIDER, "the package onnxruntime (pip install onnxruntime)"),
+    CPU: _Device(_CPU_PROVIDER, "pip install onnxruntime"),
 }
 
 DEVICES: Final = (*_DEVICES, AUTO)
 """The names; after ``cuda``, ``tensorrt``, ``directml`` and ``openvino`` may stand ``:UNIT``."""
+
+# The first run of a model on TensorRT takes minutes: only who asks for it gets it.
+_NOT_BY_AUTO: Final = ("tensorrt",)
 
 _UNIT_OF: Final = {
     "tensorrt": "device_id",
@@ -103,6 +110,10 @@ def available(runtime: Any) -> list[str]:
     return [name for name, device in _DEVICES.items() if device.provider in there]
 
 
+def _name(device: str) -> str:
+    return device.partition(":")[0]
+
+
 def candidates(device: str, runtime: Any) -> list[str]:
     """The devices to try, in order: the one that was named, or for ``auto`` all that are there.
 
@@ -110,24 +121,23 @@ def candidates(device: str, runtime: Any) -> list[str]:
     """
     there = available(runtime)
     if device == AUTO:
-        return there
-    name = device.partition(":")[0]
-    if name not in there:
+        return [name for name in there if name not in _NOT_BY_AUTO]
+    if _name(device) not in there:
         raise ConfigurationError(
-            f"the device {name!r} is not there: this ONNX Runtime ({runtime.__version__}) has "
-            f"{', '.join(there) or 'none'}; it needs {_DEVICES[name].remedy}"
+            f"the device {_name(device)!r} is not there: the installed ONNX Runtime "
+            f"{runtime.__version__} has {', '.join(there)}; {remedy(device)}"
         )
     return [device]
 
 
 def provider(device: str) -> str:
     """ONNX Runtime's name of the provider of ``device``."""
-    return _DEVICES[device.partition(":")[0]].provider
+    return _DEVICES[_name(device)].provider
 
 
 def remedy(device: str) -> str:
-    """What ``device`` needs, for the end of a message."""
-    return f"it needs {_DEVICES[device.partition(':')[0]].remedy}"
+    """What to do about it, for the end of a message."""
+    return f"it needs {_DEVICES[_name(device)].needs}"
 
 
 def provider_list(device: str, *, threads: int, exact: bool) -> list[tuple[str, dict[str, str]]]:
@@ -135,8 +145,13 @@ def provider_list(device: str, *, threads: int, exact: bool) -> list[tuple[str, 
 
     Operators that a device lacks run on the next in the list; the CPU is always the last.
     exact: 32-bit floating point throughout; else the device may take fewer bits.
+    Raises ConfigurationError for a device that cannot be exact.
     """
     name, _, unit = device.partition(":")
+    if exact and unit.startswith("NPU"):
+        raise ConfigurationError(
+            f"the device {device!r} computes with 16 bits only: {PRECISION_VARIABLE}=fast allows it"
+        )
     options = _options(name, threads, exact)
     if unit:
         options[_UNIT_OF[name]] = unit
@@ -159,7 +174,7 @@ def _options(name: str, threads: int, exact: bool) -> dict[str, str]:
             "cudnn_conv_algo_search": "HEURISTIC",
         }
     if name == "tensorrt":
-        folder = str(engine_folder())
+        folder = str(engine_folder(exact))
         return {
             "trt_fp16_enable": "0" if exact else "1",
             "trt_int8_enable": "0",
@@ -186,11 +201,12 @@ def _options(name: str, threads: int, exact: bool) -> dict[str, str]:
     return {}
 
 
-def engine_folder() -> Path:
-    """Where TensorRT keeps the engines that it built; not made here."""
+def engine_folder(exact: bool) -> Path:
+    """Where TensorRT keeps the engines that it built, which its names do not tell apart."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("maskwise", appauthor=False)) / "tensorrt"
+    cache = Path(platformdirs.user_cache_dir("maskwise", appauthor=False))
+    return cache / "tensorrt" / (EXACT if exact else "fast")
 
 
 def _is_unit(name: str, unit: str) -> bool:
@@ -200,13 +216,28 @@ def _is_unit(name: str, unit: str) -> bool:
     return unit.isascii() and unit.isdecimal()
 
 
-def prepare(device: str, runtime: Any) -> None:
-    """What must happen in the process before ``device`` can be opened."""
-    name = device.partition(":")[0]
-    if name in ("cuda", "tensorrt") and sys.platform != "darwin":
-        # From 1.21: finds CUDA and cuDNN where pip has put them.
-        load = getattr(runtime, "preload_dlls", None)
-        if load is not None:
-            load()
+def prepare(device: str, runtime: Any) -> str:
+    """What must happen in the process before ``device`` can be opened; a library that is missing.
+
+    Raises ModelError where the folder of TensorRT's engines cannot be made.
+    """
+    name, exact = _name(device), precision() == EXACT
     if name == "tensorrt":
-        engine_folder().mkdir(parents=True, exist_ok=True)
+        folder = engine_folder(exact)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ModelError(f"{folder} cannot be made ({error.strerror or error})") from error
+        if exact:
+            # There is no option for it, and TensorRT takes ten bits of mantissa by default. Read
+            # when the first engine is built; it holds for everything in the process.
+            os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+    load = getattr(runtime, "preload_dlls", None)  # from 1.21
+    if name not in ("cuda", "tensorrt") or load is None:
+        return ""
+    # Finds CUDA and cuDNN where pip has put them. It prints what it does not find.
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        load()
+    missing = re.search(r"Failed to load \S+: (.+)", said.getvalue())
+    return missing[1].strip() if missing else ""
