@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from maskwise.errors import GalleryFormatError
-from maskwise.gallery import codec
+from maskwise.gallery import codec, kept
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -18,6 +18,7 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"{table} {row} belongs to a {parent} that is not there"
     yield from _templates(connection)
     yield from _texts(connection)
+    yield from _kept(connection)
     for (name,) in connection.execute(
         "SELECT name FROM encoder ORDER BY id LIMIT -1 OFFSET 1"
     ).fetchall():
@@ -62,3 +63,10 @@ def _texts(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"reference {key}: {error}"
         if not templates:
             yield f"reference {key} has no template"
+
+
+def _kept(connection: sqlite3.Connection) -> Iterator[str]:
+    for key, face in connection.execute("SELECT reference_id, face FROM kept_face"):
+        fault = kept.fault(face)
+        if fault is not None:
+            yield f"reference {key}: {fault}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import sqlite3
@@ -51,6 +52,42 @@ def connect_file(
             connection.close()
             raise
         return connection
+
+
+def copy_to(connection: sqlite3.Connection, path: Path) -> None:
+    """The gallery as it stands, in a new file that appears whole; raises OSError, sqlite3.Error.
+
+    FileExistsError when there is a file of that name: none is ever written over.
+    """
+    with draft_beside(path) as draft:
+        copy = _connect(draft, BUSY_TIMEOUT_S)
+        try:
+            connection.backup(copy)
+        finally:
+            copy.close()
+        publish_new(draft, path)
+
+
+@contextlib.contextmanager
+def draft_beside(path: Path) -> Iterator[Path]:
+    """An empty file of another name in the same folder, mode 0600; it is gone at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".maskwise-{secrets.token_hex(8)}.new")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        yield draft
+    finally:
+        for name in (draft.name, f"{draft.name}-wal", f"{draft.name}-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                draft.with_name(name).unlink()
+
+
+def publish_new(draft: Path, path: Path) -> None:
+    """Give a finished draft its name; FileExistsError when the name is taken."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    if not _publish(draft, path):
+        raise FileExistsError(errno.EEXIST, "there is a file of that name already", str(path))
 
 
 @contextlib.contextmanager
@@ -161,10 +198,7 @@ def _create(path: Path) -> None:
 
     Only its owner may read it (mode 0600). When another process is faster, its file stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".maskwise-{secrets.token_hex(8)}.new")
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    try:
+    with draft_beside(path) as draft:
         connection = _connect(draft, BUSY_TIMEOUT_S)
         try:
             _configure(connection)
@@ -172,23 +206,22 @@ def _create(path: Path) -> None:
         finally:
             connection.close()
         _publish(draft, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()
 
 
-def _publish(draft: Path, path: Path) -> None:
+def _publish(draft: Path, path: Path) -> bool:
+    """Whether the name was free, and is the draft's now."""
     try:
         os.link(draft, path)
     except FileExistsError:
-        return
+        return False
     except (OSError, AttributeError):
         # A file system without hard links. Renaming replaces on POSIX, but then only a file
         # that another process made since we looked.
         if _is_there(path):
-            return
+            return False
         draft.rename(path)
     _sync_folder(path.parent)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

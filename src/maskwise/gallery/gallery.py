@@ -186,6 +186,13 @@ class Gallery(ABC):
         """The gallery in figures."""
 
     @abstractmethod
+    def save_copy(self, path: Path) -> None:
+        """Write all that it holds, as it stands, to a new SQLite gallery file.
+
+        The file appears whole. Raises StorageError when it cannot be written or is there already.
+        """
+
+    @abstractmethod
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""
 

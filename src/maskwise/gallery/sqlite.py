@@ -12,7 +12,13 @@ from typing import Literal
 
 from maskwise.errors import GalleryFormatError, InputError, SubjectError
 from maskwise.gallery import check, codec, enrolling, listing, replacing
-from maskwise.gallery.files import BUSY_TIMEOUT_S, connect_file, connect_memory, translated
+from maskwise.gallery.files import (
+    BUSY_TIMEOUT_S,
+    connect_file,
+    connect_memory,
+    copy_to,
+    translated,
+)
 from maskwise.gallery.gallery import Gallery, check_probes
 from maskwise.gallery.loading import LoadedIndex
 from maskwise.gallery.records import (
@@ -175,6 +181,11 @@ class SqliteGallery(Gallery):
         """The gallery in figures."""
         with self._reading() as connection:
             return listing.stats(connection, self.where)
+
+    def save_copy(self, path: Path) -> None:
+        """Write all that it holds to a new file."""
+        with self._lock, translated(str(path)):
+            copy_to(self._connection, path)
 
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from maskwise.errors import InputError, SubjectError
-from maskwise.gallery import Gallery
+from maskwise.errors import InputError, StorageError, SubjectError
+from maskwise.gallery import Gallery, open_gallery
 from maskwise.testing.enrolments import axis, kept_face, reference, sha256, virtual
 from maskwise.testing.gallery_contract.base import GalleryTests
 from maskwise.types import NO_MASK
@@ -77,3 +79,22 @@ class KeepingContract(GalleryTests):
         assert {t.encoder_id for t in found} == {first.templates[0].encoder_id}
         with pytest.raises(SubjectError, match="no reference 'x'"):
             gallery.templates("x")
+
+    def test_a_copy_is_a_gallery_of_its_own(self, gallery: Gallery, tmp_path: Path) -> None:
+        given = [(NO_MASK, axis(0)), (virtual("n95", 3), axis(1))]
+        gallery.enrol("Ann", [reference("a.jpg", given, kept=kept_face(1), space="space-1")])
+        place = tmp_path / "new folder" / "copy.db"
+        gallery.save_copy(place)
+        gallery.enrol("Bob", [reference("b.jpg", given)])
+        with open_gallery(place, create=False) as copy:
+            assert [p.subject for p in copy.people()] == ["Ann"]
+            assert copy.show("Ann") == gallery.show("Ann")
+            assert copy.encoder_space == "space-1"
+            assert copy.integrity_check() == []
+            (candidate,) = copy.search(axis(0)[None], wear="bare", top=5)[0]
+            assert candidate.subject == "Ann"
+        held = place.read_bytes()
+        with pytest.raises(StorageError, match="already"):
+            gallery.save_copy(place)
+        assert place.read_bytes() == held
+        assert [p.name for p in place.parent.iterdir()] == ["copy.db"]
