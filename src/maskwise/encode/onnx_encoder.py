@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +86,12 @@ def _digits(values: Triple) -> str:
     return shown[0] if len(set(shown)) == 1 else "_".join(shown)
 
 
+def plain(name: str) -> str:
+    """An output's name as it stands in an id; one with other signs ends in a part of its hash."""
+    kept = re.sub(r"[^A-Za-z0-9._]", "_", name)[:40]
+    return kept if kept == name else f"{kept}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
     """What an ONNX file wants and gives.
@@ -110,7 +118,7 @@ class EncoderSpec:
         if self.flip:
             parts.insert(1, "flip")
         if self.output is not None:
-            parts.insert(0, self.output)
+            parts.insert(0, plain(self.output))
         return "-".join(parts)
 
 
@@ -172,7 +180,7 @@ class OnnxEncoder:
         if self.spec.space is not None:
             return self.spec.space
         own = f"{self.spec.name}/{self.file.sha256[:12]}"
-        return own if self.spec.output is None else f"{own}/{self.spec.output}"
+        return own if self.spec.output is None else f"{own}/{plain(self.spec.output)}"
 
     @property
     def chip_spec(self) -> ChipSpec:
