@@ -156,7 +156,7 @@ class TestLocate:
     def test_a_missing_file_is_named_with_the_remedy(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(store, "_shipped_folder", lambda: tmp_path)
+        monkeypatch.setattr(store, "shipped_folder", lambda: tmp_path)
         with pytest.raises(ModelError, match=r"cannot be read .*: reinstall maskwise") as caught:
             models.locate("dlib-resnet-v1")
         assert str(tmp_path / "dlib-resnet-v1.onnx") in str(caught.value)

@@ -83,7 +83,7 @@ def locate(name: str) -> Path:
         if override is not None and (path := override / model.file).is_file():
             remedy = f"put the right file there or unset {FOLDER_VARIABLE}"
             return _checked(path, model, remedy)
-        return _checked(_shipped_folder() / model.file, model, _REMEDY)
+        return _checked(shipped_folder() / model.file, model, _REMEDY)
     path = folder() / model.file
     if not path.is_file():
         raise ModelError(f"the model {name} is not here: maskwise models pull {name}")
@@ -94,9 +94,9 @@ def locate(name: str) -> Path:
             f"{path}: nobody has told us the sha256 of {name}, so it cannot be checked: "
             f"maskwise models pull {name} --from {path} --trust-first"
         )
-    again = f"maskwise models remove {name}, then "
-    again += f"add it again ({model.origin})" if is_added(model) else f"maskwise models pull {name}"
-    return _checked(path, model, again)
+    if is_added(model):
+        return _checked_addition(path, model)
+    return _checked(path, model, f"maskwise models pull {name}")
 
 
 def resolve(what: str) -> ModelFile:
@@ -158,7 +158,8 @@ def _no_such(name: str, more: str = "") -> ConfigurationError:
 
 
 @cache
-def _shipped_folder() -> Path:
+def shipped_folder() -> Path:
+    """The folder of what ships; ModelError where maskwise is not unpacked."""
     place = resources.files("maskwise.models").joinpath("files")
     if not isinstance(place, Path):
         raise ModelError(
@@ -166,6 +167,21 @@ def _shipped_folder() -> Path:
             "install it unpacked, with pip"
         )
     return place
+
+
+def _checked_addition(path: Path, model: ModelEntry) -> Path:
+    """``path`` itself, when it and all that was added with it are unchanged."""
+    remedy = f"maskwise models remove {model.name}, then add it again (it came from {model.origin})"
+    for part, sha in additions.parts_of(folder(), model.name).items():
+        try:
+            same = sha256_of(part) == sha
+        except OSError as error:
+            raise ModelError(
+                f"model file {part} cannot be read ({error.strerror or error}): {remedy}"
+            ) from error
+        if not same:
+            raise ModelError(f"model file {part} is damaged: {remedy}")
+    return path
 
 
 def _checked(path: Path, model: ModelEntry, remedy: str) -> Path:

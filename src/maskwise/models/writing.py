@@ -27,6 +27,14 @@ def write_whole(path: Path, data: bytes) -> None:
         raise not_written(path, error) from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make it where it is not there; OutputError when it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(folder, error) from error
+
+
 def put(new: Path, path: Path) -> None:
     """Rename ``new``, which is written out, to ``path``; OSError when it cannot be."""
     new.replace(path)

@@ -1,0 +1,111 @@
+"""Models from a file or a folder that was carried here by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maskwise.errors import ConfigurationError, FetchError, MaskwiseError
+from maskwise.models import entries
+from maskwise.models.digests import sha256_of
+from maskwise.models.entries import ModelEntry
+from maskwise.models.packs import is_zip, unpack, write_checked
+from maskwise.models.pull_wish import How, Pulled, Wish
+from maskwise.models.writing import require_space
+
+
+def copied(wish: Wish, models: list[ModelEntry], source: Path) -> dict[str, Pulled]:
+    """Copy ``models`` into the store, out of a zip where need be; what is at hand is left as it is.
+
+    source: a model's file, a zip, or a folder with either, laid out as a store or flat.
+    Raises FetchError when one of them is not there, or is another file, OutputError when it cannot
+    be written.
+    """
+    if not source.exists():
+        raise ConfigurationError(f"--from {source}: there is no such file or folder")
+    came: dict[str, Pulled] = {}
+    for model in models:
+        path = at_hand(source, model)
+        if path is not None:
+            came[model.name] = _copy(wish, model, path)
+    rest = [model for model in models if model.name not in came]
+    if not rest:
+        return came
+    archive = _archive(wish, source)
+    if archive is None:
+        looked = ", ".join(Path(model.file).name for model in rest)
+        raise FetchError(f"{source}: there is no {looked} to take {wish.name} from")
+    _require_known(wish, archive, rest)
+    require_space(wish.folder, sum(model.size for model in rest), wish.name)
+    return came | unpacked(wish, archive, rest, "copied")
+
+
+def unpacked(wish: Wish, source: Path, models: list[ModelEntry], how: How) -> dict[str, Pulled]:
+    """The models of a zip, in their places."""
+    written = unpack(source, [(model, wish.recorded(model)) for model in models], wish.folder)
+    for model in models:
+        wish.write_down(model, *written[model.name])
+    return {
+        model.name: Pulled(model.name, wish.folder / model.file, how, written[model.name][0])
+        for model in models
+    }
+
+
+def at_hand(source: Path, model: ModelEntry) -> Path | None:
+    """The model's file in ``source``, or ``source`` itself; None for a zip, and where it is not."""
+    if source.is_file():
+        return None if is_zip(source) else source
+    places = (source / model.file, source / Path(model.file).name)
+    return next((path for path in places if path.is_file()), None)
+
+
+def found_in(folder: Path) -> list[str]:
+    """The names of the models of the catalogue that lie in ``folder``, and of the packs."""
+    packs = [name for name, pack in entries.packs().items() if is_zip(folder / pack.file)]
+    zipped = {member for name in packs for member in entries.packs()[name].members}
+    models = [
+        name
+        for name, model in entries.catalogue().items()
+        if name not in zipped and (folder / model.file).is_file()
+    ]
+    return sorted([*packs, *models])
+
+
+def _archive(wish: Wish, source: Path) -> Path | None:
+    if wish.pack is None:
+        return None
+    path = source if source.is_file() else source / wish.pack.file
+    return path if is_zip(path) else None
+
+
+def _require_known(wish: Wish, archive: Path, models: list[ModelEntry]) -> None:
+    """The sha256 of each model will do, whoever packed the zip; else that of the zip."""
+    if wish.pack is None or all(wish.recorded(model) for model in models):
+        return
+    known = wish.expected(wish.pack)
+    if not known:
+        wish.require_trust(wish.pack.name)
+    elif sha256_of(archive) != known:
+        raise FetchError(
+            f"{archive} is another file than {wish.pack.file}: its sha256 is "
+            f"{sha256_of(archive)[:12]}..., expected {known[:12]}..."
+        )
+    else:
+        return
+    wish.write_down(wish.pack, sha256_of(archive), archive.stat().st_size)
+
+
+def _copy(wish: Wish, model: ModelEntry, source: Path) -> Pulled:
+    path = wish.folder / model.file
+    known = wish.expected(model)
+    if not known:
+        wish.require_trust(model.name)
+    try:
+        require_space(wish.folder, source.stat().st_size, model.name)
+        with source.open("rb") as stream:
+            sha, size = write_checked(stream, path, known, model.size, str(source))
+    except MaskwiseError:
+        raise
+    except OSError as error:
+        raise FetchError(f"{source} cannot be read ({error.strerror or error})") from error
+    wish.write_down(model, sha, size)
+    return Pulled(model.name, path, "copied", sha)
