@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import atan2, hypot
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -31,6 +31,7 @@ _EVEN: Final = 1.0
 _ROUNDS: Final = 3
 _WIDEST: Final = np.float32(1.25)
 _SAME: Final = np.float32(1e-6)
+_LEAST_SLOPE: Final = np.float32(0.7)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,13 +73,14 @@ class Caster:
         self._coarse: _Rays | None = None
         self._first: tuple[F32, F32] = (np.zeros((0, 0), np.float32),) * 2
 
-    def cast(self, shape: Shape, region: Region) -> tuple[F32, F32, F32]:
+    def cast(self, shape: Shape, region: Region, *, per_px: float = 1.0) -> tuple[F32, F32, F32]:
         """(column, row, inside) of a region, (H, W) float32: where on the sheet its pixels look.
 
-        column, row: px of the sheet; inside: px of the picture from the silhouette of the head,
-        negative outside. The surface's radius is looked for on a coarse grid of rays and
-        interpolated, as it changes slowly; where a ray meets the cylinder of that radius is then
-        reckoned for every pixel, so that the squeezed sheet beside the silhouette is exact.
+        column, row: px of the sheet; inside: from the silhouette of the head, negative outside,
+        ``per_px`` for each px of the picture (a power of two, so that nothing rounds anew).
+        The surface's radius is looked for on a coarse grid of rays and interpolated, as it
+        changes slowly; where a ray meets the cylinder of that radius is then reckoned for every
+        pixel, so that the squeezed sheet beside the silhouette is exact.
         """
         x, y, width, height = region
         step = self._step
@@ -100,8 +102,8 @@ class Caster:
         rays, here = fine.part(region), np.asarray(radius, np.float32)
         here = here[y : y + height, x : x + width]
         column, row = rays.meet(here)
-        inside = here - rays.off_axis
-        inside *= self._scale
+        inside = np.asarray(cv2.subtract(here, rays.off_axis), np.float32)
+        inside *= np.float32(per_px * self._scale)
         return column, row, inside
 
     def _rays(self, region: Region) -> tuple[_Rays, _Rays]:
@@ -125,8 +127,7 @@ class Caster:
         return fine, coarse
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rays:
+class _Rays(NamedTuple):
     """Parallel rays through the grid of a picture, and a raster of the sheet that they look up.
 
     A ray meets a circular cylinder of radius r about the head's axis at the root
@@ -201,9 +202,10 @@ class _Rays:
     def meet(self, radius: F32) -> tuple[F32, F32]:
         """(column, row) of the raster where the rays meet cylinders of this radius; beyond it,
         its silhouette."""
-        s: F32 = radius * radius
-        s -= self.square
-        # OpenCV's functions of one array are several times as fast as NumPy's.
+        # OpenCV's functions are several times as fast as NumPy's, or take half the time where
+        # an array is a part of a wider one.
+        s = np.asarray(cv2.multiply(radius, radius), np.float32)
+        cv2.subtract(s, self.square, dst=s)
         cv2.threshold(s, 0, 0, cv2.THRESH_TOZERO, dst=s)
         cv2.sqrt(s, dst=s)
         # From the viewer's right, 0 to pi: no jump lies there.
@@ -211,7 +213,7 @@ class _Rays:
         column *= self.turn
         column += self.start
         s *= self.fall
-        s += self.level
+        cv2.add(s, self.level, dst=s)
         return column, s
 
     def surface(self, table: F32, first: tuple[F32, F32]) -> F32:
@@ -236,7 +238,8 @@ class _Rays:
             # One less the slope of what the table answers; held where the secant says nothing.
             slope = gap - next_gap
             slope /= step
-            np.clip(slope, 0.7, 3, out=slope)
+            cv2.threshold(slope, 3, 0, cv2.THRESH_TRUNC, dst=slope)
+            np.maximum(slope, _LEAST_SLOPE, out=slope)
             last, gap = radius, next_gap
             radius = next_gap / slope
             radius += last

@@ -12,7 +12,7 @@ from maskwise.types import F32, U8
 
 _USUAL: Final = (0.0, -0.34, 0.0, 0.37, 0.63)
 """Brightness in the usual light, from above, of nx, ny, -, nz, and what all surfaces have."""
-_DARKEST: Final = 0.25
+_DARKEST: Final = np.full((1, 1), 0.25)
 _BRIGHTEST: Final = 1.08
 _SHADOW: Final = 0.32
 """Share of the light on the skin that the contact shadow takes where it is darkest."""
@@ -36,13 +36,24 @@ def lit(relief: U8, edge: F32, shading: F32) -> tuple[F32, F32]:
     """Of (H, W, 4) ``relief``: the mask's brightness, 1 where it faces the usual light, cut at
     ``edge``, 0..1; and what its shadow leaves of the light on the skin. (H, W) float32 each."""
     made = cv2.transform(relief.astype(np.float32), shading)
-    usual, power, shadow = (np.asarray(cv2.extractChannel(made, k), np.float32) for k in range(3))
+    usual, power, shadow, _ = planes(np.asarray(made, np.float32))
     cv2.exp(power, dst=power)
     usual *= power
     # Deeper on the side away from the light.
-    shadow *= np.float32(2) - power
+    np.subtract(np.float32(2), power, out=power)
+    shadow *= power
     cv2.threshold(usual, _BRIGHTEST, 0, cv2.THRESH_TRUNC, dst=usual)
-    usual = np.maximum(usual, np.float32(_DARKEST))
+    cv2.max(usual, _DARKEST, dst=usual)
     usual *= edge
     shadow *= edge
-    return np.asarray(usual, np.float32), np.asarray(np.float32(1) - shadow, np.float32)
+    np.subtract(np.float32(1), shadow, out=shadow)
+    return usual, shadow
+
+
+def planes(image: F32) -> list[F32]:
+    """The channels of (H, W, C) float32 ``image``, (H, W) each."""
+    height, width, count = image.shape
+    # OpenCV takes several times as long where it makes the arrays.
+    out = list(np.empty((count, height, width), np.float32))
+    cv2.split(image, out)
+    return out

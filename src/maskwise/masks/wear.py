@@ -16,7 +16,7 @@ from maskwise.masks.draw import DENSITIES, texture
 from maskwise.masks.fit import Pose, fit_pose
 from maskwise.masks.jpeg_loss import save_again
 from maskwise.masks.light import Light, estimate
-from maskwise.masks.shading import lit, shading_of
+from maskwise.masks.shading import lit, planes, shading_of
 from maskwise.masks.sheet import Texture
 from maskwise.masks.truth import NOTHING, Part, Worn, WornFace, covered_landmarks, truth
 from maskwise.types import F32, U8, Chip, Image, Landmarks, MaskSpec
@@ -45,6 +45,14 @@ class _Face:
         self.onto: Final = self.pose.onto
         self.shading: Final = shading_of(self.light)
         self.dye: Final = _dye(self.light)
+        self._bare: Final = planes(pixels.astype(np.float32)) if many else None
+
+    def bare(self, pixels: U8, window: tuple[slice, slice]) -> list[F32]:
+        """Red, green and blue, (h, w) float32 each, of what a mask is laid on: a part of
+        ``pixels``, which are as they came where many masks are laid on them."""
+        if self._bare is None:
+            return planes(pixels[window].astype(np.float32))
+        return [plane[window] for plane in self._bare]
 
 
 def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8, U8]:
@@ -138,38 +146,38 @@ def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> Part | None:
     if region is None:
         return None
     x, y, width, height = region
-    column, row, inside = face.rays.cast(sheet.shape, region)
+    # Towards the silhouette the sheet is squeezed into few pixels: let it fade over two.
+    column, row, edge = face.rays.cast(sheet.shape, region, per_px=0.5)
+    edge += np.float32(0.25)
+    cv2.threshold(edge, 1, 0, cv2.THRESH_TRUNC, dst=edge)
+    cv2.threshold(edge, 0, 0, cv2.THRESH_TOZERO, dst=edge)
     # Four channels and float maps: OpenCV's quickest way.
     rgba, relief = (
         np.asarray(cv2.remap(a, column, row, cv2.INTER_LINEAR), np.uint8)
         for a in (sheet.rgba, sheet.relief)
     )
-    # Towards the silhouette the sheet is squeezed into few pixels: let it fade over two.
-    edge = inside
-    edge *= np.float32(0.5)
-    edge += np.float32(0.25)
-    cv2.threshold(edge, 1, 0, cv2.THRESH_TRUNC, dst=edge)
-    cv2.threshold(edge, 0, 0, cv2.THRESH_TOZERO, dst=edge)
     bright, kept = lit(relief, edge, face.shading)
     layer = rgba.astype(np.float32)
     cv2.multiply(layer, cv2.merge([bright, bright, bright, edge]), dst=layer)
     layer = np.asarray(cv2.transform(layer, face.dye), np.float32)
     layer = photo.blurred(layer, light.blur_px)
-    cover = cv2.extractChannel(layer, 3)
-    own = cv2.convertScaleAbs(cover)
+    *drawn, cover = planes(layer)
+    own = np.asarray(cv2.convertScaleAbs(cover), np.uint8)
     cover *= np.float32(1 / 255)
-    kept *= np.float32(1) - cover
-    drawn = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
+    window = (slice(y, y + height), slice(x, x + width))
+    cv2.max(alpha[window], own, dst=alpha[window])
     if light.noise > 0.5:
         grain = photo.noise_for(cover.shape, light.noise, light.grain_px, spec.seed)
-        drawn = cv2.add(drawn, cv2.cvtColor(grain * cover, cv2.COLOR_GRAY2RGB))
-    # OpenCV's own arithmetic: on three channels it is several times as fast as NumPy's.
-    window = (slice(y, y + height), slice(x, x + width))
-    under = pixels[window].astype(np.float32)
-    cv2.multiply(under, cv2.merge([kept, kept, kept]), dst=under)
-    pixels[window] = cv2.add(under, drawn, dtype=cv2.CV_8U)
-    np.maximum(alpha[window], own, out=alpha[window])
-    return Part(x, y, np.asarray(own, np.uint8))
+        grain *= cover
+        for plane in drawn:
+            cv2.add(plane, grain, dst=plane)
+    np.subtract(np.float32(1), cover, out=cover)
+    kept *= cover
+    for plane, under in zip(drawn, face.bare(pixels, window), strict=True):
+        cv2.add(plane, cv2.multiply(under, kept), dst=plane)
+        cv2.threshold(plane, 0, 0, cv2.THRESH_TOZERO, dst=plane)
+    cv2.convertScaleAbs(cv2.merge(drawn), dst=pixels[window])
+    return Part(x, y, own)
 
 
 def _dye(light: Light) -> F32:
