@@ -16,14 +16,18 @@ from maskwise.testing.enrolments import axis, mix, reference, virtual
 from maskwise.types import NO_MASK
 
 FORMAT_1 = Path(__file__).with_name("format_1.sql")
+FORMAT_2 = Path(__file__).with_name("format_2.sql")
 
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Path:
     """A gallery as format 1 wrote it."""
-    path = tmp_path / "people.sqlite3"
+    return written(tmp_path / "people.sqlite3", FORMAT_1)
+
+
+def written(path: Path, dump: Path, then: str = "") -> Path:
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript(FORMAT_1.read_text("utf-8"))
+    connection.executescript(dump.read_text("utf-8") + then)
     connection.close()
     return path
 
@@ -58,15 +62,57 @@ def test_a_gallery_of_format_1_opens_and_answers(stored: Path) -> None:
         assert gallery.stats().format == len(MIGRATIONS)
 
 
-def test_format_1_is_what_its_step_makes(stored: Path) -> None:
+@pytest.mark.parametrize(("version", "dump"), [(1, FORMAT_1), (2, FORMAT_2)])
+def test_a_format_is_what_its_steps_make(tmp_path: Path, version: int, dump: Path) -> None:
     """A step that was released is never edited."""
     connection = empty()
-    migrate(connection, MIGRATIONS[:1])
-    old = sqlite3.connect(stored)
+    migrate(connection, MIGRATIONS[:version])
+    old = sqlite3.connect(written(tmp_path / "old.sqlite3", dump))
     assert schema(connection) == schema(old)
-    assert format_of(connection) == format_of(old) == 1
+    assert format_of(connection) == format_of(old) == version
     connection.close()
     old.close()
+
+
+def test_every_format_has_its_dump() -> None:
+    dumps = sorted(Path(__file__).parent.glob("format_*.sql"))
+    assert [p.stem for p in dumps] == [f"format_{n + 1}" for n in range(len(MIGRATIONS))]
+
+
+@pytest.mark.parametrize(
+    ("encoder", "space"),
+    [
+        ("dlib-resnet-v1/0123456789ab/dlib5-150-p25/l2-1", "dlib-resnet-v1/0123456789ab"),
+        ("encoder-a/0123", "encoder-a/0123"),
+        # Imported ones, under any name.
+        ("facenet 512", "facenet 512"),
+        ("dlib-resnet-v1/0123456789ab", "dlib-resnet-v1/0123456789ab"),
+        ("a/b/0123456789ab/c", "a/b/0123456789ab/c"),
+    ],
+)
+def test_format_2_knows_the_space_of_encoders_of_format_1(
+    tmp_path: Path, encoder: str, space: str
+) -> None:
+    path = tmp_path / "people.sqlite3"
+    written(path, FORMAT_1, f"UPDATE encoder SET name = '{encoder}';")
+    with open_gallery(path, create=False) as gallery:
+        assert (gallery.encoder_id, gallery.encoder_space) == (encoder, space)
+        gallery.check_encoder(encoder)
+        gallery.check_comparable("another", space)
+        assert gallery.stats().kept_faces == 0
+        assert gallery.integrity_check() == []
+
+
+def test_a_gallery_of_format_2_opens_and_answers(tmp_path: Path) -> None:
+    with open_gallery(written(tmp_path / "g.sqlite3", FORMAT_2), create=False) as gallery:
+        assert (gallery.encoder_id, gallery.encoder_space) == ("encoder-a/0123", "space-1")
+        first, second = gallery.show("Ann Exämple").references
+        assert (first.kept_bytes, second.kept_bytes) == (0, 17)
+        assert gallery.kept_face(second.reference_id) == b"not really a face"
+        (masked,) = gallery.search(axis(2)[None], wear="masked", top=1)[0]
+        assert (masked.subject, masked.score) == ("Ann Exämple", 1)
+        (fault,) = gallery.integrity_check()
+        assert "reference 2: a kept face is damaged" in fault
 
 
 def test_an_older_gallery_is_brought_up_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,12 @@ from maskwise.gallery.gallery import Gallery
 PATH_VARIABLE: Final = "MASKWISE_GALLERY"
 """The environment variable that names the default gallery's file."""
 
+BEFORE: Final = ".before-"
+"""Between a gallery's name and a time, for what ``maskwise gallery re-encode`` replaced."""
+
+DRAFT: Final = ".re-encoding-"
+"""Between a gallery's name and a hash, for what an interrupted re-encoding had done."""
+
 _FILE: Final = "gallery.sqlite3"
 _MEMORY: Final = ":memory:"
 # Two letters at least: C:\\ is a drive.
@@ -53,6 +59,19 @@ def gallery_file(where: str | os.PathLike[str] | None) -> Path | None:
     """
     path = _file_or_memory(where)
     return None if path == _MEMORY else Path(path).expanduser()
+
+
+def copies_beside(gallery: Path) -> list[Path]:
+    """What ``maskwise gallery re-encode`` left beside a gallery: files that still hold people."""
+    names = (f"{gallery.name}{BEFORE}", f"{gallery.name}{DRAFT}")
+    try:
+        return sorted(
+            path
+            for path in gallery.parent.iterdir()
+            if path.name.startswith(names) and not path.name.endswith(("-wal", "-shm"))
+        )
+    except OSError:
+        return []
 
 
 def _file_or_memory(where: str | os.PathLike[str] | None) -> str:
