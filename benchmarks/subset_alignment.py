@@ -49,7 +49,7 @@ from maskwise.evaluate.verification import threshold_for_fmr  # noqa: E402
 from maskwise.landmarks import subsets  # noqa: E402
 from maskwise.landmarks.dlib5 import Dlib5  # noqa: E402
 from maskwise.landmarks.dlib68 import Dlib68  # noqa: E402
-from maskwise.pipeline import prominence  # noqa: E402
+from maskwise.stages import prominence  # noqa: E402
 from maskwise.types import F64, U8, Chip, Detection, Image, Landmarks  # noqa: E402
 
 SEED = 11

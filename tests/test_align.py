@@ -15,6 +15,7 @@ from maskwise.align import (
     DLIB_CHIP,
     DLIB_CHIP_68,
     align,
+    by_scheme,
     chip_spec_for,
     chip_transform,
     placing,
@@ -25,7 +26,7 @@ from maskwise.align import (
 from maskwise.errors import InputError
 from maskwise.testing.pictures import drawn_face, face_detection
 from maskwise.testing.strategies import dlib5_landmarks, similarity_transforms
-from maskwise.types import F64, Bool, Detection, Image, Landmarks
+from maskwise.types import F64, Bool, ChipSpec, Detection, Image, Landmarks, Scheme
 
 points = st.integers(2, 12).flatmap(
     lambda k: st.lists(
@@ -306,6 +307,28 @@ class TestSpecs:
             112,
             "chip",
         )
+
+    @pytest.mark.parametrize("spec", [DLIB_CHIP, ARCFACE_CHIP])
+    @pytest.mark.parametrize("scheme", ["five", "dlib5", "ibug68"])
+    def test_other_landmarks_place_the_same_square(self, spec: ChipSpec, scheme: Scheme) -> None:
+        other = by_scheme(spec, scheme)
+        if scheme == spec.scheme:
+            assert other is spec
+            return
+        assert (other.size, other.scheme, other.fit) == (spec.size, scheme, spec.fit)
+        assert other.name != spec.name
+        assert by_scheme(spec, scheme) is other
+        # The mean faces agree on where the eyes are, within 2.5 % of the chip.
+        eyes = Landmarks(scheme, other.reference).eyes
+        own = Landmarks(spec.scheme, spec.reference).eyes
+        assert np.abs(eyes - own).max() < 0.025 * spec.size
+
+    def test_dlibs_chip_by_the_68_is_dlibs_own(self) -> None:
+        assert by_scheme(DLIB_CHIP, "ibug68") is DLIB_CHIP_68
+
+    def test_a_chip_of_the_68_has_no_other(self) -> None:
+        with pytest.raises(InputError, match="cannot be placed by other landmarks"):
+            by_scheme(DLIB_CHIP_68, "five")
 
     def test_both_put_the_eyes_in_the_same_place(self) -> None:
         five = Landmarks("dlib5", DLIB_CHIP.reference).eyes

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -17,7 +19,9 @@ GROUP = "maskwise.test_backends"
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that announces backends, as pip would leave it."""
     (tmp_path / "elsewhere_backends.py").write_text(
-        "class Good:\n    name = 'good'\ndef lazy():\n    import a_package_that_is_not_there\n"
+        "class Good:\n    name = 'good'\n"
+        "class Reads:\n    def __init__(self, what=None):\n        self.what = what\n"
+        "def lazy():\n    import a_package_that_is_not_there\n"
     )
     info = tmp_path / "elsewhere-1.0.dist-info"
     info.mkdir()
@@ -26,6 +30,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         f"[{GROUP}]\n"
         "good = elsewhere_backends:Good\n"
         "own = elsewhere_backends:Good\n"
+        "reads = elsewhere_backends:Reads\n"
         "lazy = elsewhere_backends:lazy\n"
         "gone = not_a_module_at_all:Good\n"
         "typo = elsewhere_backends:Goood\n"
@@ -42,6 +47,48 @@ def test_a_built_in_one_is_made_when_asked_for() -> None:
     assert made == ["own"]
 
 
+class TestAddresses:
+    readers: ClassVar[dict[str, Callable[[str | None], str]]] = {"reader": lambda w: f"read {w}"}
+
+    def create(self, address: str) -> str:
+        return create_backend(
+            "thing",
+            address,
+            {"own": lambda: "own"},
+            GROUP,
+            readers=self.readers,
+            stored={"a-model": "reader", "pack/b": "reader", "other": "elsewhere"}.get,
+        )
+
+    @pytest.mark.parametrize(
+        ("address", "made"),
+        [
+            ("own", "own"),
+            ("reader", "read None"),
+            ("reader:~/x.onnx", "read ~/x.onnx"),
+            ("reader:C:\\x.onnx", "read C:\\x.onnx"),
+            ("a-model", "read a-model"),
+            ("pack/b", "read pack/b"),
+        ],
+    )
+    def test_what_stands_behind_the_colon_is_handed_on(self, address: str, made: str) -> None:
+        assert self.create(address) == made
+
+    @pytest.mark.parametrize(
+        ("address", "problem"),
+        [
+            ("own:x", "the thing own ships with maskwise and reads no other file"),
+            ("reader:", "write a model's name or a path behind the colon"),
+            ("other", "no thing 'other'; there are: own, reader .*maskwise models list"),
+            ("", "no thing ''"),
+            ("x:y", "no thing 'x:y'"),
+        ],
+    )
+    def test_what_cannot_be_says_why(self, address: str, problem: str) -> None:
+        with pytest.raises(ConfigurationError, match=problem):
+            self.create(address)
+
+
 @pytest.mark.usefixtures("installed")
 class TestEntryPoints:
     def test_another_packages_is_found_by_its_name(self) -> None:
@@ -53,8 +100,13 @@ class TestEntryPoints:
     def test_an_unknown_name_lists_all_there_are(self) -> None:
         with pytest.raises(ConfigurationError) as caught:
             create_backend("thing", "goof", {"own": lambda: 1, "zebra": lambda: 2}, GROUP)
-        expected = "no thing 'goof'; there are: gone, good, lazy, own, typo, zebra"
+        expected = "no thing 'goof'; there are: gone, good, lazy, own, reads, typo, zebra"
         assert str(caught.value) == expected
+
+    def test_another_packages_is_given_what_stands_behind_the_colon(self) -> None:
+        made = create_backend("thing", "reads:C:/a file.onnx", {}, GROUP)
+        assert made.what == "C:/a file.onnx"  # type: ignore[attr-defined]
+        assert create_backend("thing", "reads", {}, GROUP).what is None  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("name", ["gone", "typo", "lazy"])
     def test_what_cannot_be_loaded_is_a_configuration_error(self, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from maskwise import Recognizer
+from maskwise.align import ARCFACE_CHIP, DLIB_CHIP, DLIB_CHIP_68, by_scheme
 from maskwise.decide import OperatingCurve, OperatingPoints
 from maskwise.errors import (
     AmbiguousFaceError,
@@ -29,7 +31,16 @@ from maskwise.testing.fakes import (
     FakePredictor,
     face_picture,
 )
-from maskwise.types import Detection, Image, Landmarks, MaskState, Scheme
+from maskwise.types import (
+    F32,
+    U8,
+    Detection,
+    Image,
+    Landmarks,
+    MaskState,
+    Scheme,
+    check_chips,
+)
 
 RED, GREEN, GOLD = (220, 60, 60), (60, 200, 60), (220, 200, 60)
 CURVE = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes")
@@ -361,6 +372,7 @@ def test_verify_could_not_tell_without_a_face() -> None:
 def test_another_encoder_is_refused_before_anything_is_encoded(tmp_path: Path) -> None:
     class Other(FakeEncoder):
         id = "other-encoder"
+        space = "elsewhere"
 
     place = tmp_path / "people.db"
     with open_gallery(place) as gallery:
@@ -394,17 +406,153 @@ def test_unknown_backends_are_refused_by_name(argument: str) -> None:
         Recognizer(**{argument: "nonesuch"})
 
 
-def test_backends_of_different_landmarks_are_refused_before_any_photo() -> None:
-    class Five(FakePredictor):
-        scheme: Scheme = "five"
+class FiveDetector(FakeDetector):
+    """As YuNet: the five points come with the box."""
 
-    with pytest.raises(ConfigurationError, match="fake-encoder wants dlib5 landmarks"):
-        Recognizer(
-            detector=FakeDetector(),
-            predictor=Five(),
-            mask_classifier=FakeMaskClassifier(),
-            encoder=FakeEncoder(),
+    id = "fake-five"
+    scheme: Scheme | None = "five"
+
+    def detect(self, image: Image) -> list[Detection]:
+        spec = by_scheme(DLIB_CHIP, "five")
+        shares = (spec.reference + 0.5) / spec.size * 1.5 - 0.25
+        return [
+            replace(
+                found,
+                landmarks=Landmarks(
+                    "five", np.float32(shares * (found.box[2:] - found.box[:2]) + found.box[:2])
+                ),
+            )
+            for found in super().detect(image)
+        ]
+
+
+class ArcFaceEncoder(FakeEncoder):
+    """Forehead colours again, of ArcFace's chip."""
+
+    id = "fake-arcface/arcface-112"
+    space = "fake-arcface"
+    chip_spec = ARCFACE_CHIP
+
+    def encode_batch(self, chips: U8) -> F32:
+        check_chips(chips, 112)
+        return super().encode_batch(np.pad(chips, ((0, 0), (20, 18), (19, 19), (0, 0))))
+
+
+class TestLandmarksOfOtherSchemes:
+    def recognizer(self, **arguments: Any) -> Recognizer:
+        given = {"mask_classifier": FakeMaskClassifier(), "operating_points": POINTS, **arguments}
+        return Recognizer(**given)
+
+    @pytest.mark.parametrize("encoder", [FakeEncoder(), ArcFaceEncoder()])
+    @pytest.mark.parametrize(
+        ("detector", "predictor"),
+        [
+            (FakeDetector(), FakePredictor()),
+            (FiveDetector(), FakePredictor()),
+            (FiveDetector(), "detector"),
+        ],
+    )
+    def test_any_encoder_works_with_any_landmarks(
+        self, encoder: FakeEncoder, detector: FakeDetector, predictor: Any
+    ) -> None:
+        r = self.recognizer(detector=detector, predictor=predictor, encoder=encoder)
+        r.enrol("Ruby", face(RED))
+        r.enrol("Olive", face(GREEN))
+        for masked in (False, True):
+            (found,) = r.identify(face(RED, masked=masked))
+            assert found.face.mask.worn == masked
+            assert found.subject == "Ruby"
+            assert found.face.chip.spec.scheme == r.predictor.scheme
+
+    def test_chips_by_other_landmarks_are_another_encoder_of_the_same_space(self) -> None:
+        by_five = self.recognizer(
+            detector=FiveDetector(), predictor="detector", encoder=FakeEncoder()
         )
+        assert by_five.encoder.id == "fake-encoder/dlib5-150-p25-by-five"
+        assert by_five.encoder.space == "fake-space"
+        assert by_five.encoder.dim == 4
+        assert by_five.models["mask"] == "fake-mask/dlib5-150-p25-by-five"
+        assert by_five.models["landmarks"] == "detector/five"
+        by_dlib = self.recognizer(
+            detector=FakeDetector(), predictor=FakePredictor(), encoder=ArcFaceEncoder()
+        )
+        assert by_dlib.encoder.id == "fake-arcface/arcface-112-by-dlib5"
+
+    @pytest.mark.parametrize(
+        ("detector", "encoder", "landmarks"),
+        [
+            (FakeDetector(), FakeEncoder(), "dlib-five-points"),
+            (FiveDetector(), FakeEncoder(), "dlib-five-points"),
+            (FakeDetector(), ArcFaceEncoder(), "dlib-five-points"),
+            (FiveDetector(), ArcFaceEncoder(), "detector"),
+        ],
+    )
+    def test_unasked_the_detectors_own_count_where_the_encoder_wants_such(
+        self, detector: FakeDetector, encoder: FakeEncoder, landmarks: str
+    ) -> None:
+        r = self.recognizer(detector=detector, encoder=encoder)
+        assert r.predictor.id.split("/")[0] == landmarks
+
+    def test_a_detector_without_landmarks_cannot_lend_them(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"fake-detector gives no landmarks.*yunet"):
+            self.recognizer(detector=FakeDetector(), predictor="detector", encoder=FakeEncoder())
+
+    def test_a_chip_of_the_68_points_is_placed_by_them_alone(self) -> None:
+        class Many(FakeEncoder):
+            chip_spec = DLIB_CHIP_68
+
+        with pytest.raises(ConfigurationError, match="dlib68-150-p25 cannot be placed by other"):
+            self.recognizer(detector=FakeDetector(), predictor=FakePredictor(), encoder=Many())
+
+
+class TestSpaces:
+    class Student(FakeEncoder):
+        id = "fake-student"
+
+    def test_probes_of_another_encoder_of_the_space_rank_and_are_not_decided(
+        self, tmp_path: Path
+    ) -> None:
+        place = tmp_path / "people.db"
+        with recognizer(place) as r:
+            r.enrol("Ruby", face(RED))
+            r.enrol("Olive", face(GREEN))
+        with Recognizer(
+            place,
+            detector=FakeDetector(),
+            predictor=FakePredictor(),
+            mask_classifier=FakeMaskClassifier(),
+            encoder=self.Student(),
+        ) as r:
+            (found,) = r.identify(face(RED))
+            assert [c.subject for c in found.candidates] == ["Ruby", "Olive"]
+            assert found.decision.outcome == "insufficient"
+            assert "fake-encoder x fake-student has no calibrated" in found.decision.reasons[0]
+            with pytest.raises(EncoderMismatchError):
+                r.enrol("Goldie", face(GOLD))
+
+    def test_given_thresholds_decide_for_them(self, tmp_path: Path) -> None:
+        place = tmp_path / "people.db"
+        with recognizer(place) as r:
+            r.enrol("Ruby", face(RED))
+        with recognizer(place, encoder=self.Student()) as r:
+            assert r.identify(face(RED))[0].subject == "Ruby"
+
+
+def test_an_uncalibrated_encoder_ranks_and_decides_nothing() -> None:
+    r = Recognizer(
+        detector=FakeDetector(),
+        predictor=FakePredictor(),
+        mask_classifier=FakeMaskClassifier(),
+        encoder=FakeEncoder(),
+    )
+    r.enrol("Ruby", face(RED))
+    (found,) = r.identify(face(RED))
+    assert (found.candidates[0].subject, found.subject) == ("Ruby", None)
+    for decision in (found.decision, r.verify(face(RED), face(RED)).decision):
+        assert decision.outcome == "insufficient"
+        assert decision.score == pytest.approx(1)
+        assert decision.operating_point is None
+        assert "maskwise calibrate" in decision.reasons[0]
 
 
 def test_unknown_masks_are_refused() -> None:

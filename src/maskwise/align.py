@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import cv2
@@ -87,6 +88,48 @@ ARCFACE_CHIP: Final = ChipSpec(
     "arcface-112", 112, "five", np.array(_ARCFACE, np.float64), fit="chip"
 )
 """The chip of ArcFace, SFace and most newer encoders: 112 px, by the points of ``five``."""
+
+
+# Where DLIB_CHIP has the points of ``five``: means over YuNet's points on photos of LFW's train
+# people, in chips cut by dlib's five. training/chip_points/measure.py.
+_FIVE_IN_DLIB_CHIP: Final = (
+    (46.843, 44.698),
+    (103.058, 45.383),
+    (74.393, 77.234),
+    (51.132, 101.705),
+    (98.941, 102.081),
+)
+_IN_DLIB_CHIP: Final[dict[Scheme, F64]] = {
+    "five": np.array(_FIVE_IN_DLIB_CHIP, np.float64),
+    "dlib5": DLIB_CHIP.reference,
+    "ibug68": DLIB_CHIP_68.reference,
+}
+
+
+@cache
+def _by_scheme(spec: ChipSpec, scheme: Scheme) -> ChipSpec:
+    if spec.scheme == "ibug68":
+        raise InputError(f"chip: {spec.name} cannot be placed by other landmarks than its own")
+    onto = similarity(_IN_DLIB_CHIP[spec.scheme], spec.reference)
+    points = _IN_DLIB_CHIP[scheme] @ onto[:, :2].T + onto[:, 2]
+    used = DLIB_CHIP_68.used if scheme == "ibug68" else np.ones(len(points), bool)
+    return ChipSpec(f"{spec.name}-by-{scheme}", spec.size, scheme, points, used, spec.fit)
+
+
+def by_scheme(spec: ChipSpec, scheme: Scheme) -> ChipSpec:
+    """The chip ``spec`` as landmarks of ``scheme`` place it: the same square of the same face.
+
+    For backends that a detector or predictor gives other landmarks than they were made for. The
+    mean face of each scheme, as it lies in dlib's chip, is laid on the reference of ``spec`` by
+    a similarity. Faces vary about the mean, so a chip lies a few px elsewhere than by its own
+    points, and its name is another one.
+    Raises InputError for a chip of the 68 points, which no mean face tells.
+    """
+    if spec.scheme == scheme:
+        return spec
+    if spec is DLIB_CHIP and scheme == "ibug68":
+        return DLIB_CHIP_68
+    return _by_scheme(spec, scheme)
 
 
 def chip_spec_for(scheme: Scheme) -> ChipSpec:

@@ -1,4 +1,8 @@
-"""Name -> backend: the built-in ones, and those of installed packages by entry point."""
+"""An address -> a backend: the built-in ones, the store's, and those of installed packages.
+
+An address is a name (``mmod``), or a name and what it shall read (``yunet:~/yunet.onnx``,
+``arcface:buffalo_l/w600k_r50``), or the name of a model that the store knows.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +16,52 @@ Backend = TypeVar("Backend")
 
 
 def create_backend(
-    kind: str, name: str, built_in: Mapping[str, Callable[[], Backend]], group: str
+    kind: str,
+    address: str,
+    built_in: Mapping[str, Callable[[], Backend]],
+    group: str,
+    *,
+    readers: Mapping[str, Callable[[str | None], Backend]] | None = None,
+    stored: Callable[[str], str | None] = lambda _: None,
 ) -> Backend:
-    """The backend ``name``: a built-in factory's, else that of the entry point in ``group``.
+    """The backend that ``address`` means.
 
-    An entry point names a callable without arguments (a class will do) that returns the backend;
-    it cannot take the name of a built-in one.
-    Raises ConfigurationError that lists what exists when there is none of that name, and when
-    the entry point cannot be loaded.
+    built_in: factories of those that take no file. readers: of those that read one, given what
+    stands behind the colon, or None. stored: which reader reads the model of that name, or None.
+    An entry point in ``group`` names a callable (a class will do) that returns the backend, given
+    what stands behind the colon, if anything does; it cannot take the name of a built-in one.
+    Raises ConfigurationError that lists what exists when there is none of that name, when a
+    backend takes no file and is given one, and when an entry point cannot be loaded.
     """
-    factory = built_in.get(name)
-    if factory is not None:
-        return factory()
+    readers = readers or {}
+    name, colon, what = address.partition(":")
+    if colon and not what:
+        raise ConfigurationError(
+            f"the {kind} {address!r}: write a model's name or a path behind the colon, or leave "
+            "the colon out"
+        )
+    if name in readers:
+        return readers[name](what or None)
+    if name in built_in:
+        if what:
+            raise ConfigurationError(
+                f"the {kind} {name} ships with maskwise and reads no other file; write {name!r} "
+                "alone"
+            )
+        return built_in[name]()
+    reader = stored(address)
+    if reader is not None and reader in readers:
+        return readers[reader](address)
     found = {point.name: point for point in entry_points(group=group)}
     if name not in found:
-        there = ", ".join(sorted({*built_in, *found}))
-        raise ConfigurationError(f"no {kind} {name!r}; there are: {there}")
+        there = ", ".join(sorted({*built_in, *readers, *found}))
+        hint = " (`maskwise models list` shows what else can be read)" if readers else ""
+        raise ConfigurationError(f"no {kind} {address!r}; there are: {there}{hint}")
     point = found[name]
     try:
-        made: Backend = point.load()()
+        factory: Callable[..., Backend] = point.load()
+        return factory(what) if what else factory()
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(
             f"the {kind} {name!r} of {point.value} cannot be loaded: {error}"
         ) from error
-    return made

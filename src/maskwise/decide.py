@@ -122,6 +122,16 @@ class OperatingPoints:
         curves = {pair: curve_from_json(row) for pair, row in table.items()}
         return cls(encoder_id, curves, source="shipped")
 
+    @classmethod
+    def uncalibrated(cls, encoder_id: str) -> OperatingPoints:
+        """None at all: scores rank, every decision is "insufficient" and says what to do."""
+        return cls(encoder_id, {})
+
+    @classmethod
+    def shipped_or_none(cls, encoder_id: str) -> OperatingPoints | None:
+        """As ``shipped``; None when ``encoder_id`` has no calibrated thresholds."""
+        return cls.shipped(encoder_id) if encoder_id in _shipped_table()["encoders"] else None
+
     def at_fmr(self, pair: WearPair, target_fmr: float) -> OperatingPoint:
         """The operating point of ``pair`` for an FMR of at most ``target_fmr`` (0 < fmr < 1).
 
@@ -183,6 +193,8 @@ class OperatingPoints:
         target_fmr: None: ``default_fmr``.
         both_real_masks: neither mask was drawn; the decision then says what that means.
         """
+        if not self.pairs:
+            return Decision("insufficient", score, None, reasons=(self._uncalibrated,))
         wanted = self.default_fmr if target_fmr is None else target_fmr
         point = self.at_fmr(pair, wanted)
         reasons = self._remarks(wanted, point, "the target is ")
@@ -213,6 +225,10 @@ class OperatingPoints:
             reason = "nobody is enrolled in this gallery"
             return Decision("no_match", None, None, target_fpir, people, (reason,))
         best = candidates[0]
+        if not self.pairs:
+            return Decision(
+                "insufficient", best.score, None, target_fpir, people, (self._uncalibrated,)
+            )
         wanted = comparison_fmr(target_fpir, references)
         pair = wear_pair(best, probe_masked)
         point = self.at_fmr(pair, wanted)
@@ -245,6 +261,13 @@ class OperatingPoints:
         unlike = self.at_fmr("bare-masked", wanted).threshold
         return self.at_fmr(like, wanted).threshold - unlike
 
+    @property
+    def _uncalibrated(self) -> str:
+        return (
+            f"the encoder {self.encoder_id} has no calibrated thresholds, so its scores rank and "
+            "decide nothing; calibrate it on photos of people you know (maskwise calibrate)"
+        )
+
     def _remarks(self, wanted: float, point: OperatingPoint, lead: str) -> tuple[str, ...]:
         """What is to be said of a point for an FMR of ``wanted``; lead: who wants it."""
         reasons = []
@@ -261,6 +284,14 @@ class OperatingPoints:
                 f"{point.target_fmr:.1e} only, so more strangers than asked may pass"
             )
         return tuple(reasons)
+
+
+def pair_id(references: str | None, probes: str) -> str:
+    """What the thresholds of one encoder's probes against another's references are filed under.
+
+    The encoder's id where both are one.
+    """
+    return probes if references in (None, probes) else f"{references} x {probes}"
 
 
 def comparison_fmr(target_fpir: float, references: int) -> float:

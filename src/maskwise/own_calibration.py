@@ -64,7 +64,7 @@ def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> Operatin
             made_for,
             curves,
             source="own",
-            fallback=_shipped(made_for),
+            fallback=OperatingPoints.shipped_or_none(made_for),
             default_fmr=target,
         )
     except ConfigurationError as error:
@@ -75,13 +75,6 @@ def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> Operatin
         _refuse_damaged(path, error)
     _check_models(path, {**made_with, "encoder": made_for}, {**models, "encoder": encoder_id})
     return points
-
-
-def _shipped(encoder_id: str) -> OperatingPoints | None:
-    try:
-        return OperatingPoints.shipped(encoder_id)
-    except ConfigurationError:
-        return None
 
 
 def _check_models(path: Path, made_with: Mapping[str, Any], models: Mapping[str, str]) -> None:

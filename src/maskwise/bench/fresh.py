@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -46,16 +46,21 @@ class Fresh:
 
 
 def measure(
-    name: str, photos: Sequence[Path], times: int, on_run: Callable[[], None] = lambda: None
+    name: str,
+    photos: Sequence[Path],
+    times: int,
+    on_run: Callable[[], None] = lambda: None,
+    models: Mapping[str, str] | None = None,
 ) -> Fresh:
     """Start ``name`` (``OURS`` or a peer) ``times`` times.
 
     photos: readable ones; the first is the first answer's. on_run: called after each process.
+    models: what our Recognizer is made with.
     """
     largest = sorted(photos, key=lambda path: -path.stat().st_size)[:_LARGEST]
     imports, answers, peak = [], [], None
     for turn in range(times):
-        told = _run(name, [photos[0], *(largest if turn == 0 else [])])
+        told = _run(name, [photos[0], *(largest if turn == 0 else [])], models or {})
         on_run()
         if "problem" in told:
             for _ in range(turn + 1, times):
@@ -67,7 +72,7 @@ def measure(
     return Fresh(median(imports), median(answers), peak)
 
 
-def _run(name: str, photos: Sequence[Path]) -> dict[str, Any]:
+def _run(name: str, photos: Sequence[Path], models: Mapping[str, str]) -> dict[str, Any]:
     program = _PROGRAM.format(name=name, package=name.partition("-")[0])
     start = time.perf_counter()
     process = subprocess.Popen(
@@ -86,7 +91,7 @@ def _run(name: str, photos: Sequence[Path]) -> dict[str, Any]:
         assert process.stdout is not None
         try:
             with process.stdin as stream:
-                stream.write(json.dumps([str(path) for path in photos]))
+                stream.write(json.dumps([[str(path) for path in photos], dict(models)]))
         except OSError:  # it has ended already, and says below why
             pass
         for line in process.stdout:
@@ -117,8 +122,9 @@ def child(name: str, import_s: float) -> None:
     """What the process does; import_s: what importing the package took."""
     from maskwise.bench.machine import peak_memory_mb
 
-    photos = [Path(text) for text in json.loads(sys.stdin.read())]
-    look = _looker(name)
+    paths, models = json.loads(sys.stdin.read())
+    photos = [Path(text) for text in paths]
+    look = _looker(name, models)
     look(photos[0])
     _tell({"import_s": import_s})
     for path in photos[1:]:
@@ -126,11 +132,11 @@ def child(name: str, import_s: float) -> None:
     _tell({"peak_mb": peak_memory_mb()})
 
 
-def _looker(name: str) -> Callable[[Path], object]:
+def _looker(name: str, models: dict[str, Any]) -> Callable[[Path], object]:
     if name == OURS:
         from maskwise.pipeline import Recognizer
 
-        return Recognizer().encode
+        return Recognizer(**models).encode
     from maskwise.bench import peers
     from maskwise.errors import ConfigurationError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from maskwise.cli.bench_table import print_bench
-from maskwise.cli.options import Tools, json_option, pass_tools
+from maskwise.cli.options import Tools, json_option, model_options, pass_tools
 from maskwise.cli.output import Progress, naming, print_json, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import ConfigurationError
@@ -54,6 +54,7 @@ _STARTS: Final = 3
     metavar="N",
     help="Photos at most.",
 )
+@model_options("detector", "encoder")
 @json_option("one JSON object")
 @pass_tools
 @click.pass_context
@@ -66,6 +67,7 @@ def command(
     threads: int | None,
     repeat: int,
     limit: int,
+    models: dict[str, str],
     as_json: bool,
 ) -> None:
     """How fast is it here, stage by stage, end to end, and beside other libraries?
@@ -89,7 +91,14 @@ def command(
     if threads is not None:  # for the processes that are started, too
         os.environ["MASKWISE_THREADS"] = str(threads)
     try:
-        report = _measure(tools, _photos(folder, limit), wanted, repeat, threads)
+        report = _measure(
+            tools,
+            models,
+            photos=_photos(folder, limit),
+            wanted=wanted,
+            repeat=repeat,
+            threads=threads,
+        )
     finally:
         if threads is not None:
             os.environ.pop("MASKWISE_THREADS")
@@ -115,20 +124,26 @@ def _photos(folder: str | None, limit: int) -> list[Path]:
 
 
 def _measure(
-    tools: Tools, photos: list[Path], wanted: Sequence[str], repeat: int, threads: int | None
+    tools: Tools,
+    models: dict[str, str],
+    *,
+    photos: list[Path],
+    wanted: Sequence[str],
+    repeat: int,
+    threads: int | None,
 ) -> dict[str, Any]:
     from maskwise.bench import run
     from maskwise.bench.machine import describe_machine
     from maskwise.bench.ours import WHOLE, Ours
 
     machine = describe_machine()  # its load, before ours
-    ours = Ours(tools.recognizer())
+    ours = Ours(tools.recognizer(**models))
     photos, unreadable = run.readable(photos, ours)
     if not photos:
         raise ConfigurationError(
             f"none of the {len(unreadable)} photos can be read: {min(unreadable.values())}"
         )
-    starts, made, not_found = _start(wanted, photos)
+    starts, made, not_found = _start(wanted, photos, models)
     with Progress("photos", repeat * len(photos)) as progress:
         rounds = run.look_at_all(photos, ours, made, repeat, progress.advance)
     return {
@@ -148,7 +163,7 @@ def _measure(
 
 
 def _start(
-    wanted: Sequence[str], photos: Sequence[Path]
+    wanted: Sequence[str], photos: Sequence[Path], models: dict[str, str]
 ) -> tuple[dict[str, Fresh], dict[str, Contestant], dict[str, str]]:
     """Fresh processes of all, then those peers in this one that could be started there."""
     from maskwise.bench import fresh, peers
@@ -159,7 +174,7 @@ def _start(
     made: dict[str, Contestant] = {}
     with Progress("start-up", _STARTS * len(names)) as progress:
         for name in names:
-            found = fresh.measure(name, photos, _STARTS, progress.advance)
+            found = fresh.measure(name, photos, _STARTS, progress.advance, models)
             if found.problem is None or name == fresh.OURS:
                 starts[name] = found
             else:

@@ -20,6 +20,7 @@ from maskwise.cli.options import (
     Tools,
     gallery_option,
     json_option,
+    model_options,
     open_gallery,
     pass_tools,
     share_option,
@@ -79,6 +80,7 @@ FEW_PEOPLE = 30
     show_default=True,
     help="Of the masks and the pairs that are drawn.",
 )
+@model_options("detector", "encoder")
 @cache_option
 @click.option("--dry-run", is_flag=True, help="Show what would be fitted, and write nothing.")
 @json_option("what was fitted as one JSON object")
@@ -96,6 +98,7 @@ def command(
     kind: MapKind,
     non_mated: int,
     seed: int,
+    models: dict[str, str],
     cache: str | None,
     dry_run: bool,
     as_json: bool,
@@ -123,7 +126,7 @@ def command(
     if (folder is None) == (not score_files):
         raise click.UsageError("name either --folder DIR or --scores FILE")
     target = DEFAULT_FMR if target_fmr is None else target_fmr
-    recognizer = tools.recognizer()
+    recognizer = tools.recognizer(**models)
     place = None if dry_run else _place(gallery, out, recognizer.encoder.id)
     if folder is not None:
         source = _from_folder(recognizer, folder, non_mated, seed, cache)

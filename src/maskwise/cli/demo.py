@@ -234,7 +234,7 @@ def _identify(
 
 def _main_face(looked: Looked) -> Identification | None:
     """The one that the photo is about: bystanders have no name on the file."""
-    from maskwise.pipeline import prominence
+    from maskwise.stages import prominence
 
     picture = looked.picture
     if picture is None or not looked.results:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from maskwise.cli.inputs import Person, as_name, find_people, find_photos
-from maskwise.cli.options import Tools, gallery_option, json_option, open_gallery, pass_tools
+from maskwise.cli.options import (
+    Tools,
+    gallery_option,
+    json_option,
+    model_options,
+    open_gallery,
+    pass_tools,
+)
 from maskwise.cli.output import Progress, naming, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import InputError, StorageError
@@ -89,6 +96,15 @@ class Summary:
     "is a type, too.",
 )
 @click.option("--strict", is_flag=True, help="Skip every photo that shows a second face.")
+@click.option(
+    "--keep",
+    type=click.Choice(["none", "faces"]),
+    default="none",
+    show_default=True,
+    help="What of the photos is kept beside the templates: nothing, or a small picture of each "
+    "face, so that `gallery re-encode` needs no photos.",
+)
+@model_options("detector", "encoder")
 @json_option("the summary as one JSON object")
 @pass_tools
 @click.pass_context
@@ -101,6 +117,8 @@ def command(
     gallery: str | None,
     masks: str,
     strict: bool,
+    keep: Literal["none", "faces"],
+    models: dict[str, str],
     as_json: bool,
 ) -> None:
     """Enrol people from photos, so that identify finds them. (Also spelled enroll.)
@@ -108,6 +126,8 @@ def command(
     PEOPLE_DIR holds one folder a person, or photos named after the person (Ada_Lovelace.jpg,
     Ada_Lovelace_2.jpg), or both. With --subject, all PHOTOs (or folders of photos) are of that
     one person.
+
+    The gallery keeps templates and no photos, unless you ask for --keep faces.
 
     A photo with several faces enrols the dominant one (size x centrality); it is skipped when
     the runner-up has 70 % of its area or more. A photo that is enrolled already is left as it
@@ -139,9 +159,9 @@ def command(
         people = [Person(subject, photos)] if photos else []
     interrupted = False
     with open_gallery(gallery, create=True) as store:
-        recognizer = tools.recognizer(gallery=store, masks=masks)
+        recognizer = tools.recognizer(gallery=store, masks=masks, **models)
         try:
-            enrol_people(recognizer, people, summary, strict=strict)
+            enrol_people(recognizer, people, summary, strict=strict, keep=keep)
         except KeyboardInterrupt:
             interrupted = True
             remark(f"interrupted: {summary.kept(len(people), store.where)}")
@@ -156,7 +176,12 @@ def command(
 
 
 def enrol_people(
-    recognizer: Recognizer, people: list[Person], summary: Summary, *, strict: bool = False
+    recognizer: Recognizer,
+    people: list[Person],
+    summary: Summary,
+    *,
+    strict: bool = False,
+    keep: Literal["none", "faces"] = "none",
 ) -> None:
     """Enrol one person after the other, with a bar, counting into ``summary``."""
     total = sum(len(person.photos) for person in people)
@@ -167,6 +192,7 @@ def enrol_people(
                     person.name,
                     [photo.path for photo in person.photos],
                     strict=strict,
+                    keep=keep,
                     on_photo=lambda _: progress.advance(),
                 )
             except InputError as error:  # a name that cannot be

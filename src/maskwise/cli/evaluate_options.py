@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from maskwise.cli.options import Share, json_option
+from maskwise.cli.options import Share, json_option, model_option
 
 if TYPE_CHECKING:
     from maskwise.evaluate.templates import SeveralFaces
@@ -114,10 +114,8 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     for option in reversed(
         (
-            click.option("--detector", metavar="NAME", help="The face detector.  [default: mmod]"),
-            click.option(
-                "--encoder", metavar="NAME", help="The encoder.  [default: dlib-resnet-v1]"
-            ),
+            model_option("detector"),
+            model_option("encoder"),
             click.option(
                 "--several-faces",
                 type=click.Choice(["dominant", "refuse"]),

@@ -132,7 +132,7 @@ def _points(calibration: str | None) -> OperatingPoints | None:
 
 def _face_finder(tools: Tools) -> FindFace:
     """The face that stands out most, also of several alike; models load when first asked."""
-    from maskwise.pipeline import prominence
+    from maskwise.stages import prominence
 
     recognizer = tools.recognizer()
 

@@ -15,6 +15,7 @@ from maskwise.cli.options import (
     Tools,
     gallery_option,
     json_option,
+    model_options,
     open_gallery,
     pass_tools,
     require_people,
@@ -62,6 +63,7 @@ class Looked:
     "The share of strangers' faces that may be taken for somebody enrolled.  [default: 0.01]",
     "--target-fpir",
 )
+@model_options("detector", "encoder")
 @json_option("one JSON object a face a line")
 @click.option(
     "--draw",
@@ -79,6 +81,7 @@ def command(
     gallery: str | None,
     top: int,
     fpir: float | None,
+    models: dict[str, str],
     as_json: bool,
     draw: Path | None,
 ) -> None:
@@ -107,7 +110,7 @@ def command(
         require_people(store, gallery)
         photos = find_photos(paths, skip, leave_out=draw)
         arguments = {} if fpir is None else {"target_fpir": fpir}
-        recognizer = tools.recognizer(gallery=store, **arguments)
+        recognizer = tools.recognizer(gallery=store, **models, **arguments)
         output = None if draw is None else OutputFolder(draw, (photo.path for photo in photos))
         size = store.size().people
         drawn = 0
@@ -122,8 +125,8 @@ def command(
                         progress.remark(f"skipped {looked.problem}")
                         if as_json:
                             fpir_used = recognizer.target_fpir
-                            models = recognizer.models
-                            print_json(no_face_json(shown, looked.problem, size, fpir_used, models))
+                            ids = recognizer.models
+                            print_json(no_face_json(shown, looked.problem, size, fpir_used, ids))
                     for result in looked.results:
                         if as_json:
                             print_json(identification_json(shown, result, recognizer.models))

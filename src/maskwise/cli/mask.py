@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from maskwise.cli.options import Tools, json_option, pass_tools
+from maskwise.cli.options import Tools, json_option, model_option, pass_tools
 from maskwise.errors import ConfigurationError
 
 
@@ -91,6 +91,7 @@ from maskwise.errors import ConfigurationError
     help="The photos are aligned faces already: arcface112, arcface128 or dlib150, of any size. "
     "No face is looked for.",
 )
+@model_option("detector")
 @click.option(
     "--landmarks",
     type=click.Path(path_type=Path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,7 +60,23 @@ def finder(tools: Tools, given: Mapping[str, Any]) -> Finder:
     """How the faces are found, where they are not known."""
     from maskwise.mask_dataset.faces import Aligned, Detected
 
-    return Aligned(given["aligned"]) if given["aligned"] else Detected(tools.recognizer)
+    if given["aligned"]:
+        return Aligned(given["aligned"])
+    return Detected(partial(tools.recognizer, **models(given)))
+
+
+def models(given: Mapping[str, Any]) -> dict[str, str]:
+    """What a Recognizer is made with that finds faces to mask: no encoder has a say here.
+
+    A detector's own points place a mask better than dlib's five, which know nothing of the mouth.
+    """
+    from maskwise import detect
+
+    address = given["detector"]
+    if address is None:
+        return {}
+    own = detect.create(address).scheme is not None
+    return {"detector": address, **({"predictor": "detector"} if own else {})}
 
 
 def _kinds(wanted: str | None, usual: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +46,48 @@ def gallery_option(command: Command) -> Command:
         help="The gallery of enrolled people.  [env var: MASKWISE_GALLERY; default: a file in "
         "your user's data folder]",
     )(command)
+
+
+_MODELS = {
+    "detector": ("mmod", "What finds the faces: mmod, dlib-hog, yunet[:FILE] or scrfd[:FILE]."),
+    "encoder": (
+        "dlib-resnet-v1",
+        "What encodes them: dlib-resnet-v1, sface, arcface:FILE, file:MANIFEST.toml, or a model "
+        "of `maskwise models list`.",
+    ),
+}
+
+
+def model_options(*stages: str) -> Callable[[Command], Callable[..., Any]]:
+    """``--detector`` and ``--encoder`` (those of ``stages``), handed on as ``models``.
+
+    models: what a Recognizer is made with; only what was given.
+    """
+
+    def decorate(command: Command) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def gathered(*args: Any, **given: Any) -> Any:
+            chosen = {stage: given.pop(stage) for stage in stages}
+            models = {stage: address for stage, address in chosen.items() if address is not None}
+            return command(*args, models=models, **given)
+
+        for stage in reversed(stages):
+            gathered = model_option(stage)(gathered)
+        return gathered
+
+    return decorate
+
+
+def model_option(stage: str) -> Callable[[Command], Command]:
+    """``--detector`` or ``--encoder``; None where it is not given."""
+    default, help_text = _MODELS[stage]
+    variable = f"MASKWISE_{stage.upper()}"
+    return click.option(
+        f"--{stage}",
+        metavar="ADDRESS",
+        envvar=variable,
+        help=f"{help_text}  [env var: {variable}; default: {default}]",
+    )
 
 
 def json_option(what: str) -> Callable[[Command], Command]:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskwise.cli.options import Tools, gallery_option, json_option, pass_tools, share_option
+from maskwise.cli.options import (
+    Tools,
+    gallery_option,
+    json_option,
+    model_options,
+    pass_tools,
+    share_option,
+)
 from maskwise.cli.output import print_json, printable
 from maskwise.cli.results import even_odds, face_json, mask_json, verification_json, whose
 from maskwise.cli.status import NO_MATCH, OK, UNSURE
@@ -35,6 +42,7 @@ _ANSWER = {
     "--target-fmr",
 )
 @gallery_option
+@model_options("detector", "encoder")
 @json_option("the result as one JSON object")
 @pass_tools
 @click.pass_context
@@ -46,6 +54,7 @@ def command(
     b: str,
     fmr: float | None,
     gallery: str | None,
+    models: dict[str, str],
     as_json: bool,
 ) -> None:
     """Say whether two photos show the same person; no gallery is needed.
@@ -67,7 +76,7 @@ def command(
     from maskwise.gallery import default_place
 
     arguments = {} if fmr is None else {"target_fmr": fmr}
-    recognizer = tools.recognizer(gallery=gallery or default_place(), **arguments)
+    recognizer = tools.recognizer(gallery=gallery or default_place(), **models, **arguments)
     result = _verify(recognizer, a, b)
     if as_json:
         print_json(

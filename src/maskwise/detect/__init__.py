@@ -24,13 +24,39 @@ def _dlib_hog() -> Detector:
     return DlibHog()
 
 
+def _yunet(what: str | None) -> Detector:
+    from maskwise.detect.yunet import Yunet
+
+    return Yunet(what)
+
+
+def _scrfd(what: str | None) -> Detector:
+    from maskwise.detect.scrfd import Scrfd
+
+    return Scrfd(what)
+
+
 DETECTORS: Final[dict[str, Callable[[], Detector]]] = {"mmod": _mmod, "dlib-hog": _dlib_hog}
 """The built-in detectors; each is imported when it is asked for."""
 
-
-def create(name: str = "mmod") -> Detector:
-    """The detector ``name``; ConfigurationError that lists all when there is none."""
-    return create_backend("detector", name, DETECTORS, ENTRY_POINTS)
+READERS: Final[dict[str, Callable[[str | None], Detector]]] = {"yunet": _yunet, "scrfd": _scrfd}
+"""Those that read a file of the user's or of the store: ``yunet:PATH``, ``scrfd:NAME``."""
 
 
-__all__ = ["DETECTORS", "ENTRY_POINTS", "Detector", "create"]
+def create(address: str = "mmod") -> Detector:
+    """The detector ``address``, such as ``mmod``, ``yunet`` or ``scrfd:det_10g.onnx``.
+
+    Raises ConfigurationError that lists all when there is none, and when it cannot be made.
+    """
+    return create_backend(
+        "detector", address, DETECTORS, ENTRY_POINTS, readers=READERS, stored=_stored
+    )
+
+
+def _stored(name: str) -> str | None:
+    from maskwise.models.readers import reader_of
+
+    return reader_of(name, "detector")
+
+
+__all__ = ["DETECTORS", "ENTRY_POINTS", "READERS", "Detector", "create"]

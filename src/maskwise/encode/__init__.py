@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from maskwise.backends import create_backend
+from maskwise.encode.placed import placed
 from maskwise.encode.protocol import Encoder
 
 ENTRY_POINTS: Final = "maskwise.encoders"
@@ -18,13 +19,54 @@ def _dlib_resnet_v1() -> Encoder:
     return DlibResnet()
 
 
+def _arcface(what: str | None) -> Encoder:
+    from maskwise.encode.arcface import ArcFace
+
+    return ArcFace(what)
+
+
+def _sface(what: str | None) -> Encoder:
+    from maskwise.encode.sface import SFace
+
+    return SFace(what)
+
+
+def _file(what: str | None) -> Encoder:
+    from maskwise.encode.file import FileEncoder
+    from maskwise.errors import ConfigurationError
+
+    if what is None:
+        raise ConfigurationError(
+            "the encoder 'file' reads a manifest: file:PATH.toml (see docs/encoders.md)"
+        )
+    return FileEncoder(what)
+
+
 ENCODERS: Final[dict[str, Callable[[], Encoder]]] = {"dlib-resnet-v1": _dlib_resnet_v1}
 """The built-in encoders; each is imported when it is asked for."""
 
+READERS: Final[dict[str, Callable[[str | None], Encoder]]] = {
+    "arcface": _arcface,
+    "sface": _sface,
+    "file": _file,
+}
+"""Those that read a file of the user's or of the store: ``arcface:PATH``, ``file:my.toml``."""
 
-def create(name: str = "dlib-resnet-v1") -> Encoder:
-    """The encoder ``name``; ConfigurationError that lists all when there is none."""
-    return create_backend("encoder", name, ENCODERS, ENTRY_POINTS)
+
+def create(address: str = "dlib-resnet-v1") -> Encoder:
+    """The encoder ``address``, such as ``dlib-resnet-v1``, ``sface`` or ``arcface:w600k_r50.onnx``.
+
+    Raises ConfigurationError that lists all when there is none, and when it cannot be made.
+    """
+    return create_backend(
+        "encoder", address, ENCODERS, ENTRY_POINTS, readers=READERS, stored=_stored
+    )
 
 
-__all__ = ["ENCODERS", "ENTRY_POINTS", "Encoder", "create"]
+def _stored(name: str) -> str | None:
+    from maskwise.models.readers import reader_of
+
+    return reader_of(name, "encoder")
+
+
+__all__ = ["ENCODERS", "ENTRY_POINTS", "READERS", "Encoder", "create", "placed"]

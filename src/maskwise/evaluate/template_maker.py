@@ -19,7 +19,8 @@ from maskwise.align import align, transform_of
 from maskwise.errors import ImageError, InputError, OutputError
 from maskwise.evaluate.looks import AS_IS, Look
 from maskwise.evaluate.template_cache import AS_IS_KEY, FOUND, Entry, FaceStatus, TemplateCache
-from maskwise.pipeline import RUNNER_UP_SHARE, Recognizer, prominence
+from maskwise.pipeline import Recognizer
+from maskwise.stages import RUNNER_UP_SHARE, prominence
 from maskwise.types import F32, SCHEME_POINTS, U8, Chip, Detection, Image, Landmarks, MaskState
 
 Status = Literal[

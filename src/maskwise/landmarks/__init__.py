@@ -7,6 +7,7 @@ from typing import Final
 
 from maskwise.backends import create_backend
 from maskwise.landmarks import subsets
+from maskwise.landmarks.detected import Detected
 from maskwise.landmarks.protocol import LandmarkPredictor
 
 ENTRY_POINTS: Final = "maskwise.landmarks"
@@ -25,9 +26,14 @@ def _dlib68() -> LandmarkPredictor:
     return Dlib68()
 
 
+def _detector() -> LandmarkPredictor:
+    return Detected()
+
+
 PREDICTORS: Final[dict[str, Callable[[], LandmarkPredictor]]] = {
     "dlib5": _dlib5,
     "dlib68": _dlib68,
+    "detector": _detector,
 }
 """The built-in landmark predictors; each is imported when it is asked for."""
 
@@ -37,4 +43,4 @@ def create(name: str = "dlib5") -> LandmarkPredictor:
     return create_backend("landmark predictor", name, PREDICTORS, ENTRY_POINTS)
 
 
-__all__ = ["ENTRY_POINTS", "PREDICTORS", "LandmarkPredictor", "create", "subsets"]
+__all__ = ["ENTRY_POINTS", "PREDICTORS", "Detected", "LandmarkPredictor", "create", "subsets"]

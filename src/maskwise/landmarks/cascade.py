@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from maskwise.landmarks.start_box import start_boxes
 from maskwise.types import F32, F64, U8, Bool, Detection, Image, Landmarks, Scheme
 
 I64 = npt.NDArray[np.int64]
@@ -87,13 +88,13 @@ def predict(
 ) -> list[Landmarks]:
     """The points of each face, in px of ``image``; they may lie outside it.
 
-    Box corners are rounded to whole pixels first: dlib's rectangles are integers, and their
-    last column and row belong to them. Pixels outside the picture count as black.
+    It begins at ``start_boxes``, whose corners are rounded to whole pixels first: dlib's
+    rectangles are integers. Pixels outside the picture count as black.
     subpixel: False rounds the points to whole pixels, as dlib does.
     """
     if not detections:
         return []
-    boxes = rounded(np.stack([d.box for d in detections]).astype(np.float64)).astype(np.float64)
+    boxes = rounded(start_boxes(detections)).astype(np.float64)
     points = predict_points(cascade, image.pixels, boxes)
     if not subpixel:
         points = rounded(points).astype(np.float64)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from maskwise.backends import create_backend
+from maskwise.occlusion.placed import placed
 from maskwise.occlusion.protocol import MaskClassifier
 
 ENTRY_POINTS: Final = "maskwise.mask_classifiers"
@@ -27,4 +28,4 @@ def create(name: str = "trunk") -> MaskClassifier:
     return create_backend("mask classifier", name, CLASSIFIERS, ENTRY_POINTS)
 
 
-__all__ = ["CLASSIFIERS", "ENTRY_POINTS", "MaskClassifier", "create"]
+__all__ = ["CLASSIFIERS", "ENTRY_POINTS", "MaskClassifier", "create", "placed"]
