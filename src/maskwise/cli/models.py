@@ -1,70 +1,159 @@
-"""``maskwise models``: the weights, and the licences that some of them ask to be accepted."""
+"""``maskwise models``: the weights that ship, those of the store, and their licences."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from maskwise.cli.models_add import add
+from maskwise.cli.models_info import info
+from maskwise.cli.models_pull import pull
+from maskwise.cli.models_terms import agreed, in_words
+from maskwise.cli.models_verify import verify
 from maskwise.cli.options import json_option
 from maskwise.cli.output import print_json, print_table, printable
 from maskwise.cli.status import OK, SKIPPED
 
 if TYPE_CHECKING:
-    from maskwise.models.licences import Licence
-
-_SHIPPED: Final = "shipped"
+    from maskwise.models.inventory import Holding
 
 
 @click.group(name="models")
 def command() -> None:
-    """List the models; accept the licence of those that are not free for every use.
+    """The store of models: what ships, and what can be fetched or added.
+
+    No other command fetches anything. The store's folder is that in MASKWISE_MODELS, else one in
+    your user's data folder; MASKWISE_OFFLINE=1 forbids the network.
 
     \b
     Examples:
       maskwise models list
-      maskwise models accept dlib-68-points
+      maskwise models info sface
+      maskwise models pull sface yunet-2023mar
+      maskwise models pull buffalo_l --accept insightface-models
+      maskwise models add mine.onnx --name mine --backend arcface
     """
+
+
+for _sub in (info, pull, verify, add):
+    command.add_command(_sub)
 
 
 @command.command(name="list")
 @json_option("one JSON object a model a line")
 def list_models(as_json: bool) -> None:
-    """All models: those that ship, and those that need a licence accepted first.
+    """All models: those that ship, those in the store, and those that can be fetched.
 
     \b
     Examples:
       maskwise models list
       maskwise models list --json
     """
-    from maskwise import models
-    from maskwise.models import licences
+    from maskwise.models import inventory, licences
 
-    rows = [
-        _row(name, models.entry(name).licence, _SHIPPED, models.entry(name).file)
-        for name in models.names()
-    ] + [_licensed(licences.licence(name)) for name in licences.names()]
+    rows = [_row(one) for one in inventory.holdings()] + [_dlib68()]
     if as_json:
         for row in rows:
             print_json(row)
         return
     print_table(
-        ("model", "licence", "state", "file"),
-        [(r["model"], r["licence"], r["state"], r["file"] or "not installed") for r in rows],
+        ("model", "kind", "licence", "MB", "state"),
+        [(r["model"], r["kind"], r["licence"], _mb(r["size"]), r["state"]) for r in rows],
+        right=("MB",),
     )
+    waiting = sorted({r["accept"] for r in rows if r["accept"]})
+    for name in waiting:
+        said = "accepted" if licences.is_accepted(name) else "not accepted"
+        click.echo(f"licence {name} ({licences.licence(name).use}): {said}")
 
 
-def _licensed(terms: Licence) -> dict[str, Any]:
+def _row(one: Holding) -> dict[str, Any]:
+    return {
+        "model": one.entry.name,
+        "kind": one.entry.kind,
+        "backend": one.entry.backend,
+        "licence": one.entry.licence,
+        "accept": one.entry.accept or None,
+        "size": one.entry.size or None,
+        "state": one.state,
+        "file": str(one.path) if one.path is not None else None,
+    }
+
+
+def _dlib68() -> dict[str, Any]:
+    """The one model that another package brings."""
     from maskwise.landmarks import dlib68
     from maskwise.models import licences
 
-    state = "accepted" if licences.is_accepted(terms.name) else "not accepted"
-    installed = dlib68.installed_file() is not None
-    return _row(terms.name, terms.use, state, terms.file if installed else None)
+    terms = licences.licence(dlib68.LICENCE)
+    path = dlib68.installed_file()
+    here = "here" if licences.is_accepted(terms.name) else "licence not accepted"
+    return {
+        "model": terms.name,
+        "kind": "landmarks",
+        "backend": "dlib68",
+        "licence": terms.use,
+        "accept": terms.name,
+        "size": None,
+        "state": "not here" if path is None else here,
+        "file": None if path is None else str(path),
+    }
 
 
-def _row(model: str, licence: str, state: str, file: str | None) -> dict[str, Any]:
-    return {"model": model, "licence": licence, "state": state, "file": file}
+def _mb(size: int | None) -> str:
+    return "?" if size is None else f"{size / 1e6:.1f}"
+
+
+@command.command()
+@click.argument("name", required=False)
+def path(name: str | None) -> None:
+    """Print the store's folder, or the checked file of a model.
+
+    \b
+    Examples:
+      maskwise models path
+      maskwise models path sface
+
+    Exit codes: 0 printed; 2 no such model, it is not here, or it is damaged.
+    """
+    from maskwise import models
+    from maskwise.models import entries, place
+
+    if name is None:
+        click.echo(str(place.folder()))
+    elif name in entries.packs():
+        for member in entries.packs()[name].members:
+            click.echo(str(models.locate(member)))
+    else:
+        click.echo(str(models.locate(name)))
+
+
+@command.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@json_option("one JSON object a model a line")
+def remove(names: tuple[str, ...], as_json: bool) -> None:
+    """Delete models from the store: fetched ones, packs, and those that you added.
+
+    What ships stays. Half-fetched files of a model go too.
+
+    \b
+    Examples:
+      maskwise models remove sface
+      maskwise models remove buffalo_l
+
+    Exit codes: 0 deleted; 2 no such model, or it is not in the store.
+    """
+    from maskwise.models import inventory
+
+    for name in names:
+        gone = inventory.remove(name)
+        if as_json:
+            print_json({"removed": name, "files": [str(one) for one in gone]})
+        else:
+            for one in gone:
+                click.echo(f"deleted {printable(str(one))}")
 
 
 @command.command()
@@ -73,11 +162,11 @@ def _row(model: str, licence: str, state: str, file: str | None) -> dict[str, An
 @json_option("one JSON object")
 @click.pass_context
 def accept(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
-    """Accept the licence of a model, for your user on this machine.
+    """Accept the licence of models, for your user on this machine.
 
     \b
     Examples:
-      maskwise models accept dlib-68-points
+      maskwise models accept insightface-models
       maskwise models accept dlib-68-points --yes
 
     The variable MASKWISE_ACCEPT_LICENCES=NAME,... does the same for one process.
@@ -86,29 +175,17 @@ def accept(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
     from maskwise.models import licences
 
     terms = licences.licence(name)
-    click.echo(_in_words(terms), err=as_json)
-    if not yes and not _agreed(terms):
+    click.echo(in_words(terms), err=as_json)
+    if not yes and not agreed(terms, "--yes does not ask"):
         click.echo("nothing was accepted", err=True)
         ctx.exit(SKIPPED)
-    path = licences.accept(name)
-    if as_json:
-        print_json({"accepted": name, "file": str(path)})
-    else:
-        click.echo(f"accepted; to take it back, delete {printable(str(path))}")
+    record = licences.accept(name)
+    _tell_accepted(name, record, as_json)
     ctx.exit(OK)
 
 
-def _in_words(terms: Licence) -> str:
-    sources = "\n".join(f"  {source}" for source in terms.sources)
-    return (
-        f"{terms.weights} ({terms.file})\n\n"
-        f"{click.wrap_text(terms.terms, width=78)}\n\n"
-        f"The terms in their authors' words:\n{sources}\n"
-    )
-
-
-def _agreed(terms: Licence) -> bool:
-    try:
-        return click.confirm(f"Do you accept this for {terms.name}?", err=True)
-    except click.Abort:
-        raise click.UsageError("not confirmed, nothing was accepted; --yes does not ask") from None
+def _tell_accepted(name: str, record: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"accepted": name, "file": str(record)})
+    else:
+        click.echo(f"accepted; to take it back, delete {printable(str(record))}")
