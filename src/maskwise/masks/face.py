@@ -111,20 +111,26 @@ class Model:
     places: (K, 5) float64: x, y, z in units; what y gains when the chin is stretched by 1; what
     x gains when the face is widened by 1. sigma: (K,) how they scatter about that, units.
     contour: (K,) bool, points of the outline, which only the near side of a face tells.
-    shapes: chin and width are fitted too.
+    shapes: chin and width are fitted too. eyes: the points whose means are the centres of the
+    subject's right eye, and of the left.
     """
 
     places: F64
     sigma: F64
     contour: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     shapes: bool
+    eyes: tuple[tuple[int, ...], tuple[int, ...]]
 
 
 # How five points scatter: what a scheme misses by alone (0.014 and 0.024) times 1.6, as six of its
 # ten numbers are fitted, and rounded up.
-def _five(places: list[tuple[float, float, float]], sigma: list[float]) -> Model:
+def _five(
+    places: list[tuple[float, float, float]],
+    sigma: float,
+    eyes: tuple[tuple[int, ...], tuple[int, ...]],
+) -> Model:
     still = np.hstack([np.array(places), np.zeros((5, 2))])
-    return Model(still, np.array(sigma), np.zeros(5, bool), False)
+    return Model(still, np.full(5, sigma), np.zeros(5, bool), False, eyes)
 
 
 def _model_68() -> Model:
@@ -135,11 +141,16 @@ def _model_68() -> Model:
     # The points of a part err together, so each says less than it would alone.
     sigma = np.where(outline, 0.25, 0.10)
     sigma[7:10] = 0.05
-    return Model(np.column_stack([points, below, wide]), sigma, outline, True)
+    eyes = (tuple(range(36, 42)), tuple(range(42, 48)))
+    return Model(np.column_stack([points, below, wide]), sigma, outline, True, eyes)
 
 
 MODELS: Final[dict[Scheme, Model]] = {
-    "dlib5": _five([_OUTER, _INNER, *(_with_mirrored(_OUTER, _INNER)[2:]), NOSE_BASE], [0.03] * 5),
+    "dlib5": _five(
+        [_OUTER, _INNER, *(_with_mirrored(_OUTER, _INNER)[2:]), NOSE_BASE],
+        0.03,
+        ((2, 3), (0, 1)),
+    ),
     "five": _five(
         [
             (-0.529, -0.039, 0.040),
@@ -148,7 +159,8 @@ MODELS: Final[dict[Scheme, Model]] = {
             (-0.450, 1.027, 0.058),
             (0.450, 1.027, 0.058),
         ],
-        [0.05] * 5,
+        0.05,
+        ((0,), (1,)),
     ),
     "ibug68": _model_68(),
 }

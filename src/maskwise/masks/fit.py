@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from functools import cached_property, lru_cache
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from maskwise.errors import InputError
 from maskwise.masks.face import MODELS, STRETCH_FROM
-from maskwise.types import F64, Landmarks
+from maskwise.types import F64, Landmarks, Scheme
 
 C128 = npt.NDArray[np.complexfloating[Any, Any]]
+Shape: TypeAlias = tuple[float, float, float, float]
+"""Yaw and pitch in radians, how much longer the chin and wider the face is, as shares."""
 
 MIN_IPD_PX: Final = 5.0
 """Below five pixels between the eyes a mask is a smear of a few pixels (looked at)."""
@@ -30,7 +32,7 @@ MAX_NARROWING: Final = 6.0
 # a long nose. Chin and width, which only the 68 points tell, as these spread on LFW's train people.
 _PRIOR_MEAN: Final = np.array([0.0, 0.06, 0.0, 0.0])
 _PRIOR: Final = np.diag(np.array([0.8, 0.15, 0.10, 0.06]) ** -2.0)
-_LIMITS: Final = np.array([MAX_YAW, MAX_PITCH, 0.30, 0.18])
+_LIMITS: Final = (float(MAX_YAW), float(MAX_PITCH), 0.30, 0.18)
 _ITERATIONS: Final = 16
 _ENOUGH: Final = 1e-4
 
@@ -78,35 +80,34 @@ def fit_pose(landmarks: Landmarks) -> Pose:
     """
     model = MODELS[landmarks.scheme]
     keep = landmarks.visible
-    seen = int(keep.sum())
-    if seen < 3:
+    if (seen := int(np.count_nonzero(keep))) < 3:
         raise InputError(f"a mask needs three visible landmarks of a face, got {seen}")
-    right, left = landmarks.eyes
+    # x + iy; plain numbers throughout, where arrays would be so small that the calls cost most.
+    flat: C128 = landmarks.points.astype(np.float64).view(np.complex128)[:, 0]
+    right, left = (complex(sum(flat[list(eye)].tolist())) / len(eye) for eye in model.eyes)
     across = left - right
-    ipd = float(np.hypot(*across))
+    ipd = abs(across)
     if ipd < 1:
         raise _too_small(ipd)
-    flat: C128 = landmarks.points.astype(np.float64) @ np.array([1, 1j])
     # In this frame the eyes are level and one unit apart.
-    turn = complex(*across) / ipd
-    middle = complex(*(left + right)) / 2
+    turn = across / ipd
+    middle = (left + right) / 2
     level = (flat - middle) / (ipd * turn)
-    low = float((level.imag * keep).max())
-    if low < 0.2:
+    if float(np.max(level.imag * keep)) < 0.2:
         raise InputError(
             "the landmarks cannot be a face: no nose or mouth stands below the eyes "
             "(left and right are the subject's; are they swapped?)"
         )
-    weight = keep / model.sigma**2
-    fit = _Fit(model.places, level, weight * ~model.contour)
-    shape = np.array([*_turn(fit), 0.0, 0.0])
+    fit = _Fit(_still(landmarks.scheme, keep.tobytes()), level)
+    shape = (*_turn(fit), 0.0, 0.0)
     if model.shapes:
         # The far side's outline is what happens to be seen of it, and tells nothing.
         near = np.clip(1 - 2.5 * model.places[:, 0] * shape[0], 0, 1)
-        fit = _Fit(model.places, level, weight * np.where(model.contour, near, 1))
+        weight = keep / model.sigma**2 * np.where(model.contour, near, 1)
+        fit = _Fit(_Places(model.places, weight), level)
         shape = _solve(fit, shape)
-    shape = np.clip(shape, -_LIMITS, _LIMITS)
-    size, origin, misfit = fit.laid(shape)
+    yaw, pitch, chin, width = (min(max(v, -m), m) for v, m in zip(shape, _LIMITS, strict=True))
+    size, origin, misfit = fit.laid(yaw, pitch, chin, width)
     scale = abs(size) * ipd
     if scale < MIN_IPD_PX:
         raise _too_small(scale)
@@ -115,21 +116,18 @@ def fit_pose(landmarks: Landmarks) -> Pose:
             f"the landmarks cannot be a face: the nearest pose misses them by {misfit:.2f} of "
             "the distance of the eyes; check their order and scheme"
         )
-    yaw, pitch, chin, width = (float(v) for v in shape)
     rolled = size / abs(size) * turn
-    rotation = np.array(
-        [[rolled.real, -rolled.imag, 0], [rolled.imag, rolled.real, 0], [0, 0, 1]]
-    ) @ _rotation(yaw, pitch)
+    rotation = _rotation(yaw, pitch, rolled)
     # Where the stretched frame's origin stands: the chin's stretch starts at the nose.
-    start = -chin * STRETCH_FROM * rotation[:2, 1] * scale
-    moved = middle + ipd * turn * origin
+    start = -chin * STRETCH_FROM * complex(rotation[0][1], rotation[1][1]) * scale
+    moved = middle + ipd * turn * origin + start
     return Pose(
         scale=scale,
-        rotation=rotation / np.array([1 + width, 1 + chin, 1.0]),
-        shift=np.array([moved.real, moved.imag]) + start,
+        rotation=np.array([[x / (1 + width), y / (1 + chin), z] for x, y, z in rotation]),
+        shift=np.array([moved.real, moved.imag]),
         yaw=yaw,
         pitch=pitch,
-        roll=float(np.angle(rolled)),
+        roll=math.atan2(rolled.imag, rolled.real),
     )
 
 
@@ -140,27 +138,50 @@ def _too_small(ipd: float) -> InputError:
     )
 
 
+class _Places:
+    """What the places (K, 5) of a model, weighted by (K,), add to the sums of a fit."""
+
+    def __init__(self, places: F64, weight: F64) -> None:
+        self.weight, self.total = weight, float(weight.sum())
+        self.share = weight / weight.sum()
+        self.place = self.share @ places
+        centred = places - self.place
+        self.weighted = (centred * weight[:, None]).T
+        self.square = self.weighted @ centred
+
+
+@lru_cache(maxsize=16)
+def _still(scheme: Scheme, visible: bytes) -> _Places:
+    """The visible points without the outline: the same sums for most faces."""
+    model = MODELS[scheme]
+    keep = np.frombuffer(visible, bool)
+    return _Places(model.places, keep / model.sigma**2 * ~model.contour)
+
+
 class _Fit:
-    """The sums that all poses need: places (K, 5), points (K,) complex, weights (K,)."""
+    """The sums that all poses need, of ``places`` and of points (K,) complex."""
 
-    def __init__(self, places: F64, points: C128, weight: F64) -> None:
-        self.weight = weight.sum()
-        share = weight / self.weight
-        self.place, self.point = share @ places, share @ points
-        centred, off = places - self.place, points - self.point
-        weighted = (centred * weight[:, None]).T
-        self.square, self.cross = weighted @ centred, weighted @ off
-        self.power = float(weight @ (off.real**2 + off.imag**2))
+    def __init__(self, places: _Places, points: C128) -> None:
+        self.weight, self.place, self.square = places.total, places.place, places.square
+        self.point = places.share @ points
+        off = points - self.point
+        self.cross = places.weighted @ off
+        self.power = float(places.weight @ (off.real**2 + off.imag**2))
 
-    def laid(self, shape: F64) -> tuple[complex, complex, float]:
+    def laid(
+        self, yaw: float, pitch: float, chin: float, width: float
+    ) -> tuple[complex, complex, float]:
         """Size and roll (one complex number), shift, and misfit in units of the best similarity
-        for these (4,) yaw, pitch, chin and width."""
-        v = _view(shape)[0]
-        length = float((v.conj() @ self.square @ v).real)
-        size = complex(v.conj() @ self.cross) / length
+        for this yaw, pitch, chin and width."""
+        v = _weighing(yaw, pitch, chin, width)
+        along = [sum(p * q for p, q in zip(row, v, strict=True)) for row in self.square.tolist()]
+        length = sum((p.conjugate() * q).real for p, q in zip(v, along, strict=True))
+        cross = self.cross.tolist()
+        size = complex(sum(p.conjugate() * q for p, q in zip(v, cross, strict=True))) / length
         rest = max(self.power - abs(size) ** 2 * length, 0.0)
-        misfit = float(np.sqrt(rest / self.weight) / max(abs(size), 1e-9))
-        return size, complex(self.point - size * (v @ self.place)), misfit
+        misfit = math.sqrt(rest / self.weight) / max(abs(size), 1e-9)
+        middle = sum(p * q for p, q in zip(v, self.place.tolist(), strict=True))
+        return size, complex(self.point) - size * middle, misfit
 
 
 def _turn(fit: _Fit) -> tuple[float, float]:
@@ -214,12 +235,13 @@ def _turn(fit: _Fit) -> tuple[float, float]:
     return float(yaw), float(pitch)
 
 
-def _solve(fit: _Fit, shape: F64) -> F64:
-    """Gauss-Newton over yaw, pitch, chin and width, from ``shape``, (4,).
+def _solve(fit: _Fit, start: Shape) -> Shape:
+    """Gauss-Newton over yaw, pitch, chin and width, from ``start``.
 
     Size, roll and shift are the best for each, in closed form (variable projection), so that
     only sums of five numbers are left of the points. Noise counts in units of the face.
     """
+    shape: F64 = np.array(start)
     for _ in range(_ITERATIONS):
         views = _view(shape)
         spread = fit.square @ views.T
@@ -235,7 +257,8 @@ def _solve(fit: _Fit, shape: F64) -> F64:
         shape = shape - step * min(1.0, 0.4 / max(biggest, 1e-12))
         if biggest < _ENOUGH:
             break
-    return shape
+    yaw, pitch, chin, width = shape.tolist()
+    return yaw, pitch, chin, width
 
 
 def _view(shape: F64) -> C128:
@@ -243,11 +266,12 @@ def _view(shape: F64) -> C128:
     picture, x + iy, and the derivatives of that by each of the four."""
     yaw, pitch, chin, width = shape.tolist()
     cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
-    y, z = complex(-sy * sp, cp), complex(sy * cp, sp)
+    first = _weighing(yaw, pitch, chin, width)
+    _, y, z, *_ = first
     y_yaw, y_pitch = -cy * sp, -z
     return np.array(
         [
-            [cy, y, z, y * chin, cy * width],
+            first,
             [-sy, y_yaw, cy * cp, y_yaw * chin, -sy * width],
             [0, y_pitch, y, y_pitch * chin, 0],
             [0, 0, 0, y, 0],
@@ -256,7 +280,20 @@ def _view(shape: F64) -> C128:
     )
 
 
-def _rotation(yaw: float, pitch: float) -> F64:
-    """(3, 3): pitch first, then yaw."""
+def _weighing(yaw: float, pitch: float, chin: float, width: float) -> list[complex]:
+    """What the five numbers of a place weigh in its picture, x + iy."""
     cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
-    return np.array([[cy, -sy * sp, sy * cp], [0, cp, sp], [-sy, -cy * sp, cy * cp]])
+    y, z = complex(-sy * sp, cp), complex(sy * cp, sp)
+    return [cy + 0j, y, z, y * chin, cy * width + 0j]
+
+
+def _rotation(yaw: float, pitch: float, rolled: complex) -> list[list[float]]:
+    """Rows (3, 3): pitch first, then yaw, then roll as the complex number of length 1."""
+    cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
+    c, s = rolled.real, rolled.imag
+    upper = (cy, -sy * sp, sy * cp), (0.0, cp, sp)
+    return [
+        [c * p - s * q for p, q in zip(*upper, strict=True)],
+        [s * p + c * q for p, q in zip(*upper, strict=True)],
+        [-sy, -cy * sp, cy * cp],
+    ]
