@@ -244,7 +244,7 @@ def test_a_redirection_is_followed_with_the_range(server: Server, part: Path) ->
 )
 def test_a_redirection_away_from_https_is_refused(server: Server, part: Path, target: str) -> None:
     server.serve("m", b"", status=302, location=target)
-    with pytest.raises(FetchError, match="(?i)redirect"):
+    with pytest.raises(FetchError, match=r"[Rr]edirect"):
         fetch(wanted(server), part, Told())
     assert not part.exists()
 
