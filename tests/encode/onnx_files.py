@@ -70,6 +70,7 @@ def encoder_file(  # noqa: PLR0912
     only_one: bool = False,
     odd: Literal["", "nan", "zero", "once", "map"] = "",
     names: Sequence[str] = (),
+    listed: bool = False,
     seed: int = 0,
 ) -> Path:
     """Write it to ``path``, which is returned.
@@ -79,7 +80,8 @@ def encoder_file(  # noqa: PLR0912
     wants 0..1, one with a mean a channel. outputs: the second is the vector's length, the third
     the squares. declared: the shape that the first output claims. only_one: says that it takes
     any number of faces and fails on two. odd: gives NaN, zeros, a list without rows, or a map.
-    names: of nodes that do nothing, before the vector comes out.
+    names: of nodes that do nothing, before the vector comes out. listed: the weights are inputs
+    too, as old exporters have it.
     """
     nodes: list[Any] = []
     initializers: list[Any] = []
@@ -154,7 +156,10 @@ def encoder_file(  # noqa: PLR0912
         infos.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 3, GRID, GRID]))
     wanted = [batch, 3, size, size] if layout == "nchw" else [batch, size, size, 3]
     given = helper.make_tensor_value_info("data", TYPES[dtype], wanted)
-    graph = helper.make_graph(nodes, "small", [given], infos, initializers)
+    inputs = [given]
+    if listed:
+        inputs += [helper.make_tensor_value_info(i.name, i.data_type, i.dims) for i in initializers]
+    graph = helper.make_graph(nodes, "small", inputs, infos, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, str(path))
     return path
