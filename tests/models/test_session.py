@@ -203,7 +203,7 @@ class TestThreads:
         self, text: str, count: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(session.THREADS_VARIABLE, text)
-        assert session._thread_count(None) == count
+        assert session.thread_count(None) == count
 
     @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", " 2", "²", "1e3"])
     def test_what_is_no_number_of_threads_is_refused_and_quoted(
@@ -217,7 +217,7 @@ class TestThreads:
 
     def test_an_argument_goes_before_the_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(session.THREADS_VARIABLE, "7")
-        assert session._thread_count(2) == 2
+        assert session.thread_count(2) == 2
 
     @pytest.mark.parametrize("count", [0, -4])
     def test_an_argument_must_be_one_or_more(self, count: int) -> None:
@@ -228,13 +228,13 @@ class TestThreads:
     def test_by_default_all_cores_up_to_eight(
         self, cores: int, count: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(session, "_available_cores", lambda: cores)
-        assert session._thread_count(None) == count
+        monkeypatch.setattr(session, "available_cores", lambda: cores)
+        assert session.thread_count(None) == count
 
     def test_an_empty_variable_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(session.THREADS_VARIABLE, "")
-        monkeypatch.setattr(session, "_available_cores", lambda: 3)
-        assert session._thread_count(None) == 3
+        monkeypatch.setattr(session, "available_cores", lambda: 3)
+        assert session.thread_count(None) == 3
 
     def test_cores_of_this_process_are_counted(self) -> None:
-        assert 1 <= session._available_cores() <= (os.cpu_count() or 1)
+        assert 1 <= session.available_cores() <= (os.cpu_count() or 1)

@@ -31,10 +31,13 @@ _COMMANDS: Final = {
     "data": "data",
     "bench": "bench",
     "models": "models",
+    "doctor": "doctor",
     "demo": "demo",
     "compat": "compat",
 }
 _ALIASES: Final = {"enroll": "enrol"}
+_DEVICES: Final = ("cpu", "cuda", "tensorrt", "coreml", "directml", "openvino", "auto")
+_DEVICE_VARIABLE: Final = "MASKWISE_DEVICE"  # as in maskwise.models, which would load NumPy
 _OUTPUT_FAILS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -118,6 +121,41 @@ def _forget_what_cannot_be_printed() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _device(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and value.partition(":")[0] not in _DEVICES:
+        raise click.BadParameter(f"no device {value!r}; there are: {', '.join(_DEVICES)}")
+    return value
+
+
+def _choose_device(ctx: click.Context, device: str) -> None:
+    """By the variable, so that models opened anywhere, and processes started, follow it."""
+    before = os.environ.get(_DEVICE_VARIABLE)
+    os.environ[_DEVICE_VARIABLE] = device
+
+    def back() -> None:
+        if before is None:
+            del os.environ[_DEVICE_VARIABLE]
+        else:
+            os.environ[_DEVICE_VARIABLE] = before
+
+    ctx.call_on_close(back)
+
+
+def _say_which_device(ctx: click.Context) -> None:
+    import logging
+
+    from maskwise.cli.output import remark
+
+    class Remarks(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            remark(record.getMessage())
+
+    log, remarks = logging.getLogger("maskwise.models"), Remarks()
+    log.addHandler(remarks)
+    log.setLevel(logging.INFO)
+    ctx.call_on_close(lambda: log.removeHandler(remarks))
+
+
 @click.group(
     cls=Application,
     epilog=EXIT_CODES,
@@ -130,7 +168,15 @@ def _forget_what_cannot_be_printed() -> None:
     envvar="MASKWISE_DEBUG",
     help="Show the traceback of an error.  [env var: MASKWISE_DEBUG]",
 )
-def main(debug: bool) -> None:
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    callback=_device,
+    help="What the models run on: cpu (default), cuda, tensorrt, coreml, directml, openvino, or "
+    "auto, the best that works.  [env var: MASKWISE_DEVICE]",
+)
+@click.pass_context
+def main(ctx: click.Context, debug: bool, device: str | None) -> None:
     """Face recognition that keeps working when people put on a mask.
 
     \b
@@ -143,3 +189,7 @@ def main(debug: bool) -> None:
 
     `maskwise COMMAND --help` tells more of each command.
     """
+    if device is not None:
+        _choose_device(ctx, device)
+    if (device or os.environ.get(_DEVICE_VARIABLE)) == "auto":
+        _say_which_device(ctx)

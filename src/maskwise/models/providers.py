@@ -135,6 +135,11 @@ def provider(device: str) -> str:
     return _DEVICES[_name(device)].provider
 
 
+def named_by(provider: str) -> str:
+    """The device that ONNX Runtime calls so."""
+    return next((n for n, one in _DEVICES.items() if one.provider == provider), provider)
+
+
 def remedy(device: str) -> str:
     """What to do about it, for the end of a message."""
     return f"it needs {_DEVICES[_name(device)].needs}"

@@ -39,7 +39,7 @@ def open_session(
 
     Raises as ``locate`` and ``open_file``.
     """
-    count, where = _thread_count(threads), providers.device_name(device)
+    count, where = thread_count(threads), providers.device_name(device)
     return open_file(locate(name), threads=count, device=where)
 
 
@@ -57,7 +57,7 @@ def open_file(
     or when the device cannot be used; ConfigurationError for a device that is not there, and for
     a number of threads or a name that cannot be.
     """
-    count, where = _thread_count(threads), providers.device_name(device)
+    count, where = thread_count(threads), providers.device_name(device)
     file = Path(path).absolute()
     key = (file, count, where, providers.precision(), os.getpid())
     with _lock:
@@ -90,7 +90,8 @@ def _seen(path: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _thread_count(given: int | None) -> int:
+def thread_count(given: int | None) -> int:
+    """How many threads one run of a model uses; see ``open_file`` for default and errors."""
     if given is not None:
         if given < 1:
             raise ConfigurationError(f"threads: expected 1 or more, got {given}")
@@ -102,7 +103,7 @@ def _thread_count(given: int | None) -> int:
                 f"{THREADS_VARIABLE}: expected a whole number from 1 up, got {text!r}"
             )
         return int(text)
-    return min(_available_cores(), _MOST_THREADS)
+    return min(available_cores(), _MOST_THREADS)
 
 
 def _free_lock() -> None:
@@ -115,7 +116,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_free_lock)
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
+    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
