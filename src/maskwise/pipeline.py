@@ -255,7 +255,7 @@ class Recognizer(Stages):
         try:
             picture, digest = image.load_with_sha256(source)
             name = picture.source
-            if digest in done or self.gallery.holds(subject, digest, _asked(types)):
+            if digest in done or self.gallery.holds(subject, digest, _asked(types), kept=keep):
                 return PhotoReport(name, "already"), None
             detection, note = self._dominant(picture, strict)
             chips, states = self._chips(picture, [detection])

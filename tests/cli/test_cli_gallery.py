@@ -87,7 +87,7 @@ def test_delete_asks(run: Run) -> None:
     )
     assert run("gallery", "show", "Ruby", *G).status == 2
     assert run("gallery", "delete", "Olive", "--yes", "--json", *G).lines == [
-        {"deleted": "Olive", "photos": 1, "templates": 5, "wiped": True}
+        {"deleted": "Olive", "photos": 1, "templates": 5, "wiped": True, "copies": []}
     ]
 
 

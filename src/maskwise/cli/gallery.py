@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from maskwise.cli import gallery_import
+from maskwise.cli import gallery_import, gallery_reencode
+from maskwise.cli.gallery_show import PHOTO_COLUMNS, details_json, photo_row, when
 from maskwise.cli.inputs import as_name
 from maskwise.cli.options import gallery_option, json_option, open_gallery
-from maskwise.cli.output import print_json, print_table, printable
+from maskwise.cli.output import print_json, print_table, printable, remark
 from maskwise.cli.status import OK, SKIPPED, USAGE
 from maskwise.errors import GalleryFormatError
 
 if TYPE_CHECKING:
-    from maskwise.gallery import ReferenceDetails, SubjectDetails
+    from maskwise.gallery import SubjectDetails
 
 
 @click.group(name="gallery")
 def command() -> None:
-    """List, show, rename and delete the people of a gallery; import, count and check.
+    """List, show, rename and delete the people of a gallery; import, count, check, re-encode.
 
     \b
     Examples:
@@ -57,7 +57,7 @@ def list_people(gallery: str | None, as_json: bool) -> None:
     elif people:
         print_table(
             ("person", "photos", "templates", "enrolled"),
-            [(p.subject, str(p.references), str(p.templates), _when(p.created_at)) for p in people],
+            [(p.subject, str(p.references), str(p.templates), when(p.created_at)) for p in people],
             right=("photos", "templates"),
         )
     else:
@@ -78,16 +78,10 @@ def show(subject: str, gallery: str | None, as_json: bool) -> None:
     with open_gallery(gallery) as store:
         details = store.show(as_name(subject))
     if as_json:
-        print_json(_details_json(details))
+        print_json(details_json(details))
         return
-    click.echo(f"{printable(details.subject)}, enrolled {_when(details.created_at)}")
-    print_table(
-        ("photo", "templates", "enrolled", "sha256"),
-        [
-            (r.source, _wear_words(r), _when(r.created_at), r.photo_sha256[:12])
-            for r in details.references
-        ],
-    )
+    click.echo(f"{printable(details.subject)}, enrolled {when(details.created_at)}")
+    print_table(PHOTO_COLUMNS, [photo_row(r) for r in details.references])
 
 
 @command.command()
@@ -128,6 +122,8 @@ def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_
 
     Exit codes: 0 deleted; 1 you said no; 2 no such person, or a gallery error.
     """
+    from maskwise.gallery.where import copies_beside
+
     subject = as_name(subject)
     with open_gallery(gallery) as store:
         details = store.show(subject)
@@ -135,6 +131,7 @@ def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_
             click.echo("nothing was deleted", err=True)
             ctx.exit(SKIPPED)
         result = store.delete(subject)
+        copies = [] if store.file is None else copies_beside(store.file)
     if as_json:
         print_json(
             {
@@ -142,6 +139,7 @@ def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_
                 "photos": result.references,
                 "templates": result.templates,
                 "wiped": result.wiped,
+                "copies": [str(path) for path in copies],
             }
         )
     else:
@@ -154,6 +152,8 @@ def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_
                 "another process is reading this gallery: the deleted bytes leave its log file "
                 "when that has ended and the gallery is opened again"
             )
+    for path in copies:
+        remark(f"{path} may still hold this person: delete it when you no longer need it")
     ctx.exit(OK)
 
 
@@ -176,10 +176,12 @@ def stats(gallery: str | None, as_json: bool) -> None:
                 "engine": figures.engine,
                 "format": figures.format,
                 "encoder": figures.encoder_id,
+                "space": figures.encoder_space,
                 "dim": figures.dim,
                 "people": figures.size.people,
                 "photos": figures.size.references,
                 "templates": figures.size.templates,
+                "kept_faces": figures.kept_faces,
                 "templates_by_wear": dict(figures.by_wear),
                 "size_bytes": figures.size_bytes,
             }
@@ -193,7 +195,9 @@ def stats(gallery: str | None, as_json: bool) -> None:
         ("photos", f"{figures.size.references:,}"),
         ("templates", f"{figures.size.templates:,}"),
         *((f"  {label}", f"{count:,}") for label, count in sorted(figures.by_wear.items())),
+        ("pictures", _kept_words(figures.kept_faces)),
         ("encoder", figures.encoder_id or "none yet: nobody is enrolled"),
+        ("space", figures.encoder_space or "none yet"),
     ]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
@@ -236,6 +240,7 @@ def check(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
 
 
 command.add_command(gallery_import.command)
+command.add_command(gallery_reencode.command)
 
 
 def _agreed(details: SubjectDetails) -> bool:
@@ -246,38 +251,8 @@ def _agreed(details: SubjectDetails) -> bool:
         raise click.UsageError("not confirmed, nothing was deleted; --yes does not ask") from None
 
 
-def _details_json(details: SubjectDetails) -> dict[str, Any]:
-    return {
-        "subject": details.subject,
-        "enrolled_at": details.created_at,
-        "photos": [
-            {
-                "reference": r.reference_id,
-                "source": r.source,
-                "sha256": r.photo_sha256,
-                "box": None if r.box is None else [round(v, 2) for v in r.box],
-                "ipd_px": r.ipd_px,
-                "detector": r.detector_id,
-                "masks": list(r.masks),
-                "enrolled_at": r.created_at,
-                "templates": [
-                    {"wear": t.wear.label, "encoder": t.encoder_id, "enrolled_at": t.created_at}
-                    for t in r.templates
-                ],
-            }
-            for r in details.references
-        ],
-    }
-
-
-def _wear_words(reference: ReferenceDetails) -> str:
-    counts = Counter(template.wear.label for template in reference.templates)
-    return ", ".join(label if n == 1 else f"{n} x {label}" for label, n in counts.items())
-
-
-def _when(created_at: str) -> str:
-    """A time for people: to the minute, UTC."""
-    return created_at[:16].replace("T", " ")
+def _kept_words(faces: int) -> str:
+    return f"{_count(faces, 'face')} kept, as was asked for" if faces else "none are kept"
 
 
 def _count(number: int, thing: str) -> str:

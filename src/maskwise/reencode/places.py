@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 from maskwise.errors import ConfigurationError, StorageError
@@ -23,6 +24,16 @@ def draft_of(gallery: Gallery, recognizer: Recognizer) -> Path | None:
     return gallery.file.with_name(f"{gallery.file.name}{DRAFT}{tag}")
 
 
+def free_place(file: Path, suffix: str = "") -> Path:
+    """``<file>.before-<UTC time><suffix>``, a name that no file has yet."""
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    for more in ("", *(f"-{n}" for n in range(2, 1000))):
+        place = file.with_name(f"{file.name}{BEFORE}{stamp}{more}{suffix}")
+        if not place.exists():
+            return place
+    raise StorageError(f"{file}: no name is free for a copy; delete old copies beside it")
+
+
 def discard(place: Path | None) -> None:
     """Delete a draft."""
     if place is not None:
@@ -30,14 +41,14 @@ def discard(place: Path | None) -> None:
             place.with_name(place.name + name).unlink(missing_ok=True)
 
 
-def retire_calibration(gallery: Path, recognizer: Recognizer, stamp: str) -> Path | None:
+def retire_calibration(gallery: Path, recognizer: Recognizer) -> Path | None:
     """Move the calibration away that other models made; where to, or None."""
     place = place_beside(gallery)
     try:
         # None: there is none. One that can be read is of these models: it still holds.
         read_own(place, recognizer.encoder.id, recognizer.models)
     except ConfigurationError:
-        moved = place.with_name(f"{place.name}{BEFORE}{stamp}")
+        moved = free_place(place)
         try:
             place.rename(moved)
         except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +15,8 @@ from maskwise.errors import (
 )
 from maskwise.gallery import Gallery, GallerySize, NewReference, kept, open_gallery
 from maskwise.gallery.files import draft_beside, publish_new, translated
-from maskwise.gallery.where import BEFORE
 from maskwise.pipeline import Recognizer
-from maskwise.reencode.places import discard, draft_of, retire_calibration
+from maskwise.reencode.places import discard, draft_of, free_place, retire_calibration
 from maskwise.reencode.plan import Failure, Plan, Step
 from maskwise.reencode.templates import face_at, templates_of
 
@@ -85,13 +83,12 @@ def re_encode(
         if out is not None:
             size = _write_out(gallery, out, encoder_id, rows)
         else:
-            stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-            if gallery.file is not None:
-                before = gallery.file.with_name(f"{gallery.file.name}{BEFORE}{stamp}.db")
+            before = None if gallery.file is None else free_place(gallery.file, ".db")
+            if before is not None:
                 gallery.save_copy(before)
             size = _replace(gallery, encoder_id, rows, before)
             if gallery.file is not None:
-                calibration = retire_calibration(gallery.file, recognizer, stamp)
+                calibration = retire_calibration(gallery.file, recognizer)
     discard(draft.file)
     where = gallery.where if out is None else str(out)
     return Report(where, size, tuple(failures), lost, resumed, before, calibration)
