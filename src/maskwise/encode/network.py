@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -59,8 +60,9 @@ class Network:
         parts: list[F32] = []
         at = 0
         while at < len(chips):
-            some = chips[at : at + (self._batch or _BATCH)]
-            rows = self._part(some)
+            batch = self._batch  # another thread may change it meanwhile
+            some = chips[at : at + (batch or _BATCH)]
+            rows = self._part(some, batch)
             if rows is None:
                 # It says that it takes any number of faces, and was exported for one.
                 self._batch = 1
@@ -69,15 +71,15 @@ class Network:
             at += len(some)
         return np.concatenate(parts)
 
-    def _part(self, chips: U8) -> F32 | None:
-        """The rows of one batch; None when the file fails on several faces."""
+    def _part(self, chips: U8, batch: int | None) -> F32 | None:
+        """The rows of up to ``batch`` chips; None when the file fails on several faces."""
         count = len(chips)
         given = self._spec.preprocessing(chips, self._dtype)
-        if self._batch is not None and count < self._batch:
-            given = np.pad(given, [(0, self._batch - count)] + [(0, 0)] * 3)
+        if batch is not None and count < batch:
+            given = np.pad(given, [(0, batch - count)] + [(0, 0)] * 3)
         rows = self._call(given)
         if isinstance(rows, str) or rows.shape != (len(given), self.dim):
-            if len(given) > 1 and self._batch is None:
+            if count > 1 and batch is None:
                 return None
             raise self._unfit(f"expected ({len(given)}, {self.dim}) numbers, got {_got(rows)}")
         return rows[:count]
@@ -88,9 +90,10 @@ class Network:
         try:
             (out,) = session.run([self._output], {self._input: given})
         except Exception as error:  # ONNX Runtime's share no base class of their own
-            return " ".join(str(error).split())[:_MOST_WORDS]
+            text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
+            return " ".join(text.split())[:_MOST_WORDS]
         rows = np.asarray(out, np.float32)
-        # Of one face, what is no list of rows is left as it came, for a message.
+        # What is no list of rows is left as it came, for a message.
         return rows.reshape(len(rows), -1) if rows.size and rows.ndim > 1 else rows
 
     def _tried(self) -> int:
