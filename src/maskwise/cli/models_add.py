@@ -44,6 +44,9 @@ def add(
     if file.suffix.lower() == ".toml":
         if backend is not None:
             raise click.UsageError("a manifest says by itself who reads it: leave --backend out")
+        from maskwise.encode.manifest import read_manifest
+
+        read_manifest(file)
         addition = additions.from_manifest(file, name)
     else:
         if name is None or backend is None:

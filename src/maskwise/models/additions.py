@@ -29,7 +29,17 @@ else:
 
 FOLDER: Final = "added"
 ENTRY: Final = "entry.json"
-_KEYS: Final = ("kind", "backend", "sha256", "size", "licence", "origin", "about", "trained_on")
+_KEYS: Final = (
+    "kind",
+    "backend",
+    "sha256",
+    "size",
+    "licence",
+    "origin",
+    "about",
+    "trained_on",
+    "paper",
+)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TAKEN: Final = ("mmod", "dlib-hog", "dlib-resnet-v1", *ADDRESSED)
 _MOST_TOML: Final = 1 << 20
@@ -95,21 +105,20 @@ def from_manifest(path: Path, name: str | None) -> Addition:
     _require_name(called)
     files = {"model.toml": path}
     named = table.get("file")
-    if not isinstance(named, str) or not named:
-        raise ConfigurationError(f'{path}: says not which file it is of (file = "NAME.onnx")')
-    weights = path.parent / named
-    if weights.is_file():
+    if isinstance(named, str) and named:
         relative = PurePosixPath(named.replace("\\", "/"))
-        if relative.is_absolute() or ".." in relative.parts or Path(named).is_absolute():
+        if relative.is_absolute() or Path(named).is_absolute() or {"..", "~"} & {*relative.parts}:
             raise ConfigurationError(
-                f"{path}: {named} lies elsewhere; put it beside the manifest, so that both can be "
-                "carried together"
+                f"{path}: {named} lies elsewhere; put it beside the manifest and name it so, that "
+                "both can be carried together"
             )
         if str(relative) in ("model.toml", ENTRY):
             raise ConfigurationError(f"{path}: the model's file cannot be called {named}")
-        files[str(relative)] = weights
-    elif named not in entries.catalogue():
-        raise ConfigurationError(f"{path}: there is no file {weights}")
+        if not (path.parent / relative).is_file():
+            raise ConfigurationError(f"{path}: there is no file {path.parent / relative}")
+        files[str(relative)] = path.parent / relative
+    elif "sha256" not in table:
+        raise ConfigurationError(f'{path}: says not which file it is of (file = "NAME.onnx")')
     return Addition(called, "file", "model.toml", files, table)
 
 
@@ -165,6 +174,7 @@ def _written(addition: Addition, digests: dict[str, str], home: Path, licence: s
         "origin": str(addition.files[addition.main].absolute()),
         "about": str(table.get("about") or "Added by you."),
         "trained_on": str(table.get("trained_on") or "Not told."),
+        "paper": str(table.get("paper") or ""),
         "added": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "files": digests,
     }
@@ -177,7 +187,7 @@ def _read(path: Path) -> ModelEntry:
         name = path.parent.name
         values = {key: table[key] for key in _KEYS}
         file = f"{FOLDER}/{name}/{table['file']}"
-        return ModelEntry(name=name, file=file, paper="", preprocessing="", **values)
+        return ModelEntry(name=name, file=file, preprocessing="", **values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
 
