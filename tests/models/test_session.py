@@ -177,6 +177,14 @@ class TestOpenFile:
     def test_a_folder_is_no_model(self, tmp_path: Path) -> None:
         assert "cannot be read" in refused(tmp_path)
 
+    def test_a_run_that_fails_is_one_line(self, tmp_path: Path) -> None:
+        opened = models.open_file(a_model(tmp_path / "relu.onnx"), threads=1)
+        with pytest.raises(ModelError) as caught:
+            session.run("relu", opened, {"x": np.ones(2, np.float32)})
+        message = str(caught.value)
+        assert message.startswith("the model relu failed on the device cpu: Got invalid dimensions")
+        assert "\n" not in message
+
     def test_nothing_is_printed(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         refused(a_model(tmp_path / "new.onnx", opset=99))
         assert capfd.readouterr() == ("", "")

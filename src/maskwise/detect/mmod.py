@@ -18,6 +18,7 @@ import numpy.typing as npt
 from maskwise import models
 from maskwise.detect import tiled_pyramid
 from maskwise.errors import ConfigurationError, InputError
+from maskwise.models.session import run
 from maskwise.types import F32, F64, U8, Detection, Image, Scheme
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _scores(session: onnxruntime.InferenceSession, pyramid: F32, options: _Optio
         first = max(start - options.halo, 0)
         last = min(start + _STRIP + options.halo, count) - 1
         rows = pyramid[:, :, first * options.stride : last * options.stride + size]
-        scores = session.run(None, {"pyramid": np.ascontiguousarray(rows)})[0][0, 0]
+        scores = run(_MODEL, session, {"pyramid": np.ascontiguousarray(rows)})[0, 0]
         strips.append(scores[start - first : start - first + _STRIP])
     return np.concatenate(strips)
 

@@ -27,7 +27,7 @@ def devices() -> Iterator[Finding]:
         opened = models.open_session(_SMALLEST)
     except MaskwiseError as error:
         remedy = f"choose another one ({providers.DEVICE_VARIABLE}, --device)"
-        yield Finding("devices", "chosen", "wrong", f"{chosen}: {error}", remedy)
+        yield Finding("devices", "chosen", "wrong", str(error), remedy)
     else:
         took = providers.named_by(opened.get_providers()[0])
         says = f"{chosen}: {took}" if chosen == providers.AUTO else chosen

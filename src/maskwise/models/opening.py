@@ -104,7 +104,7 @@ def _open(ort: Any, path: Path, threads: int, device: str) -> onnxruntime.Infere
         session = _session(ort, path, threads, device, listed)
     except Exception as error:
         _open(ort, path, threads, providers.CPU)  # raises where the file is at fault
-        raise _DeviceError(_useless(device, missing or _in_short(error))) from error
+        raise _DeviceError(_useless(device, missing or in_short(error))) from error
     finally:
         ort.set_default_logger_severity(_WARNINGS)
     _must_run_there(session, path, device, missing)
@@ -150,7 +150,7 @@ def _must_run_there(
 
 
 def _useless(device: str, reason: str) -> str:
-    return f"the device {device!r} cannot be used ({reason}); {providers.remedy(device)}"
+    return f"the device {device!r} cannot be used ({reason}); {providers.needs(device)}"
 
 
 def _why(ort: Any, path: Path, error: Exception) -> str:
@@ -167,10 +167,10 @@ def _why(ort: Any, path: Path, error: Exception) -> str:
             read_graph(path, 0)
         except ModelError as found:
             return str(found)
-    return f"ONNX Runtime {ort.__version__} cannot run {path}: {_in_short(error)}"
+    return f"ONNX Runtime {ort.__version__} cannot run {path}: {in_short(error)}"
 
 
-def _in_short(error: Exception) -> str:
+def in_short(error: Exception) -> str:
     """ONNX Runtime's message on one line, without its codes and the places in its source."""
     text = re.sub(r"\s+", " ", str(error)).strip()
     text = _PLACE.sub("", _CODE.sub("", text, count=1), count=1).strip().rstrip(".")

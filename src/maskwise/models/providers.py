@@ -29,34 +29,35 @@ _PRECISIONS: Final = (EXACT, "fast")
 
 @dataclass(frozen=True, slots=True)
 class _Device:
-    """provider: ONNX Runtime's name. needs: hardware, and what to do with pip."""
+    """provider: ONNX Runtime's name. needs: hardware and libraries. package: pip's, "" for ours."""
 
     provider: str
     needs: str
+    package: str = ""
 
 
-def _instead(package: str) -> str:
-    # Two packages that bring the module onnxruntime overwrite each other's files.
-    return f"pip uninstall onnxruntime, then pip install {package}"
-
+_GPU: Final = "onnxruntime-gpu[cuda,cudnn]"
 
 # The best first.
 _DEVICES: Final = {
     "tensorrt": _Device(
         "TensorrtExecutionProvider",
-        f"an NVIDIA GPU and TensorRT's libraries; {_instead('onnxruntime-gpu[cuda,cudnn]')}",
+        f"an NVIDIA GPU with its driver, TensorRT, CUDA and cuDNN ({_GPU} brings the last two)",
+        _GPU,
     ),
     "cuda": _Device(
         "CUDAExecutionProvider",
-        f"an NVIDIA GPU, CUDA and cuDNN; {_instead('onnxruntime-gpu[cuda,cudnn]')}",
+        f"an NVIDIA GPU with its driver, CUDA and cuDNN ({_GPU} brings both)",
+        _GPU,
     ),
-    "coreml": _Device("CoreMLExecutionProvider", "a Mac; pip install onnxruntime there"),
-    "directml": _Device("DmlExecutionProvider", f"Windows; {_instead('onnxruntime-directml')}"),
+    "coreml": _Device("CoreMLExecutionProvider", "a Mac"),
+    "directml": _Device("DmlExecutionProvider", "Windows", "onnxruntime-directml"),
     "openvino": _Device(
         "OpenVINOExecutionProvider",
-        f"an Intel processor or GPU; {_instead('onnxruntime-openvino')}",
+        "an Intel processor, or the GPU or NPU that was named with its driver",
+        "onnxruntime-openvino",
     ),
-    CPU: _Device(_CPU_PROVIDER, "pip install onnxruntime"),
+    CPU: _Device(_CPU_PROVIDER, "onnxruntime"),
 }
 
 DEVICES: Final = (*_DEVICES, AUTO)
@@ -123,9 +124,12 @@ def candidates(device: str, runtime: Any) -> list[str]:
     if device == AUTO:
         return [name for name in there if name not in _NOT_BY_AUTO]
     if _name(device) not in there:
+        package = _DEVICES[_name(device)].package
+        # Two packages that bring the module onnxruntime overwrite each other's files.
+        how = package and f": pip uninstall onnxruntime, then pip install {package}"
         raise ConfigurationError(
             f"the device {_name(device)!r} is not there: the installed ONNX Runtime "
-            f"{runtime.__version__} has {', '.join(there)}; {remedy(device)}"
+            f"{runtime.__version__} has {', '.join(there)}; {needs(device)}{how}"
         )
     return [device]
 
@@ -140,8 +144,8 @@ def named_by(provider: str) -> str:
     return next((n for n, one in _DEVICES.items() if one.provider == provider), provider)
 
 
-def remedy(device: str) -> str:
-    """What to do about it, for the end of a message."""
+def needs(device: str) -> str:
+    """What ``device`` needs, for the end of a message."""
     return f"it needs {_DEVICES[_name(device)].needs}"
 
 

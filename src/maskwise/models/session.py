@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from maskwise.errors import ConfigurationError, ModelError
 from maskwise.models import providers
-from maskwise.models.opening import open_on
+from maskwise.models.opening import in_short, open_on
 from maskwise.models.store import locate
 from maskwise.types import F32, U8
 
@@ -74,11 +75,26 @@ def run_batches(name: str, chips: U8, threads: int | None = None) -> F32:
     """
     session = open_session(name, threads=threads)
     parts = [
-        session.run(None, {"chips": np.ascontiguousarray(chips[start : start + _BATCH])})[0]
+        run(name, session, {"chips": np.ascontiguousarray(chips[start : start + _BATCH])})
         for start in range(0, len(chips), _BATCH)
     ]
-    joined: F32 = np.concatenate(parts)
-    return joined
+    return np.concatenate(parts)
+
+
+def run(name: str, session: onnxruntime.InferenceSession, feeds: Mapping[str, Any]) -> F32:
+    """The first output of ``session``, which is of model ``name``.
+
+    Raises ModelError in one line where that fails: a GPU's memory is full, say.
+    """
+    try:
+        output: F32 = session.run(None, feeds)[0]
+    # ONNX Runtime's exceptions share no base class of their own.
+    except Exception as error:
+        device = providers.named_by(session.get_providers()[0])
+        raise ModelError(
+            f"the model {name} failed on the device {device}: {in_short(error)}"
+        ) from error
+    return output
 
 
 def _seen(path: Path) -> tuple[int, int]:
