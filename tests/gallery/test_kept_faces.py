@@ -43,7 +43,7 @@ def test_chips_are_those_of_the_photo_where_nothing_was_shrunk(
     """Also at the edges of the photo, beyond which chips are black."""
     picture = drawn_face(3, (300, 400), 140)
     spec = CHIPS[scheme]
-    points = placed(spec, centre, 150, turn)
+    points = placed(spec, centre, 120, turn)
     face = kept.unpack(kept.pack(picture, {scheme: points}, box_of(points)))
     assert face.image.width < picture.width
     wanted = align(picture, points, spec)

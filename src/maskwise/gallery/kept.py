@@ -22,10 +22,10 @@ from maskwise.align import ARCFACE_CHIP, DLIB_CHIP, DLIB_CHIP_68, transform_of
 from maskwise.errors import GalleryFormatError, ImageError, InputError
 from maskwise.types import F32, F64, U8, Image, Landmarks, Scheme
 
-LONGEST_SIDE: Final = 384
+LONGEST_SIDE: Final = 256
 """px. A larger part of the photo is shrunk to it, a smaller one is kept pixel by pixel: chips cut
-from it are then those of the photo. At this size a chip spans 230 px or more, and encoders want
-112 to 150 (docs/adr/0012)."""
+from it are then those of the photo. At this size a chip of an upright face spans 200 px, and
+encoders want 112 to 150; more pixels gain nothing (docs/adr/0012-kept-faces.md)."""
 
 FORMAT: Final = 1
 _KEYWORD: Final = b"maskwise-face"
