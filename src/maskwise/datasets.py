@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from maskwise.errors import ConfigurationError, FetchError, OutputError
+from maskwise.models.place import require_network
 
 LFW_TERMS: Final = (
     "Labeled Faces in the Wild (http://vis-www.cs.umass.edu/lfw/): news photographs, collected for "
@@ -72,7 +73,7 @@ def fetch_lfw(
     on_bytes: told now and then, from another thread, how much has come.
     All or nothing: what was not finished is deleted, also after Ctrl-C.
     Raises ConfigurationError without scikit-learn, and where a broken copy lies; FetchError when
-    it cannot be fetched, and OutputError when it cannot be written.
+    it cannot be fetched or MASKWISE_OFFLINE is set, and OutputError when it cannot be written.
     """
     loader = _loader()
     home = Path(folder) if folder is not None else Path(_default_folder(loader))
@@ -80,6 +81,7 @@ def fetch_lfw(
     wanted = [*_PAIRS, _PHOTOS]
     if all((place / name).exists() for name in wanted):
         return _described(place, fetched=False)
+    require_network("LFW", "Carry lfw_home here from elsewhere, and name its folder with --out")
     with _staging(home) as staging:
         with _reporting(staging, on_bytes):
             _fetch(loader, staging)

@@ -1,14 +1,15 @@
-"""maskwise models."""
+"""maskwise models list, and accept."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maskwise import models
 from maskwise.landmarks import dlib68
-from maskwise.models import licences
+from maskwise.models import licences, place
 from maskwise.testing.command_line import Run
 
 NAME = "dlib-68-points"
@@ -17,37 +18,61 @@ NAME = "dlib-68-points"
 @pytest.fixture(autouse=True)
 def nothing_accepted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(licences.ACCEPT_VARIABLE, raising=False)
+    monkeypatch.delenv(place.FOLDER_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlib68, "installed_file", lambda: Path("there.dat"))
+
+
+def rows(run: Run) -> dict[str, dict[str, Any]]:
+    return {row["model"]: row for row in run("models", "list", "--json").lines}
 
 
 def state(run: Run) -> str:
-    rows = {row["model"]: row for row in run("models", "list", "--json").lines}
-    assert set(rows) == {*models.names(), NAME}
-    assert all(rows[name]["state"] == "shipped" for name in models.names())
-    assert rows["dlib-five-points"]["licence"] == "CC0-1.0"
-    return str(rows[NAME]["state"])
+    return str(rows(run)[NAME]["state"])
 
 
+@pytest.mark.usefixtures("installed")
 def test_the_list_shows_what_is_shipped_and_what_is_accepted(run: Run) -> None:
-    assert state(run) == "not accepted"
+    found = rows(run)
+    assert set(found) == {*models.known(), NAME}
+    assert all(found[name]["state"] == "shipped" for name in models.names())
+    assert found["dlib-five-points"]["licence"] == "CC0-1.0"
+    assert Path(found["dlib-resnet-v1"]["file"]).name == "dlib-resnet-v1.onnx"
+    assert found["sface"] | {"licence": ""} == {
+        "model": "sface",
+        "kind": "encoder",
+        "backend": "sface",
+        "licence": "",
+        "accept": None,
+        "size": 38_696_353,
+        "state": "not here",
+        "file": None,
+    }
+    assert found["buffalo_l/det_10g"]["accept"] == "insightface-models"
+    assert state(run) == "licence not accepted"
     assert run("models", "accept", NAME, "--yes").status == 0
-    assert state(run) == "accepted"
+    assert state(run) == "here"
     text = run("models", "list").out
-    assert "dlib-resnet-v1.onnx" in text
-    assert "no commercial use" in text
+    assert "dlib-resnet-v1" in text
+    assert f"licence {NAME} (iBUG 300-W data: no commercial use): accepted" in text
+    assert "licence insightface-models (non-commercial research only): not accepted" in text
 
 
 def test_the_list_says_what_is_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dlib68, "installed_file", lambda: None)
-    assert run("models", "list", "--json").lines[-1]["file"] is None
-    assert "not installed" in run("models", "list").out
+    assert rows(run)[NAME]["file"] is None
+    assert state(run) == "not here"
     monkeypatch.setattr(dlib68, "installed_file", lambda: Path("there"))
-    file = licences.licence(NAME).file
-    assert run("models", "list", "--json").lines[-1]["file"] == file
+    assert rows(run)[NAME]["file"] == "there"
 
 
+@pytest.mark.usefixtures("installed")
 def test_the_environment_accepts_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(licences.ACCEPT_VARIABLE, NAME)
-    assert state(run) == "accepted"
+    assert state(run) == "here"
 
 
 def test_accepting_shows_the_terms_and_asks(run: Run) -> None:
@@ -69,17 +94,18 @@ def test_no_answer_is_no_yes(run: Run) -> None:
     assert not licences.is_accepted(NAME)
 
 
+@pytest.mark.usefixtures("installed")
 def test_json_names_the_file_that_takes_it_back(run: Run) -> None:
     answer = run("models", "accept", NAME, "--yes", "--json")
     (line,) = answer.lines
     assert line["accepted"] == NAME
     assert "commercial use" in answer.err
     Path(line["file"]).unlink()
-    assert state(run) == "not accepted"
+    assert state(run) == "licence not accepted"
     assert f"delete {line['file']}" in run("models", "accept", NAME, "--yes").out
 
 
 def test_an_unknown_licence_lists_those_there_are(run: Run) -> None:
     answer = run("models", "accept", "dlib-99", "--yes")
     assert (answer.status, answer.out) == (2, "")
-    assert "no licence 'dlib-99'; there are: dlib-68-points" in answer.err
+    assert "no licence 'dlib-99'; there are: dlib-68-points, insightface-models" in answer.err

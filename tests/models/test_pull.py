@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,20 @@ class TestOverTheNetwork:
         hows = [one.how for one in pull("pack", Told())]
         assert hows == ["there already", "fetched"]
         assert (store / "pack" / "det.onnx").stat().st_mtime_ns == before.st_mtime_ns
+
+    @pytest.mark.usefixtures("accepted")
+    def test_the_same_file_under_another_name_is_copied(
+        self, server: Server, store: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pull("pack/det", Told())
+        before = len(server.seen)
+        known = entries.catalogue()
+        twin = replace(known["pack/det"], name="pack/twin", file="pack/twin.onnx")
+        monkeypatch.setattr(entries, "catalogue", lambda: {**known, "pack/twin": twin})
+        monkeypatch.setenv(place.OFFLINE_VARIABLE, "1")
+        assert pull("pack/twin", Told())[0].how == "copied"
+        assert files(store)["pack/twin.onnx"] == DETECTOR
+        assert len(server.seen) == before
 
     def test_a_licence_comes_first(self, server: Server, store: Path) -> None:
         with pytest.raises(LicenceError, match="accept insightface-models"):

@@ -13,7 +13,7 @@ from maskwise.models import entries, licences, place
 from maskwise.models.digests import sha256_of
 from maskwise.models.entries import ModelEntry
 from maskwise.models.lock import alone
-from maskwise.models.pull_files import copied, unpacked
+from maskwise.models.pull_files import copied, copy, unpacked
 from maskwise.models.pull_http import Listener, Wanted, clear, fetch
 from maskwise.models.pull_wish import Pulled, Wish, members_of
 from maskwise.models.writing import make_folder, not_written, put, require_space
@@ -70,15 +70,36 @@ def _all(wish: Wish) -> list[Pulled]:
     for model in wish.models:
         path = wish.folder / model.file
         known = wish.expected(model)
-        if known and path.is_file() and sha256_of(path) == known:
+        if _is_whole(path, known):
             there[model.name] = Pulled(model.name, path, "there already", known)
-        else:
+            continue
+        if path.is_file():
+            wish.listener.remark(f"{path} is not known to be what it should be: replacing it")
+        twin = _twin(wish, model)
+        if twin is None:
             lacking.append(model)
-            if path.is_file():
-                wish.listener.remark(f"{path} is not known to be what it should be: replacing it")
+        else:
+            there[model.name] = copy(wish, model, twin)
     if lacking:
         there |= _brought(wish, lacking)
     return [there[model.name] for model in wish.models]
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    try:
+        return bool(sha256) and path.is_file() and sha256_of(path) == sha256
+    except OSError:
+        return False
+
+
+def _twin(wish: Wish, model: ModelEntry) -> Path | None:
+    """The same file in the store under another name: several packs hold the same encoder."""
+    same = [
+        wish.folder / other.file
+        for other in entries.catalogue().values()
+        if other.sha256 == model.sha256 and other.name != model.name
+    ]
+    return next((path for path in same if _is_whole(path, model.sha256)), None)
 
 
 def _brought(wish: Wish, models: list[ModelEntry]) -> dict[str, Pulled]:

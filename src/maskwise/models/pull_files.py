@@ -26,7 +26,7 @@ def copied(wish: Wish, models: list[ModelEntry], source: Path) -> dict[str, Pull
     for model in models:
         path = at_hand(source, model)
         if path is not None:
-            came[model.name] = _copy(wish, model, path)
+            came[model.name] = copy(wish, model, path)
     rest = [model for model in models if model.name not in came]
     if not rest:
         return came
@@ -94,7 +94,8 @@ def _require_known(wish: Wish, archive: Path, models: list[ModelEntry]) -> None:
     wish.write_down(wish.pack, sha256_of(archive), archive.stat().st_size)
 
 
-def _copy(wish: Wish, model: ModelEntry, source: Path) -> Pulled:
+def copy(wish: Wish, model: ModelEntry, source: Path) -> Pulled:
+    """One file that is at hand; raises as ``copied``."""
     path = wish.folder / model.file
     known = wish.expected(model)
     if not known:
