@@ -93,11 +93,11 @@ ARCFACE_CHIP: Final = ChipSpec(
 # Where DLIB_CHIP has the points of ``five``: means over YuNet's points on photos of LFW's train
 # people, in chips cut by dlib's five. training/chip_points/measure.py.
 _FIVE_IN_DLIB_CHIP: Final = (
-    (46.843, 44.698),
-    (103.058, 45.383),
-    (74.393, 77.234),
-    (51.132, 101.705),
-    (98.941, 102.081),
+    (46.285, 45.494),
+    (101.409, 44.491),
+    (74.068, 78.482),
+    (51.368, 104.730),
+    (98.597, 103.665),
 )
 _IN_DLIB_CHIP: Final[dict[Scheme, F64]] = {
     "five": np.array(_FIVE_IN_DLIB_CHIP, np.float64),
