@@ -126,7 +126,7 @@ def candidates(device: str, runtime: Any) -> list[str]:
     if _name(device) not in there:
         package = _DEVICES[_name(device)].package
         # Two packages that bring the module onnxruntime overwrite each other's files.
-        how = package and f": pip uninstall onnxruntime, then pip install {package}"
+        how = package and f": pip uninstall onnxruntime, then pip install '{package}'"
         raise ConfigurationError(
             f"the device {_name(device)!r} is not there: the installed ONNX Runtime "
             f"{runtime.__version__} has {', '.join(there)}; {needs(device)}{how}"
