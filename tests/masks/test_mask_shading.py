@@ -46,11 +46,15 @@ def test_what_a_caster_has_prepared_changes_nothing() -> None:
     pose = posed(25, 3, 8)
     region = (31, 40, 70, 60)
     alone = Caster(pose, 64.0).cast(Shape(), region)
-    for wide in ((0, 0, 150, 150), (30, 0, 120, 120)):
-        caster = Caster(pose, 64.0, wide)
-        caster.cast(Shape(drape=1.0), (31, 41, 80, 70))
-        for one, other in zip(alone, caster.cast(Shape(), region), strict=True):
-            np.testing.assert_array_equal(one, other)
+    draped = Shape(drape=1.0)
+    for wide in ((0, 0, 150, 150), (30, 0, 120, 120), (31, 41, 80, 70)):
+        after = Caster(pose, 64.0)
+        after.cast(draped, wide)
+        among = Caster(pose, 64.0)
+        among.look_for({draped: wide, Shape(): region, Shape(tent=0.5): (32, 41, 60, 50)})
+        for caster in (after, among):
+            for one, other in zip(alone, caster.cast(Shape(), region), strict=True):
+                np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("scale", [5.3, 6.0])

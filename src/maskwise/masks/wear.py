@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, floor
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 
 from maskwise.errors import InputError
 from maskwise.masks import photo
-from maskwise.masks.cast import Caster, Region
+from maskwise.masks.cast import Caster
 from maskwise.masks.draw import DENSITIES, texture
 from maskwise.masks.fit import Pose, fit_pose
 from maskwise.masks.jpeg_loss import save_again
 from maskwise.masks.light import Light, estimate
+from maskwise.masks.rays import Region, around
 from maskwise.masks.shading import lit, planes, shading_of
 from maskwise.masks.sheet import Texture
+from maskwise.masks.surface import Shape
 from maskwise.masks.truth import NOTHING, Part, Worn, WornFace, covered_landmarks, truth
 from maskwise.types import F32, U8, Chip, Image, Landmarks, MaskSpec
 
@@ -40,8 +42,7 @@ class _Face:
         # The sheet that is about as fine as the face is large.
         fit = [d for d in DENSITIES if d >= 0.8 * self.pose.scale]
         self.density: Final = fit[0] if fit else DENSITIES[-1]
-        whole = (0, 0, pixels.shape[1], pixels.shape[0]) if many else None
-        self.rays: Final = Caster(self.pose, float(self.density), whole)
+        self.rays: Final = Caster(self.pose, float(self.density))
         self.onto: Final = self.pose.onto
         self.shading: Final = shading_of(self.light)
         self.dye: Final = _dye(self.light)
@@ -53,6 +54,25 @@ class _Face:
         if self._bare is None:
             return planes(pixels[window].astype(np.float32))
         return [plane[window] for plane in self._bare]
+
+    def placed(self, specs: Sequence[MaskSpec], picture: tuple[int, ...]) -> list[_Placed]:
+        """Each mask's sheet, and where it lies on a picture of (height, width)."""
+        sheets = [texture(spec, self.density) for spec in specs]
+        out = [_Placed(sheet, _region(sheet, self, picture)) for sheet in sheets]
+        wanted: dict[Shape, Region] = {}
+        for sheet, region in out:
+            if region is not None:
+                so_far = wanted.get(sheet.shape)
+                wanted[sheet.shape] = region if so_far is None else around(so_far, region)
+        self.rays.look_for(wanted)
+        return out
+
+
+class _Placed(NamedTuple):
+    """A mask's sheet, and the part of the picture that it may touch; None outside."""
+
+    sheet: Texture
+    region: Region | None
 
 
 def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8, U8]:
@@ -69,8 +89,8 @@ def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8,
     for n, chip in enumerate(chips):
         face = _Face(chip.pixels, chip.landmarks, many=len(specs) > 1)
         out[n] = chip.pixels
-        for m, spec in enumerate(specs):
-            _lay(out[n, m], alpha[n, m], face, spec)
+        for m, placed in enumerate(face.placed(specs, (size, size))):
+            _lay(out[n, m], alpha[n, m], face, placed, specs[m].seed)
     return out, alpha
 
 
@@ -90,7 +110,9 @@ def wear_each(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8, U8]
     alpha = np.zeros((len(chips), size, size), np.uint8)
     for n, (chip, spec) in enumerate(zip(chips, specs, strict=True)):
         out[n] = chip.pixels
-        _lay(out[n], alpha[n], _Face(chip.pixels, chip.landmarks), spec)
+        face = _Face(chip.pixels, chip.landmarks)
+        (placed,) = face.placed([spec], (size, size))
+        _lay(out[n], alpha[n], face, placed, spec.seed)
     return out, alpha
 
 
@@ -111,7 +133,8 @@ def wear_on_image(image: Image, landmarks: Sequence[Landmarks], specs: Sequence[
     alpha = np.zeros(pixels.shape[:2], np.uint8)
     own: dict[int, Part] = {}
     for k in sorted(range(len(faces)), key=lambda k: faces[k].pose.scale):
-        part = _lay(pixels, alpha, faces[k], specs[k])
+        (placed,) = faces[k].placed([specs[k]], alpha.shape)
+        part = _lay(pixels, alpha, faces[k], placed, specs[k].seed)
         if part is not None:
             if faces[k].light.jpeg:
                 save_again(pixels, part.alpha, part.x, part.y, faces[k].light.jpeg)
@@ -135,14 +158,13 @@ def _common_size(chips: Sequence[Chip]) -> int:
     return sizes.pop() if sizes else 0
 
 
-def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> Part | None:
+def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part | None:
     """Draw one mask into ``pixels`` and its cover into ``alpha``, in place.
 
     Returns the part that it touched; None when that is outside.
     """
     light = face.light
-    sheet = texture(spec, face.density)
-    region = _region(sheet, face, pixels.shape)
+    sheet, region = placed
     if region is None:
         return None
     x, y, width, height = region
@@ -158,16 +180,18 @@ def _lay(pixels: U8, alpha: U8, face: _Face, spec: MaskSpec) -> Part | None:
     )
     bright, kept = lit(relief, edge, face.shading)
     layer = rgba.astype(np.float32)
-    cv2.multiply(layer, cv2.merge([bright, bright, bright, edge]), dst=layer)
-    layer = np.asarray(cv2.transform(layer, face.dye), np.float32)
-    layer = photo.blurred(layer, light.blur_px)
+    shade = cv2.merge([bright, bright, bright, edge])
+    cv2.multiply(layer, shade, dst=layer)
+    # Into memory that is in the core's cache: these are the largest arrays of all.
+    cv2.transform(layer, face.dye, dst=shade)
+    layer = photo.blurred(np.asarray(shade, np.float32), light.blur_px)
     *drawn, cover = planes(layer)
     own = np.asarray(cv2.convertScaleAbs(cover), np.uint8)
     cover *= np.float32(1 / 255)
     window = (slice(y, y + height), slice(x, x + width))
     cv2.max(alpha[window], own, dst=alpha[window])
     if light.noise > 0.5:
-        grain = photo.noise_for(cover.shape, light.noise, light.grain_px, spec.seed)
+        grain = photo.noise_for(cover.shape, light.noise, light.grain_px, seed)
         grain *= cover
         for plane in drawn:
             cv2.add(plane, grain, dst=plane)
@@ -197,7 +221,8 @@ def _region(sheet: Texture, face: _Face, picture: tuple[int, ...]) -> Region | N
         return None
     # The net reaches an eighth of a unit beyond the mask.
     px = face.onto @ sheet.net
-    (left, top), (right, bottom) = px.min(axis=1).tolist(), px.max(axis=1).tolist()
+    left, top = np.minimum.reduce(px, axis=1).tolist()
+    right, bottom = np.maximum.reduce(px, axis=1).tolist()
     to_x, to_y = face.pose.shift.tolist()
     x, y = max(0, floor(left + to_x - 2)), max(0, floor(top + to_y - 2))
     width = min(ceil(right + to_x + 2), picture[1]) - x
