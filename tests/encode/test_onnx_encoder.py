@@ -248,11 +248,12 @@ class TestTheOnlyOne:
     def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         """Models that are here, by name; each is an encoder for arcface."""
         here: dict[str, Path] = {}
-        everything = ["dlib-mmod", "big/r50", "small/mbf", "sface"]
+        everything = ["dlib-mmod", "big/r50", "small/mbf", "copy/mbf", "sface"]
 
         def entry(name: str) -> Any:
             backend = {"dlib-mmod": "dlib-mmod", "sface": "sface"}.get(name, "arcface")
-            return SimpleNamespace(name=name, kind="encoder", backend=backend)
+            sha = {"small/mbf": "5" * 64, "copy/mbf": "5" * 64}.get(name, "6" * 64)
+            return SimpleNamespace(name=name, kind="encoder", backend=backend, sha256=sha)
 
         def locate(name: str) -> Path:
             if name not in here:
@@ -270,6 +271,12 @@ class TestTheOnlyOne:
 
     def test_it_is_taken(self, store: dict[str, Path], tmp_path: Path) -> None:
         store["small/mbf"] = store["sface"] = encoder_file(tmp_path / "small.onnx")
+        assert ArcFace().file.name == "small/mbf"
+
+    def test_the_same_file_in_two_packs_is_one(
+        self, store: dict[str, Path], tmp_path: Path
+    ) -> None:
+        store["copy/mbf"] = store["small/mbf"] = encoder_file(tmp_path / "small.onnx")
         assert ArcFace().file.name == "small/mbf"
 
     def test_there_is_none(self, store: dict[str, Path]) -> None:

@@ -25,7 +25,7 @@ def encoder_file(what: str, backend: str) -> ModelFile:
 
 
 def only_encoder(backend: str) -> ModelFile:
-    """The one model of the store that ``backend`` reads and that is here.
+    """The one file of the store that ``backend`` reads and that is here.
 
     Raises ConfigurationError that names the choice when there are none or several.
     """
@@ -35,7 +35,8 @@ def only_encoder(backend: str) -> ModelFile:
         if (entry := models.entry(name)).backend == backend and entry.kind == "encoder"
     ]
     here = [name for name in names if _is_here(name)]
-    if len(here) == 1:
+    # The same file may lie in several packs.
+    if here and len({models.entry(name).sha256 for name in here}) == 1:
         return models.resolve(here[0])
     if here:
         raise ConfigurationError(
