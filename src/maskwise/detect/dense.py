@@ -34,7 +34,7 @@ class Faces(NamedTuple):
 
     def moved(self, scale: tuple[float, float], shift: tuple[float, float]) -> Faces:
         """In another frame: new = (old - shift) / scale, x and y each."""
-        by, off = np.array(scale, np.float64), np.array(shift, np.float64)
+        by, off = np.array(scale, np.float32), np.array(shift, np.float32)
         boxes = ((self.boxes.reshape(-1, 2, 2) - off) / by).astype(np.float32).reshape(-1, 4)
         points = None if self.points is None else ((self.points - off) / by).astype(np.float32)
         return Faces(boxes, self.scores, points)
@@ -73,11 +73,14 @@ def best_first(faces: Faces) -> Faces:
     return faces.take(np.argsort(-faces.scores, kind="stable")[:MOST_CANDIDATES])
 
 
-def kept(boxes: npt.NDArray[np.floating], most_iou: float, extra: float) -> I64:
+def kept(
+    boxes: npt.NDArray[np.floating], most_iou: float, extra: float, most_covered: float = 1.0
+) -> I64:
     """Indices of ``boxes`` (N, 4), by falling score, that overlap none kept before them.
 
     most_iou: intersection over union up to which two boxes are two faces. extra: px added to
     every side that is measured: 1 where the last column and row count as the box's own.
+    most_covered: share of a box that may lie in a better one.
     """
     low, high = boxes[:, :2], boxes[:, 2:]
     areas = (high - low + extra).prod(axis=1)
@@ -88,7 +91,8 @@ def kept(boxes: npt.NDArray[np.floating], most_iou: float, extra: float) -> I64:
         found.append(best)
         sides = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best]) + extra
         inner = np.maximum(sides, 0).prod(axis=1)
-        left = left[inner <= most_iou * (areas[left] + areas[best] - inner)]
+        apart = inner <= most_iou * (areas[left] + areas[best] - inner)
+        left = left[apart & (inner <= most_covered * areas[left])]
     return np.array(found, np.int64)
 
 

@@ -72,7 +72,10 @@ class Scrfd(SingleShot):
         names = tuple(one.name for one in session.get_outputs())
         if len(names) not in _LAYOUTS:
             raise network_file.wrong(
-                _KIND, file, f"6, 9, 10 or 15 outputs, got {network_file.outputs_of(session)}"
+                _KIND,
+                file,
+                f"6, 9, 10 or 15 outputs, got {network_file.outputs_of(session)}; "
+                "a YuNet file is yunet:FILE",
             )
         strides, anchors, kinds = _LAYOUTS[len(names)]
         given, fixed = network_file.read_input(_KIND, file, session)
@@ -90,8 +93,8 @@ class Scrfd(SingleShot):
         ways = arrays[2].reshape(-1, 5, 2) * np.float32(stride)
         return boxes, corner[:, None] + ways
 
-    def _kept(self, faces: Faces) -> I64:
-        return dense.kept(faces.boxes, self._nms, 1)
+    def _kept(self, faces: Faces, most_covered: float) -> I64:
+        return dense.kept(faces.boxes, self._nms, 1, most_covered)
 
 
 def _only_installed() -> str:

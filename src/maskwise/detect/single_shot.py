@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from maskwise import models
 from maskwise.detect import dense, looks, network_file
 from maskwise.detect.dense import Faces
 from maskwise.errors import ConfigurationError
-from maskwise.types import F32, Detection, Image, Scheme
+from maskwise.types import F32, U8, Detection, Image, Scheme
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -98,10 +99,16 @@ class SingleShot(ABC):
         ConfigurationError when it takes another ``size`` only.
         """
         session, layout = self._opened()
+        found: list[Faces] = []
         planned = self._looks((image.width, image.height), layout)
-        found = dense.joined([self._seen(image, look, session, layout) for look in planned])
-        faces = dense.best_first(found)
-        return faces.take(self._kept(faces)).detections()
+        for _, same in groupby(planned, key=lambda look: look.size):
+            group = list(same)
+            shown = looks.resized(image.pixels, group[0])
+            found += [self._seen(shown, look, session, layout) for look in group]
+        faces = dense.best_first(dense.joined(found))
+        return faces.take(
+            self._kept(faces, looks.MOST_COVERED if self._size is None else 1.0)
+        ).detections()
 
     def _looks(self, picture: Size, layout: Layout) -> list[Look]:
         if self._size is None:
@@ -109,11 +116,11 @@ class SingleShot(ABC):
         return [looks.letterboxed(picture, self._size)]
 
     def _seen(
-        self, image: Image, look: Look, session: onnxruntime.InferenceSession, layout: Layout
+        self, shown: U8, look: Look, session: onnxruntime.InferenceSession, layout: Layout
     ) -> Faces:
-        """The candidates of one look, in px of the picture."""
+        """The candidates of one look, in px of the picture. shown: it, at the look's size."""
         blob = looks.planes(
-            image.pixels, look, layout.multiple, bgr=self._bgr, mean=self._mean, std=self._std
+            shown, look, layout.multiple, bgr=self._bgr, mean=self._mean, std=self._std
         )
         outputs = network_file.run(session, layout, blob)
         parts = []
@@ -125,7 +132,8 @@ class SingleShot(ABC):
             cells = np.stack([place % columns, place // columns], axis=1).astype(np.float32)
             boxes = self._boxes(cells, stride, [one[index] for one in arrays])
             parts.append(Faces(boxes[0], scores[index], boxes[1]))
-        return dense.joined(parts).moved(look.scale, look.place)
+        seen = dense.joined(parts)
+        return seen.take(looks.uncut(look, seen.boxes)).moved(look.scale, look.place)
 
     def _opened(self) -> tuple[onnxruntime.InferenceSession, Layout]:
         """The session, asked for every time since a forked child needs its own."""
@@ -162,5 +170,5 @@ class SingleShot(ABC):
         """(N, 4) boxes and (N, 5, 2) points in px of the canvas, of N ``cells`` (column, row)."""
 
     @abstractmethod
-    def _kept(self, faces: Faces) -> I64:
+    def _kept(self, faces: Faces, most_covered: float) -> I64:
         """Which of ``faces``, by falling score, are one each."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from maskwise.detect import dense, network_file
+from maskwise.detect import dense, looks, network_file
 from maskwise.detect.single_shot import SingleShot
 from maskwise.types import F32, Scheme
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
     from maskwise.detect.dense import I64, Faces
-    from maskwise.detect.looks import Size
+    from maskwise.detect.looks import Look, Size
     from maskwise.detect.network_file import Layout
 
 DEFAULT: Final = "yunet-2023mar"
@@ -66,14 +66,20 @@ class Yunet(SingleShot):
     def _default(self) -> str:
         return DEFAULT
 
+    def _looks(self, picture: Size, layout: Layout) -> list[Look]:
+        # Letterboxing cuts: int(333 * (250 / 333)) is 249, and a row would be lost.
+        return (
+            [looks.unchanged(picture)] if picture == self._size else super()._looks(picture, layout)
+        )
+
     def _read(self, session: onnxruntime.InferenceSession, file: str) -> Layout:
         names = {one.name for one in session.get_outputs()}
         if names != set(_OUTPUTS):
             raise network_file.wrong(
                 _KIND,
                 file,
-                f"the 12 outputs cls, obj, bbox and kps of _8, _16 and _32, "
-                f"got {network_file.outputs_of(session)}",
+                "the 12 outputs cls, obj, bbox and kps of _8, _16 and _32, "
+                f"got {network_file.outputs_of(session)}; an SCRFD file is scrfd:FILE",
             )
         given, fixed = network_file.read_input(_KIND, file, session)
         return network_file.Layout(_KIND, file, given, _STRIDES, _KINDS, _OUTPUTS, 1, fixed)
@@ -90,5 +96,5 @@ class Yunet(SingleShot):
         five = (points.reshape(-1, 5, 2) + cells[:, None]) * stride
         return np.concatenate([centre - half, centre + half], axis=1), five
 
-    def _kept(self, faces: Faces) -> I64:
-        return dense.kept(dense.whole(faces.boxes), self._nms, 0)
+    def _kept(self, faces: Faces, most_covered: float) -> I64:
+        return dense.kept(dense.whole(faces.boxes), self._nms, 0, most_covered)
