@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx_files import encoder_file, expected
 from record_insightface import chips
 
@@ -228,6 +231,18 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+SCALARS = st.one_of(
+    st.booleans(),
+    st.integers(-(2**62), 2**62),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(max_codepoint=0x2FF, exclude_characters="\x7f"), max_size=12),
+    st.sampled_from(["rgb", "bgr", "nhwc", "1/3", "dlib", "arcface-128", "chip", "0" * 64]),
+)
+ANYTHING = st.one_of(
+    SCALARS, st.lists(st.one_of(SCALARS, st.lists(SCALARS, max_size=3)), max_size=6)
+)
+
+
 class TestBadManifests:
     @pytest.mark.parametrize(("given", "words"), BAD)
     def test_each_mistake_is_named_in_one_line(
@@ -268,6 +283,18 @@ class TestBadManifests:
         path.write_bytes(content)
         with pytest.raises(ConfigurationError, match=words):
             read_manifest(path)
+
+    @given(key=st.sampled_from(KEYS), value=ANYTHING)
+    def test_whatever_stands_there_is_read_or_named(self, key: str, value: Any) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = manifest(Path(folder), **{key: value})
+            said = f"{path}: read"
+            try:
+                read_manifest(path)
+            except ConfigurationError as error:
+                said = str(error)
+        assert said.startswith(f"{path}: ")
+        assert "\n" not in said
 
     def test_numbers_that_are_none(self, tmp_path: Path) -> None:
         path = manifest(tmp_path, leave_out=("mean",))

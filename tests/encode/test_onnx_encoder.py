@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from maskwise import models
 from maskwise.align import ARCFACE_CHIP, DLIB_CHIP
 from maskwise.encode.arcface import ArcFace, has_normalisation
 from maskwise.encode.chips import arcface_chip, dlib_chip
+from maskwise.encode.file import FileEncoder
 from maskwise.encode.onnx_encoder import EncoderSpec, Preprocessing, plain
 from maskwise.errors import ConfigurationError, ModelError
 from maskwise.models.onnx_graph import GraphSummary
@@ -241,6 +243,48 @@ def test_a_file_for_pixels_of_0_to_1_is_no_file_of_insightfaces(divisor: float) 
     graph = summary(("Sub", "", ("x", "c")), ("Div", "", ("a", "d")), CONV, c=0.5, d=divisor)
     with pytest.raises(ModelError, match=r"small\.onnx normalises pixels of 0\.\.1 itself"):
         has_normalisation(graph, Path("small.onnx"))
+
+
+class TestWeightsInAnotherFile:
+    @pytest.fixture
+    def split(self, tmp_path: Path) -> Path:
+        """small.onnx, and its weights in small.onnx.data, as PyTorch 2.9 writes them."""
+        path = encoder_file(tmp_path / "small.onnx")
+        onnx.save(
+            onnx.load(str(path)),
+            str(path),
+            save_as_external_data=True,
+            location="small.onnx.data",
+            size_threshold=0,
+        )
+        assert (tmp_path / "small.onnx.data").stat().st_size > 50_000
+        return path
+
+    def test_it_is_refused_with_the_remedy(self, split: Path) -> None:
+        words = r"keeps its weights in another file \(small\.onnx\.data\).*make one file of the two"
+        with pytest.raises(ModelError, match=words):
+            _ = ArcFace(str(split)).id
+
+    def test_also_by_a_manifest(self, split: Path) -> None:
+        path = split.with_name("my.toml")
+        path.write_text(
+            'name = "mine"\nfile = "small.onnx"\nlicence = "MIT"\nsize = 112\ncolor = "rgb"\n'
+            'points = "arcface-112"\nmean = 127.5\nstd = 127.5\n',
+            encoding="utf-8",
+        )
+        with pytest.raises(ModelError, match="keeps its weights in another file"):
+            _ = FileEncoder(str(path)).id
+
+    def test_the_remedy_works(self, split: Path) -> None:
+        whole = split.with_name("whole.onnx")
+        onnx.save(onnx.load(str(split)), str(whole))
+        found = ArcFace(str(whole), threads=1).describe_batch(chips())
+        np.testing.assert_allclose(found, expected(chips()), atol=2e-5)
+
+    def test_an_empty_file(self, tmp_path: Path) -> None:
+        (tmp_path / "small.onnx").touch()
+        with pytest.raises(ModelError, match="it is empty"):
+            _ = ArcFace(str(tmp_path / "small.onnx")).id
 
 
 class TestTheOnlyOne:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from maskwise.encode.manifest import SUFFIX, Manifest, read_manifest
 from maskwise.encode.onnx_encoder import EncoderSpec, OnnxEncoder, plain
+from maskwise.encode.weights import check_whole
 from maskwise.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
@@ -87,4 +88,5 @@ def weights(manifest: Manifest) -> ModelFile:
             f"{manifest.file} has the sha256 {file.sha256}, and {manifest.path} says "
             f"{manifest.sha256}: it is another file, or damaged"
         )
+    check_whole(file)
     return file
