@@ -97,7 +97,9 @@ def _summary(data: mmap.mmap, file: Path, most_nodes: int) -> GraphSummary:
             if head.startswith(beginning):
                 raise ModelError(f"{file} is no ONNX file: {words}") from None
         if data[4:8] == b"ORTM":
-            raise ModelError(f"{file} is no ONNX file but one of ONNX Runtime's own") from None
+            raise ModelError(
+                f"{file} is no ONNX file but one of ONNX Runtime's own; name it .ort"
+            ) from None
         if data[0] == _FIRST_BYTE:
             raise ModelError(f"the ONNX file {file} is damaged or cut short ({error})") from None
         raise ModelError(f"{file} is no ONNX file ({error})") from None
