@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskwise.align import ARCFACE_CHIP, DLIB_CHIP, DLIB_CHIP_68, align, transform_of
+from maskwise.align import (
+    ARCFACE_CHIP,
+    DLIB_CHIP,
+    DLIB_CHIP_68,
+    align,
+    by_scheme,
+    transform_of,
+)
 from maskwise.errors import GalleryFormatError, InputError
 from maskwise.gallery import kept, open_gallery
 from maskwise.testing.enrolments import axis, kept_face, reference
@@ -34,16 +41,17 @@ def box_of(points: Landmarks) -> F64:
     return np.concatenate([middle - half, middle + half])
 
 
+@pytest.mark.parametrize("spec", [DLIB_CHIP, ARCFACE_CHIP], ids=["dlib", "arcface"])
 @pytest.mark.parametrize("scheme", list(CHIPS))
 @pytest.mark.parametrize("turn", [-35.0, 0.0, 20.0])
 @pytest.mark.parametrize("centre", [(200, 150), (30, 40), (395, 290)])
 def test_chips_are_those_of_the_photo_where_nothing_was_shrunk(
-    scheme: Scheme, turn: float, centre: tuple[float, float]
+    spec: ChipSpec, scheme: Scheme, turn: float, centre: tuple[float, float]
 ) -> None:
     """Also at the edges of the photo, beyond which chips are black."""
     picture = drawn_face(3, (300, 400), 140)
-    spec = CHIPS[scheme]
-    points = placed(spec, centre, 120, turn)
+    points = placed(CHIPS[scheme], centre, 90, turn)
+    spec = by_scheme(spec, scheme)
     face = kept.unpack(kept.pack(picture, {scheme: points}, box_of(points)))
     assert face.image.width < picture.width
     wanted = align(picture, points, spec)
@@ -89,12 +97,13 @@ def test_landmarks_and_box_lie_on_the_same_pixels(
         face.box.reshape(2, 2), box.reshape(2, 2) @ scale.T + shift, atol=1e-3
     )
     # All of the chip that lies in the photo lies in what is kept.
-    far = DLIB_CHIP.size - 1
-    corners = np.array([(0, 0), (far, 0), (0, far), (far, far)], float)
-    back = cv2.invertAffineTransform(transform_of(points, DLIB_CHIP))
-    inside = np.clip(corners @ back[:, :2].T + back[:, 2], 0, [499, 399]) @ scale.T + shift
-    assert (inside >= -0.51).all()
-    assert (inside <= np.array([face.image.width, face.image.height]) - 0.49).all()
+    for spec in (DLIB_CHIP, by_scheme(ARCFACE_CHIP, "dlib5")):
+        far = spec.size - 1
+        corners = np.array([(0, 0), (far, 0), (0, far), (far, far)], float)
+        back = cv2.invertAffineTransform(transform_of(points, spec))
+        inside = np.clip(corners @ back[:, :2].T + back[:, 2], 0, [499, 399]) @ scale.T + shift
+        assert (inside >= -0.51).all()
+        assert (inside <= np.array([face.image.width, face.image.height]) - 0.49).all()
 
 
 def test_what_is_kept_is_of_one_face_and_says_so() -> None:

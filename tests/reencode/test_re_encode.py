@@ -4,138 +4,26 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from reencode_cases import MASKS, Enrol, assert_same, content, known, recognizer, run
 
-from maskwise import Recognizer
 from maskwise.errors import (
     ConfigurationError,
     EncoderMismatchError,
-    InputError,
-    StorageError,
 )
-from maskwise.gallery import Gallery, SubjectDetails, kept, open_gallery
-from maskwise.gallery.sqlite import SqliteGallery
-from maskwise.gallery.where import copies_beside
+from maskwise.gallery import Gallery, kept, open_gallery
 from maskwise.image import load_with_sha256
 from maskwise.masks import spec_for
 from maskwise.own_calibration import place_beside
-from maskwise.reencode import Plan, Report, make_plan, re_encode
+from maskwise.reencode import make_plan, re_encode
 from maskwise.reencode.templates import overlap
 from maskwise.testing.command_line import GOLD, GREEN, RED, TEAL, photo
-from maskwise.testing.enrolments import axis, reference
-from maskwise.testing.fakes import (
-    FakeDetector,
-    FakeEncoder,
-    FakeMaskClassifier,
-    FakePredictor,
-)
-from maskwise.types import F32, NO_MASK, U8, Detection, Image, Template, Wear
-
-MASKS = ("surgical", "n95")
-
-
-class OtherEncoder(FakeEncoder):
-    """Sees forehead and chin, so that masks count."""
-
-    id = "other-encoder"
-    space = "other-space"
-    dim = 8
-
-    def encode_batch(self, chips: U8) -> F32:
-        chins = chips[:, 95:125, 55:95].astype(np.float64).mean((1, 2)) / 255 - 0.5
-        flat = np.full((len(chips), 1), 0.2)
-        rows = np.concatenate([super().encode_batch(chips), chins, flat], axis=1)
-        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-
-def recognizer(
-    gallery: Gallery | None = None, *, other: bool = True, **models: object
-) -> Recognizer:
-    parts = {
-        "detector": FakeDetector(),
-        "predictor": FakePredictor(),
-        "mask_classifier": FakeMaskClassifier(),
-        "encoder": OtherEncoder() if other else FakeEncoder(),
-        **models,
-    }
-    return Recognizer(gallery, masks=MASKS, **parts)  # type: ignore[arg-type]
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def photos() -> dict[str, list[Path]]:
-    """Two people; Ruby has a photo in a real mask, and one with somebody behind her."""
-    behind = [(GREEN, 330, 60, 40)]
-    return {
-        "Ruby": [
-            photo("photos/ruby-1.png", RED),
-            photo("photos/ruby-2.png", RED, left=60, masked=True),
-            photo("photos/ruby-3.png", RED, left=100, more=behind),
-        ],
-        "Olive": [photo("photos/olive.png", GREEN)],
-    }
-
-
-Enrol = Callable[..., Path]
-
-
-@pytest.fixture
-def enrol(photos: dict[str, list[Path]]) -> Enrol:
-    def enrol(name: str, *, other: bool = False, keep: str = "none") -> Path:
-        with open_gallery(name) as gallery, recognizer(gallery, other=other) as with_it:
-            for subject, files in photos.items():
-                report = with_it.enrol(subject, files, keep=keep)  # type: ignore[arg-type]
-                assert {p.status for p in report.photos} == {"enrolled"}
-        return Path(name)
-
-    return enrol
-
-
-@pytest.fixture
-def gallery(enrol: Enrol) -> Iterator[Gallery]:
-    """Enrolled with the fake encoder, no face kept."""
-    with open_gallery(enrol("g.db")) as opened:
-        yield opened
-
-
-def run(gallery: Gallery, folders: list[Path] | None = None, **how: object) -> tuple[Plan, Report]:
-    plan = make_plan(gallery, folders or [])
-    return plan, re_encode(gallery, recognizer(), plan, **how)  # type: ignore[arg-type]
-
-
-def content(gallery: Gallery) -> dict[tuple[str, str], list[Template]]:
-    return {
-        (person.subject, r.source): gallery.templates(r.reference_id)
-        for person in gallery.people()
-        for r in gallery.show(person.subject).references
-    }
-
-
-def known(gallery: Gallery) -> list[SubjectDetails]:
-    """All but the templates, whose encoder and time change."""
-    people = [gallery.show(person.subject) for person in gallery.people()]
-    return [
-        replace(p, references=tuple(replace(r, templates=()) for r in p.references)) for p in people
-    ]
-
-
-def assert_same(a: Gallery, b: Gallery, atol: float = 0) -> None:
-    one, two = content(a), content(b)
-    assert one.keys() == two.keys()
-    for key in one:
-        assert [t.wear for t in one[key]] == [t.wear for t in two[key]]
-        assert [t.encoder_id for t in one[key]] == [t.encoder_id for t in two[key]]
-        for t, u in zip(one[key], two[key], strict=True):
-            np.testing.assert_allclose(t.vector, u.vector, atol=atol, rtol=0)
+from maskwise.testing.enrolments import reference
+from maskwise.types import NO_MASK
 
 
 def test_from_photos_it_is_what_enrolment_with_that_encoder_gives(
@@ -224,48 +112,6 @@ def test_photos_that_moved_are_told_by_their_content(gallery: Gallery, enrol: En
     assert gallery.show("Ruby").references[0].source.endswith("ruby-1.png")
 
 
-def test_who_would_be_lost_stops_it_unless_that_is_wanted(gallery: Gallery) -> None:
-    Path("photos/olive.png").unlink()
-    Path("photos/ruby-3.png").unlink()
-    before, held = known(gallery), content(gallery)
-    plan = make_plan(gallery)
-    assert plan.origins == {"photo": 2, "none": 2}
-    assert {f.why for f in plan.missing} == {"neither photo nor face was kept"}
-    with pytest.raises(ConfigurationError, match=r"1 of 2 people .*\(Olive\).*--drop-missing"):
-        re_encode(gallery, recognizer(), plan)
-    assert known(gallery) == before
-    assert content(gallery).keys() == held.keys()
-    assert copies_beside(Path("g.db")) == []
-    report = re_encode(gallery, recognizer(), plan, drop_missing=True)
-    assert report.lost == ("Olive",)
-    assert [f.step.reference.source for f in report.failures] == [
-        "photos/olive.png",
-        "photos/ruby-3.png",
-    ]
-    assert [p.subject for p in gallery.people()] == ["Ruby"]
-    assert report.size == gallery.size()
-    assert report.before is not None
-    with open_gallery(report.before) as old:
-        assert known(old) == before
-
-
-def test_nobody_left_is_refused_even_so(gallery: Gallery) -> None:
-    shutil.rmtree("photos")
-    with pytest.raises(ConfigurationError, match="none of 4 photos"):
-        re_encode(gallery, recognizer(), make_plan(gallery), drop_missing=True)
-    assert gallery.encoder_id == "fake-encoder"
-
-
-def test_imported_encodings_cannot_be_turned_round(gallery: Gallery) -> None:
-    gallery.enrol(
-        "Imported",
-        [reference("imported: x#1", [(Wear("unknown"), axis(0, 4))], encoder="fake-encoder")],
-    )
-    plan, report = run(gallery, drop_missing=True)
-    assert [f.step.subject for f in plan.missing] == ["Imported"]
-    assert report.lost == ("Imported",)
-
-
 def test_the_face_that_was_enrolled_is_meant_not_the_largest(tmp_path: Path) -> None:
     """A person enrolled from a crop's box stays that person."""
     path = photo("two.png", RED, more=[(GREEN, 260, 20, 180)])
@@ -278,88 +124,6 @@ def test_the_face_that_was_enrolled_is_meant_not_the_largest(tmp_path: Path) -> 
         re_encode(gallery, recognizer(other=False), make_plan(gallery))
         ((ruby,),) = content(gallery).values()
         np.testing.assert_array_equal(ruby.vector, small.template.vector)
-
-
-def test_a_photo_in_which_no_face_is_found_any_more(gallery: Gallery) -> None:
-    class Blind(FakeDetector):
-        id = "blind"
-
-        def detect(self, image: Image) -> list[Detection]:
-            return [] if "olive" in image.source else super().detect(image)
-
-    plan = make_plan(gallery)
-    with pytest.raises(ConfigurationError, match="1 of 2 people"):
-        re_encode(gallery, recognizer(detector=Blind()), plan)
-    assert gallery.encoder_id == "fake-encoder"
-    # What was encoded is not encoded again.
-    report = re_encode(gallery, recognizer(detector=Blind()), plan, drop_missing=True)
-    assert report.resumed == 3
-    assert "no face found where the enrolled one was" in report.failures[0].why
-    assert {r.detector_id for r in gallery.show("Ruby").references} == {"blind"}
-
-
-def test_an_interrupted_run_changes_nothing_and_goes_on(gallery: Gallery, enrol: Enrol) -> None:
-    before, held = known(gallery), content(gallery)
-    seen: list[str] = []
-
-    def stop(step: object) -> None:
-        seen.append("one")
-        if len(seen) == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(gallery, on_reference=stop)
-    assert known(gallery) == before
-    assert content(gallery).keys() == held.keys()
-    (draft,) = copies_beside(Path("g.db"))
-    assert draft.name.startswith("g.db.re-encoding-")
-    assert draft.stat().st_mode & 0o777 == 0o600
-    _, report = run(gallery)
-    assert report.resumed == 3
-    assert copies_beside(Path("g.db")) == [report.before]
-    with open_gallery(enrol("wanted.db", other=True)) as wanted:
-        assert_same(gallery, wanted)
-
-
-def test_a_draft_is_for_one_set_of_models_and_for_what_is_enrolled_now(
-    gallery: Gallery, photos: dict[str, list[Path]]
-) -> None:
-    def stop(step: object) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(gallery, on_reference=stop)
-    with pytest.raises(KeyboardInterrupt):
-        re_encode(gallery, recognizer(other=False), make_plan(gallery), on_reference=stop)
-    assert len(copies_beside(Path("g.db"))) == 2
-    # Olive, who was done, is enrolled with a mask more meanwhile.
-    recognizer(gallery, other=False).enrol("Olive", photos["Olive"], masks=["gas", *MASKS])
-    _, report = run(gallery)
-    assert report.resumed == 0
-    labels = {t.wear.label for t in content(gallery)["Olive", "photos/olive.png"]}
-    assert labels == {"none", "virtual:surgical", "virtual:n95", "virtual:gas"}
-    # A draft that is damaged is of no use, and in nobody's way.
-    other = recognizer(other=False)
-    (draft,) = (p for p in copies_beside(Path("g.db")) if p != report.before)
-    draft.write_bytes(b"x" * 5000)
-    re_encode(gallery, other, make_plan(gallery))
-    assert gallery.encoder_id == "fake-encoder"
-
-
-def test_who_is_enrolled_meanwhile_is_not_lost(
-    gallery: Gallery, photos: dict[str, list[Path]]
-) -> None:
-    plan = make_plan(gallery)
-    late = photo("photos/late.png", GOLD)
-    with open_gallery("g.db") as elsewhere:
-        recognizer(elsewhere, other=False).enrol("Goldie", late)
-    with pytest.raises(InputError, match=r"enrolled meanwhile; run it again"):
-        re_encode(gallery, recognizer(), plan)
-    assert gallery.encoder_id == "fake-encoder"
-    assert not any(".before-" in p.name for p in copies_beside(Path("g.db")))
-    _, report = run(gallery)
-    assert report.resumed == 4
-    assert {p.subject for p in gallery.people()} == {"Ruby", "Olive", "Goldie"}
 
 
 def test_another_gallery_gets_it_where_one_is_named(gallery: Gallery, enrol: Enrol) -> None:
@@ -406,68 +170,6 @@ def test_the_gallery_as_it_was_is_kept_and_its_calibration_moved_away(gallery: G
     assert not own.exists()
 
 
-@pytest.mark.parametrize("where", ["draft", "copy", "gallery"])
-def test_a_full_disk_loses_nothing(
-    gallery: Gallery, where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, held = known(gallery), content(gallery)
-    assert isinstance(gallery, SqliteGallery)
-    full = sqlite3.OperationalError("database or disk is full")
-    with monkeypatch.context() as patch:
-        if where == "gallery":
-            # The real thing: SQLite may take no page more.
-            (pages,) = gallery._connection.execute("PRAGMA page_count").fetchone()
-            gallery._connection.execute(f"PRAGMA max_page_count = {pages}")
-            patch.setattr(OtherEncoder, "dim", 4000)
-            patch.setattr(
-                OtherEncoder,
-                "encode_batch",
-                lambda self, chips: np.eye(4000, dtype=np.float32)[: len(chips)],
-            )
-        elif where == "draft":
-            patch.setattr("maskwise.gallery.enrolling.add_templates", _raise(full))
-        else:
-            patch.setattr("maskwise.gallery.sqlite.copy_to", _raise(OSError(28, "No space left")))
-        with pytest.raises(StorageError, match=r"full|No space left"):
-            run(gallery)
-    assert known(gallery) == before
-    assert content(gallery).keys() == held.keys()
-    assert gallery.encoder_id == "fake-encoder"
-    assert gallery.integrity_check() == []
-    assert not any(".before-" in p.name for p in copies_beside(Path("g.db")))
-    if where == "gallery":
-        gallery._connection.execute("PRAGMA max_page_count = 1000000")
-        for draft in copies_beside(Path("g.db")):
-            draft.unlink()
-    run(gallery)
-    assert gallery.encoder_id == "other-encoder"
-
-
-def _raise(error: Exception) -> Callable[..., None]:
-    def failing(*_: object) -> None:
-        raise error
-
-    return failing
-
-
-def test_a_damaged_kept_face_is_said_and_the_photo_taken_instead(enrol: Enrol) -> None:
-    place = enrol("g.db", keep="faces")
-    connection = sqlite3.connect(place)
-    connection.execute(
-        "UPDATE kept_face SET face = substr(face, 1, length(face) - 20)"
-        " WHERE reference_id = (SELECT max(reference_id) FROM kept_face)"
-    )
-    connection.commit()
-    connection.close()
-    with open_gallery(place) as gallery:
-        assert make_plan(gallery).origins == {"kept": 3, "photo": 1}
-        shutil.rmtree("photos")
-        plan = make_plan(gallery)
-        (failure,) = plan.missing
-        assert failure.why.startswith("a kept face is damaged (")
-        assert "nor was its photo found" in failure.why
-
-
 def test_masks_of_an_older_drawing_are_drawn_as_now(gallery: Gallery) -> None:
     connection = sqlite3.connect("g.db")
     connection.execute(
@@ -478,18 +180,6 @@ def test_masks_of_an_older_drawing_are_drawn_as_now(gallery: Gallery) -> None:
     run(gallery)
     specs = {t.wear.spec for found in content(gallery).values() for t in found if t.wear.spec}
     assert specs == {spec_for(name) for name in MASKS}
-
-
-def test_a_mask_that_cannot_be_drawn_again_stops_it_before_any_work(gallery: Gallery) -> None:
-    connection = sqlite3.connect("g.db")
-    connection.execute(
-        """UPDATE template SET mask_spec = replace(mask_spec, '"n95"', '"my/mask.toml"'),
-        mask_type = 'my/mask.toml' WHERE mask_type = 'n95'"""
-    )
-    connection.commit()
-    connection.close()
-    with pytest.raises((ConfigurationError, InputError), match=r"my/mask\.toml"):
-        make_plan(gallery)
 
 
 def test_a_gallery_in_memory_moves_too(photos: dict[str, list[Path]]) -> None:

@@ -7,6 +7,7 @@ PNG, lossless, with a text chunk of JSON; docs/gallery-format.md tells what stan
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import struct
 import zlib
@@ -18,21 +19,22 @@ import numpy as np
 import numpy.typing as npt
 
 from maskwise import image
-from maskwise.align import ARCFACE_CHIP, DLIB_CHIP, DLIB_CHIP_68, transform_of
+from maskwise.align import ARCFACE_CHIP, DLIB_CHIP, by_scheme, transform_of
 from maskwise.errors import GalleryFormatError, ImageError, InputError
 from maskwise.types import F32, F64, U8, Image, Landmarks, Scheme
 
 LONGEST_SIDE: Final = 256
 """px. A larger part of the photo is shrunk to it, a smaller one is kept pixel by pixel: chips cut
-from it are then those of the photo. At this size a chip of an upright face spans 200 px, and
+from it are then those of the photo. At this size the chip of an upright face spans some 180 px, and
 encoders want 112 to 150; more pixels gain nothing (docs/adr/0012-kept-faces.md)."""
 
 FORMAT: Final = 1
 _KEYWORD: Final = b"maskwise-face"
 _MAGIC: Final = b"\x89PNG\r\n\x1a\n"
-_CHIPS: Final = (DLIB_CHIP, DLIB_CHIP_68, ARCFACE_CHIP)
-# About their centres: chips of encoders to come may show more, and detectors want some forehead.
-_CHIP_MARGIN: Final = 1.25
+# ArcFace's chip shows more forehead than dlib's, and less chin. The margins are about the centres:
+# for chips a little larger, and for detectors, which want some forehead.
+_CHIPS: Final = (DLIB_CHIP, ARCFACE_CHIP)
+_CHIP_MARGIN: Final = 1.15
 _BOX_MARGIN: Final = 1.5
 
 
@@ -117,21 +119,19 @@ def _region(
 ) -> tuple[int, int, int, int]:
     """Left, top, right, bottom in whole px of what is kept; right and bottom are exclusive."""
     spans = [_grown(box, _BOX_MARGIN)]
-    for spec in _CHIPS:
-        if spec.scheme not in landmarks:
-            continue
+    for points, spec in itertools.product(landmarks.values(), _CHIPS):
         try:
-            to_chip = transform_of(landmarks[spec.scheme], spec)
+            to_chip = transform_of(points, by_scheme(spec, points.scheme))
         except InputError:  # points that place no chip, now or later
             continue
         far = spec.size - 0.5
         square = np.array([(-0.5, -0.5), (far, -0.5), (-0.5, far), (far, far)])
         in_photo = (square - to_chip[:, 2]) @ np.linalg.inv(to_chip[:, :2]).T
         spans.append(_grown(in_photo, _CHIP_MARGIN))
-    points = np.concatenate(spans)
+    corners = np.concatenate(spans)
     size = np.array([picture.width, picture.height])
-    low = np.clip(np.floor(points.min(0)), 0, size).astype(int)
-    high = np.clip(np.ceil(points.max(0)) + 1, 0, size).astype(int)
+    low = np.clip(np.floor(corners.min(0)), 0, size).astype(int)
+    high = np.clip(np.ceil(corners.max(0)) + 1, 0, size).astype(int)
     if (high <= low).any():
         raise InputError(f"keep: the face lies outside the picture: {box.ravel().tolist()}")
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
