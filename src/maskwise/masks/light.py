@@ -52,6 +52,8 @@ _LUMA: Final = np.array([0.299, 0.587, 0.114])
 _RGB_AND_LUMA: Final = np.column_stack([np.eye(3), _LUMA])
 _CONTRASTS: Final = np.array([[1, -1, 0, 0], [0, -1, 1, 0], [0, 0, 0, 1.0]])
 """log R, G, B and luma -> log R/G, log B/G and the level."""
+_LUMA_OF: Final = _LUMA.astype(np.float32)
+_HUES_OF: Final = _CONTRASTS[:2, :3].T.astype(np.float32)
 STRAIGHT: Final = 0.8
 """z of the normal of a typical place: the light's fit is level there."""
 
@@ -220,7 +222,7 @@ def _fit(colors: F64, basis: F64, usual: F64) -> tuple[F64, F32]:
         params = params[:, 0]
         error = value - params @ flat
     weight = 1 / (off + error * error * (0.5 / _SCATTER**2))
-    skin = np.exp(weight @ logs[:, :3] / weight.sum()) - _FLOOR
+    skin = np.exp(weight @ logs[:, :3] / np.add.reduce(weight)) - _FLOOR
     lean = np.minimum(np.maximum(params[1:] * _STEEPER, -_LEAN_MAX), _LEAN_MAX)
     return skin, lean.astype(np.float32)
 
@@ -228,7 +230,7 @@ def _fit(colors: F64, basis: F64, usual: F64) -> tuple[F64, F32]:
 def _color(small: F32, skin: F64) -> tuple[F32, float]:
     """(gain, saturation) from the picture about the head and the skin's colour."""
     flat = small.reshape(-1, 3)
-    luma = flat @ _LUMA.astype(np.float32)
+    luma = flat @ _LUMA_OF
     k = int(0.98 * (len(luma) - 1))
     top = np.argpartition(luma, k)[k:]
     brightest = float(luma[top[0]])
@@ -246,9 +248,9 @@ def _color(small: F32, skin: F64) -> tuple[F32, float]:
 
     # Where all is of one hue, the photo is grey or sepia and the mask is to be, too.
     hues = np.log(flat[::4] + np.float32(8))
-    hues = hues @ _CONTRASTS[:2, :3].T.astype(np.float32)
+    hues = hues @ _HUES_OF
     hues -= np.ones(len(hues), np.float32) @ hues / np.float32(len(hues))
-    spread = float(np.abs(hues).sum()) / len(hues)
+    spread = float(np.add.reduce(np.abs(hues, out=hues), axis=None)) / len(hues)
     saturation = min(max((spread - 0.025) / 0.04, 0.0), 1.0)
     color = [1.0, 1.0, 1.0]
     for k, own_tint in ((0, red), (2, blue)):

@@ -180,11 +180,9 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     )
     bright, kept = lit(relief, edge, face.shading)
     layer = rgba.astype(np.float32)
-    shade = cv2.merge([bright, bright, bright, edge])
-    cv2.multiply(layer, shade, dst=layer)
-    # Into memory that is in the core's cache: these are the largest arrays of all.
-    cv2.transform(layer, face.dye, dst=shade)
-    layer = photo.blurred(np.asarray(shade, np.float32), light.blur_px)
+    cv2.multiply(layer, cv2.merge([bright, bright, bright, edge]), dst=layer)
+    layer = np.asarray(cv2.transform(layer, face.dye), np.float32)
+    layer = photo.blurred(layer, light.blur_px)
     *drawn, cover = planes(layer)
     own = np.asarray(cv2.convertScaleAbs(cover), np.uint8)
     cover *= np.float32(1 / 255)
@@ -198,7 +196,8 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     np.subtract(np.float32(1), cover, out=cover)
     kept *= cover
     for plane, under in zip(drawn, face.bare(pixels, window), strict=True):
-        cv2.add(plane, cv2.multiply(under, kept), dst=plane)
+        cv2.multiply(under, kept, dst=cover)
+        cv2.add(plane, cover, dst=plane)
         cv2.threshold(plane, 0, 0, cv2.THRESH_TOZERO, dst=plane)
     cv2.convertScaleAbs(cv2.merge(drawn), dst=pixels[window])
     return Part(x, y, own)
