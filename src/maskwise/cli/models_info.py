@@ -45,7 +45,7 @@ def info(name: str, as_json: bool) -> None:
 
 
 def _of_model(name: str) -> dict[str, Any]:
-    from maskwise.models import inventory
+    from maskwise.models import entries, inventory
 
     held = inventory.holding(name)
     entry = held.entry
@@ -64,7 +64,7 @@ def _of_model(name: str) -> dict[str, Any]:
         "paper": entry.paper,
         "origin": entry.origin,
         "size": entry.size or None,
-        "sha256": entry.sha256 or "not known to us: pull it with --sha256 or --trust-first",
+        "sha256": entry.sha256 or _unknown(entries.packs().get(entry.pack)),
         "file": str(held.path) if held.path is not None else None,
         "mirrors": list(entry.urls),
         "pack": entry.pack or None,
@@ -86,9 +86,15 @@ def _of_pack(pack: Pack) -> dict[str, Any]:
         "in words": _in_words(members[0].entry),
         "accepted": _accepted(pack.accept),
         "size": pack.size or None,
-        "sha256": pack.sha256 or "not known to us: pull it with --sha256 or --trust-first",
+        "sha256": pack.sha256 or _unknown(None),
         "mirrors": list(pack.urls),
     }
+
+
+def _unknown(pack: Pack | None) -> str:
+    if pack is not None and pack.sha256:
+        return f"not known to us; that of {pack.file} is, and what comes out of it is written down"
+    return "not known to us: pull it with --sha256 or --trust-first"
 
 
 def _use(entry: ModelEntry) -> str:

@@ -174,6 +174,7 @@ class _Bar:
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
+        self._task: tuple[str, int | None] = ("", None)
         self.kept = False
 
     def __enter__(self) -> _Bar:
@@ -196,14 +197,19 @@ class _Bar:
         if not sys.stderr.isatty():
             remark(f"fetching {what}" + (f" ({in_mb(total)})" if total else ""))
             return
+        self._task = (printable(what), total or None)
         self._bar = _download_bar()
-        self._bar.add_task(printable(what), total=total or None)
         self._bar.start()
 
     def have(self, count: int) -> None:
         """So many bytes are there."""
-        if self._bar is not None:
+        if self._bar is None:
+            return
+        if self._bar.task_ids:
             self._bar.update(self._bar.task_ids[0], completed=count)
+        else:  # what an earlier pull left is no part of the rate
+            name, total = self._task
+            self._bar.add_task(name, total=total, completed=count)
 
     def remark(self, message: str) -> None:
         """One line for people."""

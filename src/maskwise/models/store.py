@@ -90,9 +90,11 @@ def locate(name: str) -> Path:
     if model.accept:
         licences.require(model.accept)
     if not model.sha256:
+        pack = entries.packs().get(model.pack)
+        trusting = "" if pack is not None and pack.sha256 else f" --from {path} --trust-first"
         raise ModelError(
             f"{path}: nobody has told us the sha256 of {name}, so it cannot be checked: "
-            f"maskwise models pull {name} --from {path} --trust-first"
+            f"maskwise models pull {name}{trusting}"
         )
     if is_added(model):
         return _checked_addition(path, model)
