@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from maskwise.align import by_scheme
 from maskwise.encode.protocol import Encoder
 from maskwise.types import F32, U8, ChipSpec, Scheme
 
@@ -17,6 +16,8 @@ class Placed:
 
     def __init__(self, encoder: Encoder, scheme: Scheme) -> None:
         self._encoder = encoder
+        from maskwise.align import by_scheme  # OpenCV comes with it
+
         self._spec = by_scheme(encoder.chip_spec, scheme)
 
     @property

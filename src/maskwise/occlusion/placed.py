@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from maskwise.align import by_scheme
 from maskwise.occlusion.protocol import MaskClassifier
 from maskwise.types import U8, ChipSpec, MaskState, Scheme
 
@@ -15,6 +14,8 @@ class Placed:
 
     def __init__(self, classifier: MaskClassifier, scheme: Scheme) -> None:
         self._classifier = classifier
+        from maskwise.align import by_scheme  # OpenCV comes with it
+
         self._spec = by_scheme(classifier.chip_spec, scheme)
 
     @property
