@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from maskwise.errors import GalleryFormatError, InputError
 from maskwise.types import F32, MaskSpec, Wear, WearKind
 
 _VECTOR: Final = np.dtype("<f4")
+_WEARS_KEPT: Final = 1024  # A gallery has few, each on many templates, and JSON is slow.
 UNIT_TOLERANCE: Final = 1e-3
 """How far a stored vector's length may be from 1; the same as Template allows."""
 
@@ -64,6 +66,7 @@ def decode_text(stored: bytes) -> str:
         raise GalleryFormatError(f"not a stored text: {stored!r}; restore a backup") from error
 
 
+@lru_cache(maxsize=_WEARS_KEPT)
 def encode_wear(wear: Wear) -> tuple[WearKind, str | None, str | None]:
     """Wear -> its kind, its mask's type, and the JSON of the spec of a virtual mask."""
     if wear.spec is not None:
@@ -71,6 +74,7 @@ def encode_wear(wear: Wear) -> tuple[WearKind, str | None, str | None]:
     return wear.kind, wear.type, None
 
 
+@lru_cache(maxsize=_WEARS_KEPT)
 def decode_wear(kind: WearKind, mask_type: str | None, spec: str | None) -> Wear:
     """What ``encode_wear`` wrote; GalleryFormatError on anything else."""
     try:
