@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from maskwise.errors import StorageError
-from maskwise.gallery import importing, open_gallery
+from maskwise.gallery import open_gallery
+from maskwise.gallery.encoding_looks import DLIB_DIRECTION
 from maskwise.testing.command_line import Run
 
 G = ("--gallery", "g.db")
 NAMES = ["Ada", "Zoë", "Ada"]
-DIRECTION = np.frombuffer(bytes.fromhex(importing._DLIB_DIRECTION), np.int8) / 71
+DIRECTION = np.frombuffer(bytes.fromhex(DLIB_DIRECTION), np.int8) / 71
 ROWS = (DIRECTION + np.random.default_rng(0).normal(0, 0.04, (3, 128))).astype(np.float32)
 LACK = "maskwise: imported people have no templates with virtual masks"
 

@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 from maskwise import Recognizer
 from maskwise.encode.dlib_resnet import DlibResnet
 from maskwise.errors import EncoderMismatchError, InputError, StorageError
-from maskwise.gallery import Gallery, encoding_files, encoding_rows, importing, open_gallery
+from maskwise.gallery import Gallery, encoding_files, encoding_rows, open_gallery
+from maskwise.gallery.encoding_looks import DLIB_DIRECTION, LEAST_COSINE
 from maskwise.gallery.importing import Imported, import_encodings, read
 from maskwise.testing.enrolments import ENCODER, axis, reference, unit_vectors
 from maskwise.types import F32, NO_MASK
 
 NAMES = ["Ada", "Zoë", "Ada"]
-DIRECTION = np.frombuffer(bytes.fromhex(importing._DLIB_DIRECTION), np.int8) / 71
+DIRECTION = np.frombuffer(bytes.fromhex(DLIB_DIRECTION), np.int8) / 71
 """About as long as dlib's encodings are."""
 
 
@@ -376,6 +377,7 @@ def test_a_row_becomes_a_person_with_a_template_of_unknown_wear(gallery: Gallery
     report = import_encodings(gallery, NAMES, ROWS, source="faces.npz")
     assert report.warnings == ()
     assert report.encoder_id == gallery.encoder_id == DlibResnet().id
+    assert gallery.encoder_space == DlibResnet().space
     assert [(p.subject, p.encodings, p.added, p.new) for p in report.people] == [
         ("Ada", 2, 2, True),
         ("Zoë", 1, 1, True),
@@ -539,9 +541,9 @@ def test_the_direction_is_that_of_the_sample_people(
     unit = raw / np.linalg.norm(raw, axis=1, keepdims=True)
     mean = unit.mean(axis=0)
     mean /= np.linalg.norm(mean)
-    stored = np.frombuffer(bytes.fromhex(importing._DLIB_DIRECTION), np.int8)
+    stored = np.frombuffer(bytes.fromhex(DLIB_DIRECTION), np.int8)
     assert np.abs(stored - 100 * mean).max() < 0.6
-    assert (unit @ stored / np.linalg.norm(stored)).min() > importing._LEAST_COSINE + 0.2
+    assert (unit @ stored / np.linalg.norm(stored)).min() > LEAST_COSINE + 0.2
 
 
 @pytest.mark.models

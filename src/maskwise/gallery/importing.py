@@ -19,30 +19,17 @@ import numpy.typing as npt
 from maskwise.encode.dlib_resnet import DlibResnet
 from maskwise.errors import InputError
 from maskwise.gallery.encoding_files import NAME_WORDS, read_value
+from maskwise.gallery.encoding_looks import lengths_of, not_of_dlib
 from maskwise.gallery.encoding_rows import Rows
 from maskwise.gallery.gallery import Gallery
 from maskwise.gallery.records import NewReference, clean_name
 from maskwise.image import describe
-from maskwise.types import F32, F64, Template, Wear
+from maskwise.types import F32, Template, Wear
 
 IMPORTED: Final = "imported"
 """The detector id of references without a photo, and the beginning of their source."""
 
 _UNKNOWN: Final = Wear("unknown")
-_SHOWN: Final = 3
-
-# The direction in which the encodings of dlib's network lie, whoever is shown: the mean of those
-# of maskwise's sample people, a hundredth a unit, as int8 (a test makes it anew). 145 people of
-# LFW have a cosine of 0.84 to 0.94 with it; for encodings of another network it is near 0.
-_DLIB_DIRECTION: Final = (
-    "fb0603fef8fdfef80af90ffceefcff0cf4f5f8fc03010203f5e9fcfb03fc0107"
-    "f2fb0407fbfb1001f0fe05110e0203fa08ec030b090805f3030af00104f9fefc"
-    "0d07f9f50ef4fc07fbf3ebff1c09f300fdfd0305fb00fb000efdff1102ff0404"
-    "f901f7ff02f90005f30dfefffefefaff0beb0e0e000b040600fcf4f803fd0102"
-)
-_LEAST_COSINE: Final = 0.6
-# Raw lengths of 145 people of LFW: 1.25 to 1.64; scaled ones have 1.
-_USUAL_LENGTHS: Final = (0.9, 2.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +183,7 @@ def import_encodings(
     space = shipped.space if encoder == shipped.id else ""
 
     def references() -> Iterator[tuple[str, list[NewReference]]]:
-        lengths = _lengths(rows.encodings)
+        lengths = lengths_of(rows.encodings)
         for person in work:
             if not person.new_rows:
                 continue
@@ -229,7 +216,8 @@ def import_encodings(
         PersonImport(p.subject, p.rows, len(p.new_rows), p.already, p.repeated, p.is_new)
         for p in work
     )
-    return ImportReport(found, encoder, tuple(_warnings(rows, encoder)))
+    odd = not_of_dlib(rows.names, rows.encodings, source) if encoder == shipped.id else ()
+    return ImportReport(found, encoder, tuple(odd))
 
 
 @dataclass(slots=True)
@@ -287,39 +275,6 @@ def _check_width(gallery: Gallery, rows: Imported, encoder: str, named: bool) ->
         raise InputError(
             f"{rows.source}: the templates in {gallery.where} have {dim} numbers, these {width}"
         )
-
-
-def _lengths(encodings: F32) -> F64:
-    """(N,) float64; float32 would overflow."""
-    lengths: F64 = np.linalg.norm(encodings.astype(np.float64), axis=1)
-    return lengths
-
-
-def _warnings(rows: Imported, encoder: str) -> Iterator[str]:
-    """Sentences when encodings that should be of dlib's network look otherwise."""
-    if encoder != DlibResnet().id:
-        return
-    lengths = _lengths(rows.encodings)
-    direction = np.frombuffer(bytes.fromhex(_DLIB_DIRECTION), np.int8).astype(np.float64)
-    cosines = rows.encodings @ direction / lengths / np.linalg.norm(direction)
-    for odd, what in (
-        (cosines < _LEAST_COSINE, "do not look like those of dlib's network"),
-        (
-            (lengths < _USUAL_LENGTHS[0]) | (lengths > _USUAL_LENGTHS[1]),
-            "have an unusual length (the first one {length:.3g}; dlib's have about 1.4, or "
-            "1 when scaled)",
-        ),
-    ):
-        at = np.flatnonzero(odd)
-        if len(at):
-            shown = ", ".join(f"{row + 1} ({rows.names[row]})" for row in at[:_SHOWN])
-            more = ", ..." if len(at) > _SHOWN else ""
-            yield (
-                f"{rows.source}: {len(at)} of {len(odd)} encodings "
-                f"{what.format(length=lengths[at[0]])}: rows {shown}{more}; if another encoder "
-                "made them, nobody will be recognised by them: name it with --encoder-id"
-            )
-            return
 
 
 def _names(path: str | os.PathLike[str]) -> list[Any]:

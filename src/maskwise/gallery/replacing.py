@@ -9,15 +9,15 @@ import sqlite3
 from collections.abc import Iterable
 
 from maskwise.errors import InputError
-from maskwise.gallery import codec, enrolling
-from maskwise.gallery.records import NewReference
+from maskwise.gallery import codec, enrolling, listing
+from maskwise.gallery.records import GallerySize, NewReference
 
 
 def replace(
     connection: sqlite3.Connection,
     encoder_id: str,
     references: Iterable[tuple[str, NewReference | None]],
-) -> None:
+) -> GallerySize:
     """See ``Gallery.replace_templates``."""
     left = {
         str(uid): (int(key), facts)
@@ -63,6 +63,7 @@ def replace(
         " (SELECT 1 FROM reference r WHERE r.subject_id = subject.id)"
     )
     connection.execute("DELETE FROM encoder WHERE id <> ?", (encoder[0],))
+    return listing.size(connection)
 
 
 def _check(new: NewReference, stored: list[object], encoder_id: str) -> None:

@@ -99,8 +99,7 @@ class SqliteGallery(Gallery):
     ) -> GallerySize:
         """Give every reference templates of another encoder, in one transaction."""
         with self._writing() as connection:
-            replacing.replace(connection, encoder_id, references)
-            size = listing.size(connection)
+            size = replacing.replace(connection, encoder_id, references)
         self._empty_log()
         return size
 
@@ -149,7 +148,7 @@ class SqliteGallery(Gallery):
         return set(masks) <= set(codec.decode_strings(row[0]))
 
     def templates(self, reference_id: str) -> list[Template]:
-        """The templates of a reference, oldest first; SubjectError when there is none."""
+        """The templates of a reference, oldest first."""
         with self._reading() as connection:
             return listing.templates(connection, self._reference(connection, reference_id))
 
