@@ -11,6 +11,7 @@ from maskwise import models
 from maskwise.errors import ConfigurationError, ModelError
 from maskwise.models import entries, licences, opening
 from maskwise.models.onnx_graph import read_graph
+from maskwise.models.place import folder as store_folder
 
 DETECTION: Final = "detection"
 RECOGNITION: Final = "recognition"
@@ -38,13 +39,11 @@ def of_pack(name: str, root: str | os.PathLike[str]) -> list[Path]:
             if pack is not None and pack.accept:
                 licences.require(pack.accept)
             return found
-    members = [n for n in [*models.known(), *models.added()] if models.entry(n).pack == name]
-    if members:
-        found = [path for path in map(_here, members) if path is not None]
-        if found:
-            return sorted(found, key=lambda path: path.name)
-    elif found := sorted(Path(name).expanduser().glob("*.onnx")):
-        return found
+    members = pack.members if pack is not None else ()
+    here = [one for one in members if (store_folder() / models.entry(one).file).is_file()]
+    found = [models.locate(one) for one in here] or sorted(Path(name).expanduser().glob("*.onnx"))
+    if found:
+        return sorted(found, key=lambda path: path.name)
     packs = entries.packs()
     remedy = (
         f"maskwise models pull {name}"
@@ -121,13 +120,6 @@ def check_modules(allowed: Sequence[str] | None) -> None:
             f"allowed_modules: {DETECTION!r} is missing; without it use get_model() of "
             "maskwise.compat.insightface.model_zoo"
         )
-
-
-def _here(name: str) -> Path | None:
-    try:
-        return models.locate(name)
-    except ModelError:
-        return None
 
 
 def _opened(path: str | os.PathLike[str]) -> Any:

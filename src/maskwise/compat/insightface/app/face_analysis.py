@@ -13,7 +13,7 @@ from maskwise.compat.insightface import devices, drawing, files
 from maskwise.compat.insightface.app.common import Face
 from maskwise.compat.insightface.model_zoo.arcface_onnx import ArcFaceONNX
 from maskwise.compat.insightface.model_zoo.base import OnnxModel
-from maskwise.compat.insightface.model_zoo.scrfd import SCRFD, Metric, SizesInput
+from maskwise.compat.insightface.model_zoo.scrfd import SCRFD, Metric, SizesInput, sizes_of
 from maskwise.compat.insightface.pictures import as_bgr
 from maskwise.errors import ModelError
 from maskwise.types import U8
@@ -91,6 +91,7 @@ class FaceAnalysis:
         None, or several pairs, as in insightface 2: each is looked at. The models are opened now.
         Raises ModelError and ConfigurationError when they cannot be.
         """
+        sizes_of(det_size)
         self.det_thresh = det_thresh
         self.det_size = det_size
         self.det_model.prepare(ctx_id, det_thresh=det_thresh)
