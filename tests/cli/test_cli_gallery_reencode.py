@@ -133,7 +133,13 @@ def test_who_would_be_lost_stops_it(go: Run) -> None:
     Path("people/Goldie_1.png").unlink()
     answer = go(*TO_B)
     assert answer.status == 2
-    assert "error: 1 of 3 people would lose all their templates (Goldie)" in answer.err
+    assert answer.err.splitlines()[-2:] == [
+        "maskwise: cannot be re-encoded: Goldie: people/Goldie_1.png: neither photo nor face was "
+        "kept",
+        "maskwise: error: 1 of 3 people would lose all their templates (Goldie), so nothing was "
+        "changed; name the folders of their photos with --photos, or leave these people out with "
+        "--drop-missing",
+    ]
     assert encoder() == "fake-encoder"
     answer = go(*TO_B, "--drop-missing")
     assert answer.status == 1
@@ -167,6 +173,20 @@ def test_ctrl_c(go: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert encoder() == "fake-encoder"
     assert go(*TO_B).status == 0
     assert not list(Path().glob("g.db.re-encoding-*"))
+
+
+def test_a_photo_without_a_face_is_named_once(go: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = FakeDetector.detect
+    monkeypatch.setattr(
+        FakeDetector,
+        "detect",
+        lambda self, image: [] if "2.png" in image.source else find(self, image),
+    )
+    answer = go(*TO_B)
+    assert answer.status == 1
+    assert answer.err.count("people/Ruby/2.png") == 2  # whose it is, and what was looked at
+    assert "no face found where the enrolled one was; try another --detector" in answer.err
+    assert "3 of 4" in answer.out
 
 
 def test_what_need_not_be_done_is_said_and_done(go: Run) -> None:

@@ -103,8 +103,8 @@ def command(
                 plan = make_plan(store, photos, progress.advance)
             for line in _remarks(plan, recognizer):
                 remark(line)
+            _name(plan.missing)
             if dry_run:
-                _name(plan.missing)
                 _tell(plan, recognizer, as_json=as_json)
                 ctx.exit(SKIPPED if plan.missing else OK)
             with Progress("re-encoding", len(plan.steps) - len(plan.missing)) as progress:
@@ -119,7 +119,7 @@ def command(
         except KeyboardInterrupt:
             remark(f"interrupted: {store.where} is as it was; run the same command again to go on")
             ctx.exit(INTERRUPTED)
-    _name(report.failures)
+    _name([failure for failure in report.failures if failure.step.origin != "none"])
     _tell(plan, recognizer, report, as_json=as_json)
     ctx.exit(SKIPPED if report.failures else OK)
 
@@ -158,7 +158,7 @@ def _tell(
             for origin, words in _ORIGINS.items()
             if plan.origins[origin]
         ),
-        ("encoder", f"{recognizer.encoder.id}, before {plan.encoder_id}"),
+        ("encoder", f"{recognizer.encoder.id}{_before(plan, recognizer)}"),
     ]
     if report is None:
         lines.append(("gallery", "unchanged: this was a dry run"))
@@ -179,6 +179,10 @@ def _tell(
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         click.echo(f"{name:<{width}}  {printable(value)}")
+
+
+def _before(plan: Plan, recognizer: Recognizer) -> str:
+    return "" if recognizer.encoder.id == plan.encoder_id else f", before {plan.encoder_id}"
 
 
 def _as_json(
