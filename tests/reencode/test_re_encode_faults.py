@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,3 +228,63 @@ def test_a_mask_that_cannot_be_drawn_again_stops_it_before_any_work(gallery: Gal
     connection.close()
     with pytest.raises((ConfigurationError, InputError), match=r"my/mask\.toml"):
         make_plan(gallery)
+
+
+DIES = """
+import os, signal, sys
+from maskwise.gallery import open_gallery
+from maskwise.reencode import make_plan, re_encode
+from reencode_cases import recognizer
+
+module, name, calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
+module = __import__(module, fromlist=["x"])
+real, seen = getattr(module, name), []
+
+def dying(*args, **how):
+    result = real(*args, **how)
+    seen.append(1)
+    if len(seen) == calls:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+setattr(module, name, dying)
+with open_gallery("g.db") as gallery:
+    re_encode(gallery, recognizer(), make_plan(gallery))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize(
+    ("step", "calls", "moved"),
+    [
+        ("maskwise.reencode.run _encode", 2, False),
+        ("maskwise.gallery.enrolling add_templates", 3, False),  # into the draft
+        ("maskwise.gallery.sqlite copy_to", 1, False),
+        ("maskwise.gallery.enrolling add_templates", 6, False),  # into the gallery
+        ("maskwise.gallery.replacing replace", 1, False),  # all, but not stored
+        ("maskwise.reencode.run _replace", 1, True),
+    ],
+)
+def test_a_killed_run_leaves_the_old_gallery_or_the_new_one(
+    gallery: Gallery, enrol: Enrol, step: str, calls: int, moved: bool
+) -> None:
+    before, held = known(gallery), content(gallery)
+    gallery.close()
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", DIES, *step.split(), str(calls)],
+        env={**os.environ, "PYTHONPATH": paths},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    with open_gallery("g.db") as found:
+        assert found.integrity_check() == []
+        assert known(found) == before
+        assert found.encoder_id == ("other-encoder" if moved else "fake-encoder")
+        if not moved:
+            for key, templates in content(found).items():
+                for t, u in zip(templates, held[key], strict=True):
+                    np.testing.assert_array_equal(t.vector, u.vector)
+        run(found)
+        with open_gallery(enrol("wanted.db", other=True)) as wanted:
+            assert_same(found, wanted)
