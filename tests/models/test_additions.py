@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+import platformdirs
 import pytest
 from onnx_files import write_onnx
 
@@ -32,6 +33,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv(place.FOLDER_VARIABLE, str(folder))
     monkeypatch.delenv(licences.ACCEPT_VARIABLE, raising=False)
+    monkeypatch.setattr(platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path / "user"))
     return folder
 
 
@@ -97,7 +99,22 @@ def test_every_part_is_held_to_its_sha256(
 
 @pytest.mark.parametrize(
     "name",
-    ["", "a/b", "../x", ".hidden", "a b", "x" * 65, "sface", "SFace", "buffalo_l", "mmod", "file"],
+    [
+        "",
+        "a/b",
+        "../x",
+        ".hidden",
+        "a b",
+        "x" * 65,
+        "sface",
+        "SFace",
+        "buffalo_l",
+        "mmod",
+        "file",
+        "con",
+        "NUL.x",
+        "x.",
+    ],
 )
 def test_names_that_cannot_be(onnx: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match="name"):
@@ -108,6 +125,8 @@ def test_a_name_that_is_taken(store: Path, onnx: Path) -> None:
     add(store, from_onnx(onnx, "mine", "arcface"))
     with pytest.raises(ConfigurationError, match=r"models remove mine.*--name"):
         add(store, from_onnx(onnx, "mine", "arcface"))
+    with pytest.raises(ConfigurationError, match="models remove"):
+        add(store, from_onnx(onnx, "Mine", "arcface"))
 
 
 def test_a_backend_that_cannot_be(onnx: Path) -> None:

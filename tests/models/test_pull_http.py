@@ -263,6 +263,28 @@ def test_only_https_is_fetched(part: Path, url: str) -> None:
         fetch(Wanted("m", (url,), sha(DATA), len(DATA)), part, Told())
 
 
+@pytest.mark.parametrize("target", ["https://[x/m", "https://a b/m", "//[", "https://h:port/m"])
+def test_a_redirection_to_nonsense(server: Server, part: Path, target: str) -> None:
+    server.serve("m", b"", status=302, location=target)
+    with pytest.raises(FetchError) as caught:
+        fetch(wanted(server), part, Told())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://[x/m", "is no address"),
+        ("https://h:port/m", "no address"),
+        ("https://me:secret@example.invalid/m", "name or a password"),
+    ],
+)
+def test_addresses_that_cannot_be(part: Path, url: str, reason: str) -> None:
+    with pytest.raises(FetchError, match=reason) as caught:
+        fetch(Wanted("m", (url,), sha(DATA), len(DATA)), part, Told())
+    assert "secret" not in str(caught.value)
+
+
 def test_a_slow_server_goes_on_as_long_as_something_comes(
     server: Server, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

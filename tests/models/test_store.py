@@ -3,13 +3,15 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from maskwise import models
-from maskwise.errors import ConfigurationError, MaskwiseError, ModelError
-from maskwise.models import entries, place, store
+from maskwise.errors import ConfigurationError, LicenceError, MaskwiseError, ModelError
+from maskwise.models import entries, licences, place, store
 
 FILES = Path(models.__file__).parent / "files"
 LICENCES = {"CC0-1.0", "MIT", "Apache-2.0", "BSD-3-Clause"}
@@ -178,3 +180,95 @@ def test_damage_reaches_whoever_uses_the_model(folder: Path) -> None:
         encode.create().encode_batch(np.zeros((1, 150, 150, 3), np.uint8))
     with pytest.raises(ModelError, match=r"dlib-five-points\.npz is damaged"):
         landmarks.create().predict(drawn_face(1), [face_detection()])
+
+
+class TestResolve:
+    def test_a_name(self) -> None:
+        found = models.resolve("dlib-mmod")
+        assert found.entry == models.entry("dlib-mmod")
+        assert (found.name, found.path) == ("dlib-mmod", models.locate("dlib-mmod"))
+        assert found.sha256 == models.entry("dlib-mmod").sha256
+
+    def test_a_known_file_anywhere_is_known(self, tmp_path: Path) -> None:
+        copy = shutil.copy(FILES / "dlib-mmod.onnx", tmp_path / "x.onnx")
+        found = models.resolve(str(copy))
+        assert (found.name, found.path) == ("dlib-mmod", tmp_path / "x.onnx")
+        assert found.entry == models.entry("dlib-mmod")
+
+    def test_an_unknown_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "my net.onnx").write_bytes(b"weights")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        found = models.resolve("~/my net.onnx")
+        assert (found.name, found.entry) == ("my net", None)
+        assert found.sha256 == hashlib.sha256(b"weights").hexdigest()
+        (tmp_path / "my net.onnx").write_bytes(b"Weights")
+        assert models.resolve("~/my net.onnx").sha256 != found.sha256
+
+    def test_a_name_goes_before_a_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "dlib-mmod").write_bytes(b"")
+        monkeypatch.chdir(tmp_path)
+        assert models.resolve("dlib-mmod").path == models.locate("dlib-mmod")
+        assert models.resolve("./dlib-mmod").entry is None
+
+    @pytest.mark.parametrize("what", ["", "no-such", "no/such.onnx", "x" * 300 + ".onnx", "a\0b"])
+    def test_what_is_neither(self, what: str) -> None:
+        with pytest.raises((ConfigurationError, ModelError)) as caught:
+            models.resolve(what)
+        assert "\n" not in str(caught.value)
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="is no file; name one file in it"):
+            models.resolve(str(tmp_path))
+
+    def test_a_pack(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"buffalo_l is a pack.*buffalo_l/det_10g"):
+            models.resolve("buffalo_l")
+
+    def test_what_is_not_here_is_not_fetched(self, folder: Path) -> None:
+        for name in sorted(set(models.known()) - set(models.names())):
+            with pytest.raises(ModelError, match=f"is not here: maskwise models pull {name}$"):
+                models.resolve(name)
+        assert not any(folder.iterdir())
+
+    def test_a_file_of_non_commercial_weights_wants_its_licence(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One that is no model of the catalogue, too: dlib's 68 points."""
+        monkeypatch.delenv(licences.ACCEPT_VARIABLE, raising=False)
+        monkeypatch.setattr(platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path))
+        (tmp_path / "x.dat").write_bytes(b"weights")
+        terms = licences.licence("dlib-68-points")
+        monkeypatch.setitem(
+            licences._ALL,
+            terms.name,
+            replace(terms, sha256=hashlib.sha256(b"weights").hexdigest()),
+        )
+        with pytest.raises(LicenceError, match="300-W"):
+            models.resolve(str(tmp_path / "x.dat"))
+        monkeypatch.setenv(licences.ACCEPT_VARIABLE, terms.name)
+        assert models.resolve(str(tmp_path / "x.dat")).entry is None
+
+
+def test_only_a_pull_can_reach_the_network() -> None:
+    """What opens connections is imported in these files, and by nobody else than a pull."""
+    source = Path(models.__file__).parents[1]
+    opens = re.compile(r"^\s*(?:import|from) (?:urllib\.request|http\.client|socket|ssl)\b", re.M)
+    found = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if opens.search(path.read_text("utf-8"))
+    }
+    assert found <= {"models/pull_http.py", "models/addresses.py", "datasets.py"}
+    pulls = re.compile(r"models\.(?:pull\b|pull_http\b)")
+    users = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if pulls.search(path.read_text("utf-8"))
+    }
+    assert users <= {
+        "cli/models_pull.py",
+        *(f"models/{name}.py" for name in ("pull", "pull_files", "pull_wish")),
+    }

@@ -40,7 +40,8 @@ _KEYS: Final = (
     "trained_on",
     "paper",
 )
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
+_DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 _TAKEN: Final = ("mmod", "dlib-hog", "dlib-resnet-v1", *ADDRESSED)
 _MOST_TOML: Final = 1 << 20
 
@@ -138,7 +139,8 @@ def add(folder: Path, addition: Addition, licence: str | None = None) -> ModelEn
     home = folder / FOLDER / addition.name
     new = folder / FOLDER / f".{addition.name}.new"
     with alone(folder, lambda: None):
-        if home.exists():
+        others = (path.name.casefold() for path in (folder / FOLDER).glob("[!.]*"))
+        if addition.name.casefold() in others:  # stores are carried to other file systems
             raise ConfigurationError(
                 f"there is a model {addition.name} already: maskwise models remove {addition.name}"
                 ", or choose another name with --name"
@@ -197,10 +199,10 @@ def _damaged(path: Path, error: Exception) -> ModelError:
 
 
 def _require_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or _DEVICES.fullmatch(name):
         raise ConfigurationError(
             f"{name!r} is no name for a model: letters, digits, '.', '_' and '-', 64 at most, "
-            "beginning with a letter or a digit (--name)"
+            "beginning with a letter or a digit, and no device of Windows (--name)"
         )
     taken = {*_TAKEN, *entries.shipped(), *entries.catalogue(), *entries.packs()}
     if name.casefold() in {one.casefold() for one in taken}:

@@ -14,7 +14,12 @@ class RefusedError(Exception):
 
 def require_allowed(url: str, *, named: bool) -> None:
     """RefusedError unless ``url`` is https, or http on this machine or ``named`` by the user."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise RefusedError(f"{url!r} is no address ({error})") from error
+    if parts.username is not None:
+        raise RefusedError("an address with a name or a password in it is not fetched")
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and parts.hostname and (named or _is_loopback(parts.hostname)):
@@ -27,7 +32,10 @@ def require_allowed(url: str, *, named: bool) -> None:
 
 def host_of(url: str) -> str:
     """The part of an address that people recognise."""
-    return urlsplit(url).netloc.rpartition("@")[2] or url
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] or url
+    except ValueError:
+        return url
 
 
 def _is_loopback(host: str) -> bool:
@@ -47,10 +55,10 @@ class CarefulRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         """RefusedError where we do not go."""
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
+        if req.type == "https" and not newurl.lower().startswith("https:"):
             raise RefusedError(f"redirects from https to {newurl}")
         try:
             require_allowed(newurl, named=self._named)
-        except RefusedError:
-            raise RefusedError(f"redirects to {newurl}, which is not https") from None
+        except RefusedError as error:
+            raise RefusedError(f"redirects elsewhere ({error})") from None
         return super().redirect_request(req, fp, code, msg, headers, newurl)

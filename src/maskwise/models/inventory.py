@@ -88,7 +88,8 @@ def remove(name: str) -> list[Path]:
     with alone(folder, lambda: None):
         try:
             for path in paths:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                is_folder = path.is_dir() and not path.is_symlink()
+                shutil.rmtree(path) if is_folder else path.unlink()
         except OSError as error:
             raise OutputError(
                 f"{error.filename or folder}: cannot be deleted ({error.strerror or error})"

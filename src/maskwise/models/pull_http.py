@@ -177,6 +177,8 @@ def _opened(request: urllib.request.Request, wanted: Wanted, part: Path) -> Any:
         if isinstance(inner, ssl.SSLCertVerificationError):
             raise _MirrorError(f"its certificate is not valid ({inner.verify_message})") from error
         raise _MirrorError(getattr(inner, "strerror", None) or str(inner)) from error
+    except (ValueError, http.client.InvalidURL) as error:  # also that of a redirection
+        raise _MirrorError(f"leads to what is no address ({error})") from error
     except (OSError, http.client.HTTPException) as error:
         raise _AgainError(_in_words(error)) from error
 

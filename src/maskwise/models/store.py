@@ -117,13 +117,17 @@ def resolve(what: str) -> ModelFile:
     mine = additions.all_of(folder()).get(what)
     if mine is not None:
         return _named(mine, locate(what))
-    path = Path(what).expanduser()
-    if not what or not path.exists():
-        raise _no_such(what, "and no such file")
-    if not path.is_file():
-        raise ConfigurationError(f"{path} is a folder; name one file in it")
     try:
+        path = Path(what).expanduser()
+        if not what or not path.exists():
+            raise _no_such(what, "and no such file")
+        if not path.is_file():
+            raise ConfigurationError(f"{path} is no file; name one file in it")
         sha = sha256_of(path)
+    except (RuntimeError, ValueError) as error:  # a home folder that is not known; a null byte
+        if isinstance(error, ConfigurationError):
+            raise
+        raise ConfigurationError(f"{what!r} is no path ({error})") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
     found = by_sha256(sha)
