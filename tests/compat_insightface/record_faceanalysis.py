@@ -1,15 +1,18 @@
-"""What insightface 2.1 says of drawn pictures, with small model files: recorded, to compare with.
+"""What insightface 2.1 says of pictures: recorded, to compare with. Where insightface is installed,
 
-    python tests/compat_insightface/record_faceanalysis.py    # where insightface is installed
+    python tests/compat_insightface/record_faceanalysis.py
+    python tests/compat_insightface/record_faceanalysis.py --detector scrfd_500m_bnkps.onnx
 
-writes tests/golden/insightface.json anew; with a path after it, all answers, unrounded, there. The
-second form works with insightface 0.7.3 too, which lacks the cases named ``auto``.
+write tests/golden/insightface.json (drawn pictures, small model files) and insightface_scrfd.json
+(the sample people, that detector) anew. --out FILE: all answers there, unrounded; the first then
+works with insightface 0.7.3 too, which lacks the cases named ``auto``. --photos: other photos.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,8 @@ import insight_models as built
 import numpy as np
 
 RECORD = Path(__file__).parents[1] / "golden" / "insightface.json"
+REAL_RECORD = RECORD.with_name("insightface_scrfd.json")
+SAMPLES = Path(__file__).parents[2] / "src" / "maskwise" / "samples"
 SHOWN = 6  # numbers of an embedding, besides its length
 KEPT = 3  # faces of a picture that are written down
 
@@ -64,9 +69,40 @@ def answers(insightface: Any, folder: Path) -> dict[str, Any]:
     return found
 
 
-def _app(insightface: Any, folder: Path) -> Any:
+def real_answers(
+    insightface: Any, folder: Path, detector: Path, photos: list[Path]
+) -> dict[str, Any]:
+    """What a real detector and a small encoder say of photos, and of eight of them in one."""
+    pack = folder / "models" / "real"
+    pack.mkdir(parents=True, exist_ok=True)
+    shutil.copy(detector, pack)
+    built.write_encoder(pack / "w600k_r50.onnx")
+    app = _app(insightface, folder, "real")
+    app.prepare(ctx_id=-1, det_size=(640, 640))
+    pictures = [cv2.imread(str(photo)) for photo in photos]
+    found = {
+        f"{number} {photo.name}": _faces(app.get(picture))
+        for number, (photo, picture) in enumerate(zip(photos, pictures, strict=True))
+    }
+    for number in range(0, len(pictures) - 7, 8):
+        tiles = [
+            cv2.resize(picture, (200 + 30 * k, 260))
+            for k, picture in enumerate(pictures[number : number + 8])
+        ]
+        rows = [np.hstack([tiles[k], tiles[7 - k]]) for k in range(4)]
+        mosaic = np.vstack(rows)
+        found[f"mosaic {number}"] = _faces(app.get(mosaic))
+        found[f"mosaic {number} most 3"] = _faces(app.get(mosaic, max_num=3))
+        largest = app.det_model.detect(mosaic, max_num=3, metric="max")
+        found[f"mosaic {number} largest 3"] = _rows(largest)
+    large = cv2.resize(pictures[0], None, fx=6, fy=6)
+    found["large"] = _faces(app.get(large))
+    return found
+
+
+def _app(insightface: Any, folder: Path, pack: str = "built") -> Any:
     return insightface.app.FaceAnalysis(
-        "built",
+        pack,
         root=str(folder),
         allowed_modules=["detection", "recognition"],
         providers=["CPUExecutionProvider"],
@@ -169,13 +205,27 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
+def samples() -> list[Path]:
+    """Sixteen photos of the sample people, who are synthetic."""
+    return sorted(SAMPLES.rglob("*.jpg"))[:16]
+
+
 def main() -> None:
     import insightface
 
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--detector", type=Path)
+    parser.add_argument("--photos", type=Path, nargs="*")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = answers(insightface, Path(folder))
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(json.dumps(found), "utf-8")
+        if given.detector is None:
+            found = answers(insightface, Path(folder))
+        else:
+            photos = given.photos or samples()
+            found = real_answers(insightface, Path(folder), given.detector, photos)
+    if given.out is not None:
+        given.out.write_text(json.dumps(found), "utf-8")
         return
     if insightface.__version__ != "2.1":
         raise SystemExit(f"expected insightface 2.1, got {insightface.__version__}")
@@ -183,7 +233,8 @@ def main() -> None:
         f" {json.dumps(name)}: {json.dumps(_rounded(value))}"
         for name, value in shortened(found).items()
     ]
-    RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    record = RECORD if given.detector is None else REAL_RECORD
+    record.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
 if __name__ == "__main__":

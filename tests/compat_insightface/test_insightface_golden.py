@@ -15,6 +15,8 @@ import record_faceanalysis as record
 
 from maskwise.compat import insightface as ours
 
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "scrfd_500m_bnkps.onnx"
+
 PYTHON = "MASKWISE_INSIGHTFACE_PYTHON"
 """Environment: a Python that has insightface, for the tests that compare every bit."""
 
@@ -69,18 +71,47 @@ def test_the_record_holds_many_faces_and_all_cases() -> None:
     assert {"auto", "no points", "one size", "mirrored", "threshold 0.8"} <= set(expected)
 
 
-def test_to_the_bit_as_insightface_itself(like_2: Any, tmp_path: Path) -> None:
+def test_a_real_detector_as_insightface_recorded(tmp_path: Path) -> None:
+    if not REAL.is_file():
+        pytest.skip("needs scrfd_500m_bnkps.onnx, which is not in the repository")
+    expected = json.loads(record.REAL_RECORD.read_text("utf-8"))
+    answers = record.real_answers(ours, tmp_path, REAL, record.samples())
+    found = json.loads(json.dumps(record.shortened(answers)))
+    assert differences(found, expected) == []
+    assert sum(case["faces"] for case in expected.values()) >= 40
+
+
+def theirs(out: Path, *arguments: str) -> Any:
+    """What insightface itself says, every digit of it."""
     python = os.environ.get(PYTHON)
     if not python:
         pytest.skip(f"needs insightface: set {PYTHON} to a Python that has it")
-    out = tmp_path / "theirs.json"
-    script = Path(record.__file__)
+    command = [python, record.__file__, "--out", str(out), *arguments]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    subprocess.run([python, str(script), str(out)], check=True, env=environment, timeout=600)
-    theirs = json.loads(out.read_text("utf-8"))
-    mine = json.loads(json.dumps(record.answers(like_2, tmp_path)))
-    assert len(theirs) > 80
-    assert [name for name in theirs if mine[name] != theirs[name]] == []
+    subprocess.run(command, check=True, env=environment, timeout=600)
+    return json.loads(out.read_text("utf-8"))
+
+
+def other_cases(mine: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    found = json.loads(json.dumps(mine))
+    return [name for name in expected if found[name] != expected[name]]
+
+
+def test_to_the_bit_as_insightface_itself(like_2: Any, tmp_path: Path) -> None:
+    expected = theirs(tmp_path / "theirs.json")
+    assert len(expected) > 80
+    assert other_cases(record.answers(like_2, tmp_path), expected) == []
+
+
+@pytest.mark.data
+def test_photos_to_the_bit_as_insightface_itself(data_folder: Path, tmp_path: Path) -> None:
+    photos = sorted((data_folder / "lfw-dev").glob("*/*_0001.jpg"))[::60][:24]
+    if len(photos) < 24 or not REAL.is_file():
+        pytest.skip("needs lfw-dev in MASKWISE_DATA, and scrfd_500m_bnkps.onnx")
+    arguments = ["--detector", str(REAL), "--photos", *map(str, photos)]
+    expected = theirs(tmp_path / "theirs.json", *arguments)
+    assert sum(len(faces) for faces in expected.values()) >= 48
+    assert other_cases(record.real_answers(ours, tmp_path, REAL, photos), expected) == []
 
 
 def test_names_of_insightface_that_programs_import() -> None:
