@@ -109,7 +109,7 @@ def test_a_bomb_of_unknown_size(
     monkeypatch.setattr(packs, "_MOST_UNKNOWN", 100_000)
     write(source, ("m.onnx", bytes(1_000_000)))
     unknown = (model(sha256="", size=0)[0], "")
-    with pytest.raises(FetchError, match="expected 100,000 at most"):
+    with pytest.raises(FetchError, match="1,000,000 bytes, more than 100,000"):
         unpack(source, [unknown], target)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from model_server import Server, Told, sha
 
 from maskwise import models
 from maskwise.errors import ConfigurationError, FetchError, LicenceError, ModelError, OutputError
-from maskwise.models import entries, licences, place, pull_http, trust
+from maskwise.models import entries, inventory, licences, place, pull_http, trust
 from maskwise.models.entries import ModelEntry, Pack
 from maskwise.models.lock import alone
 from maskwise.models.pull import pull
@@ -315,6 +316,47 @@ class TestUnknownSha256:
             models.locate("odd/new")
         pull("odd/new", Told())
         assert models.locate("odd/new").read_bytes() == UNKNOWN
+
+    def test_what_must_lie_beside_the_models(
+        self, server: Server, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """manifest.json of a pack of insightface 2."""
+        data = zipped({"odd/manifest.json": b"{}", "odd/new.onnx": UNKNOWN})
+        known = replace(entries.packs()["odd"], sha256=sha(data), beside=("manifest.json",))
+        monkeypatch.setattr(entries, "packs", lambda: {"odd": known})
+        server.serve("odd.zip", data)
+        pull("odd", Told())
+        assert files(store)["odd/manifest.json"] == b"{}"
+        (store / "odd" / "manifest.json").write_bytes(b"[]")
+        with pytest.raises(ModelError, match=r"manifest\.json is damaged or gone: maskwise models"):
+            models.locate("odd/new")
+        pull("odd", Told())
+        assert models.locate("odd/new").is_file()
+        assert pull("odd", Told())[0].how == "there already"
+        (store / "odd" / "manifest.json").unlink()
+        with pytest.raises(ModelError, match="damaged or gone"):
+            models.locate("odd/new")
+        pull("odd", Told())
+
+        # carried: what was written down is carried too
+        monkeypatch.setenv(place.OFFLINE_VARIABLE, "1")
+        pull("odd", Told(), to=tmp_path / "there", source=store)
+        assert files(tmp_path / "there").keys() == files(store).keys()
+        monkeypatch.setenv(place.FOLDER_VARIABLE, str(tmp_path / "there"))
+        assert models.locate("odd/new").is_file()
+        assert len(inventory.remove("odd")) == 2
+        assert set(files(tmp_path / "there")) == {trust.FILE}
+        assert json.loads((tmp_path / "there" / trust.FILE).read_text()) == {}
+
+    def test_a_large_file_beside_the_models_is_refused(
+        self, server: Server, store: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        data = zipped({"manifest.json": bytes(200_000), "odd/new.onnx": UNKNOWN})
+        known = replace(entries.packs()["odd"], sha256=sha(data), beside=("manifest.json",))
+        monkeypatch.setattr(entries, "packs", lambda: {"odd": known})
+        server.serve("odd.zip", data)
+        with pytest.raises(FetchError, match="200,000 bytes, more than 100,000"):
+            pull("odd", Told())
 
     def test_a_sha256_against_the_catalogue(self, server: Server) -> None:
         with pytest.raises(ConfigurationError, match="is known to have sha256"):

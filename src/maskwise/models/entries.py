@@ -70,6 +70,7 @@ class Pack:
     """A zip that holds several models.
 
     sha256, size: of the zip; "" and 0 where they are not known. members: the names of its models.
+    beside: small files of the zip that say how its models are run, where it holds them.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Pack:
     accept: str
     about: str
     members: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
 
 @cache
@@ -131,6 +133,7 @@ def packs() -> dict[str, Pack]:
             accept=table["accept"],
             about=table["about"],
             members=tuple(f"{name}/{stem}" for stem in table["members"]),
+            beside=tuple(table.get("beside", ())),
         )
         for name, table in _tables("catalogue.toml")["packs"].items()
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from maskwise.errors import ConfigurationError, MaskwiseError, ModelError, OutputError
-from maskwise.models import additions, entries, licences, place, store, trust
+from maskwise.models import additions, beside, entries, licences, place, store, trust
 from maskwise.models.entries import ModelEntry
 from maskwise.models.lock import alone
 
@@ -95,7 +95,8 @@ def remove(name: str) -> list[Path]:
                 f"{error.filename or folder}: cannot be deleted ({error.strerror or error})"
             ) from error
         pack = entries.packs().get(name)
-        for one in (name, *(pack.members if pack else ())):
+        small = [beside.key(pack, one) for one in pack.beside] if pack else []
+        for one in (name, *(pack.members if pack else ()), *small):
             trust.forget(folder, one)
     return paths
 
@@ -107,4 +108,5 @@ def _files(folder: Path, name: str) -> list[Path]:
     if (pack := entries.packs().get(name)) is not None:
         files = [folder / pack.file]
         files += [folder / entries.catalogue()[member].file for member in pack.members]
+        files += [folder / beside.key(pack, one) for one in pack.beside]
     return [file.with_name(file.name + end) for file in files for end in _ENDS]

@@ -37,6 +37,26 @@ def is_zip(path: Path) -> bool:
         return False
 
 
+def take(source: Path, name: str, path: Path, most: int) -> tuple[str, int] | None:
+    """Put the small file ``name`` of a zip to ``path``, if the zip holds it; its sha256 and size.
+
+    most: bytes. Raises as ``unpack``.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            found = [i for i in archive.infolist() if i.filename.rsplit("/", 1)[-1] == name]
+            if not found:
+                return None
+            _require_plain(found[0], len(found), most, source)
+            with archive.open(found[0]) as packed:
+                size = found[0].file_size
+                return write_checked(packed, path, "", size, f"{source}: {name}")
+    except MaskwiseError:
+        raise
+    except _DAMAGES as error:
+        raise FetchError(f"{source} is no zip, or a damaged one ({error})") from error
+
+
 def unpack(
     source: Path, models: list[tuple[ModelEntry, str]], folder: Path
 ) -> dict[str, tuple[str, int]]:
@@ -71,20 +91,26 @@ def _member(archive: zipfile.ZipFile, model: ModelEntry, source: Path) -> zipfil
     found = found or [info for name, info in names if name.rsplit("/", 1)[-1] == base]
     if not found:
         raise FetchError(f"{source} holds no {model.member}")
-    if len(found) > 1:
-        raise FetchError(f"{source} holds {model.member} {len(found)} times; refused")
-    info = found[0]
-    most = model.size or _MOST_UNKNOWN
+    _require_plain(found[0], len(found), _MOST_UNKNOWN, source)
+    if model.size and found[0].file_size != model.size:
+        raise FetchError(
+            f"{source}: {found[0].filename} has {found[0].file_size:,} bytes, expected "
+            f"{model.size:,}"
+        )
+    return found[0]
+
+
+def _require_plain(info: zipfile.ZipInfo, count: int, most: int, source: Path) -> None:
+    if count > 1:
+        raise FetchError(f"{source} holds {info.filename} {count} times; refused")
     if info.is_dir() or stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
         raise FetchError(f"{source}: {info.filename} is no plain file; refused")
     if info.flag_bits & 0x1 or info.compress_type not in _METHODS:
         raise FetchError(f"{source}: {info.filename} is encrypted or packed in an unusual way")
-    if info.file_size > most or (model.size and info.file_size != model.size):
+    if info.file_size > most:
         raise FetchError(
-            f"{source}: {info.filename} has {info.file_size:,} bytes, expected "
-            + (f"{model.size:,}" if model.size else f"{most:,} at most")
+            f"{source}: {info.filename} has {info.file_size:,} bytes, more than {most:,}"
         )
-    return info
 
 
 def _write(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from maskwise.errors import FetchError
-from maskwise.models import entries, licences, place
+from maskwise.models import beside, entries, licences, place
 from maskwise.models.digests import sha256_of
 from maskwise.models.entries import ModelEntry
 from maskwise.models.lock import alone
@@ -70,7 +70,7 @@ def _all(wish: Wish) -> list[Pulled]:
     for model in wish.models:
         path = wish.folder / model.file
         known = wish.expected(model)
-        if _is_whole(path, known):
+        if _is_whole(path, known) and beside.changed(wish.folder, wish.pack) is None:
             there[model.name] = Pulled(model.name, path, "there already", known)
             continue
         if path.is_file():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from maskwise.errors import ConfigurationError, FetchError, MaskwiseError
-from maskwise.models import entries
+from maskwise.models import beside, entries, trust
 from maskwise.models.digests import sha256_of
-from maskwise.models.entries import ModelEntry
-from maskwise.models.packs import is_zip, unpack, write_checked
+from maskwise.models.entries import ModelEntry, Pack
+from maskwise.models.packs import is_zip, take, unpack, write_checked
 from maskwise.models.pull_wish import How, Pulled, Wish
 from maskwise.models.writing import require_space
 
@@ -23,6 +23,8 @@ def copied(wish: Wish, models: list[ModelEntry], source: Path) -> dict[str, Pull
     if not source.exists():
         raise ConfigurationError(f"--from {source}: there is no such file or folder")
     came: dict[str, Pulled] = {}
+    if wish.pack is not None and source.is_dir():
+        _copy_beside(wish, wish.pack, source)
     for model in models:
         path = at_hand(source, model)
         if path is not None:
@@ -39,8 +41,33 @@ def copied(wish: Wish, models: list[ModelEntry], source: Path) -> dict[str, Pull
     return came | unpacked(wish, archive, rest, "copied")
 
 
+def _copy_beside(wish: Wish, pack: Pack, source: Path) -> None:
+    for name in pack.beside:
+        key = beside.key(pack, name)
+        path = source / key
+        if path.is_file() and path.stat().st_size <= beside.MOST:
+            taken = _copy(path, wish.folder / key, "", path.stat().st_size)
+            trust.record(wish.folder, key, *taken, str(path))
+
+
+def _copy(source: Path, path: Path, sha256: str, size: int) -> tuple[str, int]:
+    try:
+        with source.open("rb") as stream:
+            return write_checked(stream, path, sha256, size, str(source))
+    except MaskwiseError:
+        raise
+    except OSError as error:
+        raise FetchError(f"{source} cannot be read ({error.strerror or error})") from error
+
+
 def unpacked(wish: Wish, source: Path, models: list[ModelEntry], how: How) -> dict[str, Pulled]:
-    """The models of a zip, in their places."""
+    """The models of a zip, in their places; before them what must lie beside them."""
+    if wish.pack is not None:
+        for name in wish.pack.beside:
+            key = beside.key(wish.pack, name)
+            taken = take(source, name, wish.folder / key, beside.MOST)
+            if taken is not None:
+                trust.record(wish.folder, key, *taken, str(source))
     written = unpack(source, [(model, wish.recorded(model)) for model in models], wish.folder)
     for model in models:
         wish.write_down(model, *written[model.name])
@@ -100,13 +127,7 @@ def copy(wish: Wish, model: ModelEntry, source: Path) -> Pulled:
     known = wish.expected(model)
     if not known:
         wish.require_trust(model.name)
-    try:
-        require_space(wish.folder, source.stat().st_size, model.name)
-        with source.open("rb") as stream:
-            sha, size = write_checked(stream, path, known, model.size, str(source))
-    except MaskwiseError:
-        raise
-    except OSError as error:
-        raise FetchError(f"{source} cannot be read ({error.strerror or error})") from error
+    require_space(wish.folder, model.size, model.name)
+    sha, size = _copy(source, path, known, model.size)
     wish.write_down(model, sha, size)
     return Pulled(model.name, path, "copied", sha)

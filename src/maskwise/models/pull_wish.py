@@ -64,10 +64,15 @@ class Wish:
         return known or given
 
     def recorded(self, what: ModelEntry | Pack) -> str:
-        """The sha256 of the catalogue, else the one that was written down, else ""."""
+        """The sha256 of the catalogue, else the one that was written down, else "".
+
+        A store that was carried here brings what was written down where it was filled.
+        """
         if what.sha256:
             return what.sha256
         seen = trust.recorded(self.folder, what.name)
+        if seen is None and self.source is not None and self.source.is_dir():
+            seen = trust.recorded(self.source, what.name)
         return seen.sha256 if seen else ""
 
     def require_trust(self, name: str) -> None:

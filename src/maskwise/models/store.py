@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from maskwise.errors import ConfigurationError, ModelError
-from maskwise.models import additions, entries, licences, trust
+from maskwise.models import additions, beside, entries, licences, trust
 from maskwise.models.digests import sha256_of
 from maskwise.models.entries import ModelEntry
 from maskwise.models.place import FOLDER_VARIABLE, folder, named_folder
@@ -98,6 +98,9 @@ def locate(name: str) -> Path:
         )
     if is_added(model):
         return _checked_addition(path, model)
+    changed = beside.changed(folder(), entries.packs().get(model.pack))
+    if changed is not None:
+        raise ModelError(f"{changed} is damaged or gone: maskwise models pull {name}")
     return _checked(path, model, f"maskwise models pull {name}")
 
 
