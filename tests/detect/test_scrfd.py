@@ -256,6 +256,7 @@ class TestWhichFile:
         """Names of the files that are there; known are three, one of another kind."""
         here: set[str] = set()
         kinds = {"det_10g": "scrfd", "det_500m": "scrfd", "yunet-2023mar": "yunet"}
+        kinds["pack/det_500m"] = "scrfd"
 
         def locate(name: str) -> Path:
             if name in here:
@@ -265,7 +266,11 @@ class TestWhichFile:
         file = models.ModelFile("stub", Path(make()), "0" * 64, None)
         monkeypatch.setattr(models, "known", lambda: list(kinds))
         monkeypatch.setattr(models, "added", list)
-        monkeypatch.setattr(models, "entry", lambda name: SimpleNamespace(backend=kinds[name]))
+        monkeypatch.setattr(
+            models,
+            "entry",
+            lambda name: SimpleNamespace(backend=kinds[name], sha256=name.removeprefix("pack/")),
+        )
         monkeypatch.setattr(models, "locate", locate)
         monkeypatch.setattr(models, "resolve", lambda what: asked.append(what) or file)
         asked: list[str] = []
@@ -277,8 +282,15 @@ class TestWhichFile:
         assert Scrfd().detect(Image(grey(64, 64))) == []
         assert self.asked == ["det_500m"]
 
+    def test_the_same_file_in_two_packs_is_one(self, store: set[str]) -> None:
+        store.update({"det_500m", "pack/det_500m"})
+        assert Scrfd().detect(Image(grey(64, 64))) == []
+        assert self.asked == ["pack/det_500m"]
+
     def test_no_one_is_there(self, store: set[str]) -> None:
-        with pytest.raises(ConfigurationError, match=r"no SCRFD.*det_10g, det_500m\)"):
+        with pytest.raises(
+            ConfigurationError, match=r"no SCRFD.*det_10g, det_500m, pack/det_500m\)"
+        ):
             Scrfd().detect(Image(grey(64, 64)))
 
     def test_one_of_several_must_be_named(self, store: set[str]) -> None:

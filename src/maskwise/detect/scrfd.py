@@ -101,7 +101,8 @@ def _only_installed() -> str:
     """The one SCRFD file that the store has; ConfigurationError that lists the choice otherwise."""
     known = sorted({*models.known(), *models.added()})
     scrfd = [name for name in known if models.entry(name).backend == "scrfd"]
-    here = [name for name in scrfd if _is_here(name)]
+    # One file can stand in several packs.
+    here = list({models.entry(name).sha256: name for name in scrfd if _is_here(name)}.values())
     if len(here) == 1:
         return here[0]
     choice = ", ".join(here or scrfd) or "none is known"

@@ -100,10 +100,13 @@ class SingleShot(ABC):
         """
         session, layout = self._opened()
         found: list[Faces] = []
+        source = image.pixels
         planned = self._looks((image.width, image.height), layout)
         for _, same in groupby(planned, key=lambda look: look.size):
             group = list(same)
-            shown = looks.resized(image.pixels, group[0])
+            shown = looks.resized(source, group[0])
+            if group[0].averaged:  # the next is smaller: large photos are averaged once
+                source = shown
             found += [self._seen(shown, look, session, layout) for look in group]
         faces = dense.best_first(dense.joined(found))
         return faces.take(
