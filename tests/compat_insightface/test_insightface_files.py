@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import insight_models as built
 import pytest
@@ -81,6 +83,60 @@ class TestFindingFiles:
         file = root / "models" / "mine" / "det_10g.onnx"
         file.write_bytes(file.read_bytes()[:1000])
         with pytest.raises(ModelError, match="det_10g"):
+            FaceAnalysis("mine", root=root, allowed_modules=BOTH)
+
+
+class TestManifest:
+    """Packs of insightface 2."""
+
+    @pytest.fixture
+    def folder(self, root: Path) -> Path:
+        """With a verifier, which has an encoder's shape and comes first."""
+        folder = root / "models" / "mine"
+        built.write_encoder(folder / "averifier.onnx")
+        return folder
+
+    def write(self, folder: Path, **tasks: Any) -> None:
+        pack = {"manifest_version": 2, "model_id": "mine", "license": "", "tasks": tasks}
+        (folder / "manifest.json").write_text(json.dumps(pack), "utf-8")
+
+    def test_says_what_is_what(self, root: Path, folder: Path) -> None:
+        without = FaceAnalysis("mine", root=root, allowed_modules=BOTH)
+        assert without.models["recognition"].model_file.endswith("averifier.onnx")
+        self.write(
+            folder,
+            detection={"file": "det_10g.onnx", "preprocessing": {"mean": 127.5, "std": 128}},
+            verification={"file": "averifier.onnx"},
+            recognition={"file": "w600k_r50.onnx"},
+        )
+        app = FaceAnalysis("mine", root=root, allowed_modules=BOTH)
+        assert app.models["recognition"].model_file.endswith("w600k_r50.onnx")
+        app.prepare(-1, det_size=(320, 320))
+        assert app.get(built.picture(1))[0].embedding.shape == (512,)
+
+    def test_older_ones_say_nothing(self, root: Path, folder: Path) -> None:
+        (folder / "manifest.json").write_text('{"manifest_version": 1}', "utf-8")
+        assert FaceAnalysis("mine", root=root, allowed_modules=BOTH).det_model
+
+    @pytest.mark.parametrize(
+        ("task", "message"),
+        [
+            ({"file": "gone.onnx"}, "not there"),
+            ({"file": "../../../x.onnx"}, "outside its folder"),
+            ({"file": "det_10g.onnx", "sha256": "0" * 64}, "sha256 differs"),
+            ({"file": "det_10g.onnx", "preprocessing": "embedded"}, "wants pixels as 'embedded'"),
+            ({}, "makes no sense"),
+            ("det_10g.onnx", "makes no sense"),
+        ],
+    )
+    def test_refused(self, root: Path, folder: Path, task: Any, message: str) -> None:
+        self.write(folder, detection=task)
+        with pytest.raises(ModelError, match=message):
+            FaceAnalysis("mine", root=root, allowed_modules=BOTH)
+
+    def test_no_json(self, root: Path, folder: Path) -> None:
+        (folder / "manifest.json").write_text("{", "utf-8")
+        with pytest.raises(ModelError, match=r"manifest\.json cannot be read"):
             FaceAnalysis("mine", root=root, allowed_modules=BOTH)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from maskwise.compat.insightface import devices, drawing, files
+from maskwise.compat.insightface import devices, drawing, files, packages
 from maskwise.compat.insightface.app.common import Face
 from maskwise.compat.insightface.model_zoo.arcface_onnx import ArcFaceONNX
 from maskwise.compat.insightface.model_zoo.base import OnnxModel
@@ -54,9 +54,10 @@ class FaceAnalysis:
         self.models: dict[str, Any] = {}
         found = files.of_pack(os.fspath(name), root)
         self.model_dir = str(found[0].parent)
+        told = packages.tasks_of(found[0].parent)
+        pairs = list(told.items()) if told else [(files.task_of(path), path) for path in found]
         left = []
-        for path in found:
-            task = files.task_of(path)
+        for task, path in pairs:
             if task == files.DETECTION and task not in self.models:
                 self.det_model = SCRFD(str(path), wanted=wanted)
                 self.models[task] = self.det_model
