@@ -89,3 +89,7 @@ class TestNormCrop:
     def test_what_is_no_picture(self, picture: Any) -> None:
         with pytest.raises(InputError, match="array of a picture"):
             face_align.norm_crop(picture, face_align.arcface_dst)
+
+    def test_what_opencv_refuses(self) -> None:
+        with pytest.raises(InputError, match=r"OpenCV cannot cut a chip out of \(9, 9, 3\) int64"):
+            face_align.norm_crop(np.zeros((9, 9, 3), np.int64), face_align.arcface_dst)

@@ -65,7 +65,12 @@ def norm_crop2(
             f"{img.shape if isinstance(img, np.ndarray) else type(img).__name__}"
         )
     transform = estimate_norm(landmark, image_size, mode)
-    chip = cv2.warpAffine(img, transform, (image_size, image_size), borderValue=0.0)
+    try:
+        chip = cv2.warpAffine(img, transform, (image_size, image_size), borderValue=0.0)
+    except cv2.error as error:  # OpenCV 4 takes no picture of more than 32,767 px a side
+        raise InputError(
+            f"OpenCV cannot cut a chip out of {img.shape} {img.dtype} ({error.err})"
+        ) from error
     return np.asarray(chip), transform
 
 
