@@ -27,7 +27,9 @@ class Peer:
 def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """dlib is there, dlib-hog ends its process, face_recognition is not installed."""
 
-    def measure(name: str, photos: Any, times: int, on_run: Callable[[], None]) -> fresh.Fresh:
+    def measure(
+        name: str, photos: Any, times: int, on_run: Callable[[], None], models: dict[str, str]
+    ) -> fresh.Fresh:
         if name == "dlib-hog":
             return fresh.Fresh(problem="it quits")
         return fresh.Fresh(0.1, 2.0 if name == "dlib" else 0.5, 200.0)

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stub_session import install
 
-from maskwise import models
 from maskwise.detect.scrfd import Scrfd
-from maskwise.errors import ConfigurationError, ModelError
 from maskwise.testing.detector_contract import DetectorContract
 from maskwise.types import F32, U8, Image
 
@@ -250,50 +246,8 @@ class TestDecoding:
         assert (blob[0, :, 40:] == -127.5 / 128).all()
 
 
-class TestWhichFile:
-    @pytest.fixture
-    def store(self, monkeypatch: pytest.MonkeyPatch, make: Make) -> set[str]:
-        """Names of the files that are there; known are three, one of another kind."""
-        here: set[str] = set()
-        kinds = {"det_10g": "scrfd", "det_500m": "scrfd", "yunet-2023mar": "yunet"}
-        kinds["pack/det_500m"] = "scrfd"
-
-        def locate(name: str) -> Path:
-            if name in here:
-                return Path(make())
-            raise ModelError(f"{name} is not here")
-
-        file = models.ModelFile("stub", Path(make()), "0" * 64, None)
-        monkeypatch.setattr(models, "known", lambda: list(kinds))
-        monkeypatch.setattr(models, "added", list)
-        monkeypatch.setattr(
-            models,
-            "entry",
-            lambda name: SimpleNamespace(backend=kinds[name], sha256=name.removeprefix("pack/")),
-        )
-        monkeypatch.setattr(models, "locate", locate)
-        monkeypatch.setattr(models, "resolve", lambda what: asked.append(what) or file)
-        asked: list[str] = []
-        self.asked = asked
-        return here
-
-    def test_the_only_one_is_taken(self, store: set[str]) -> None:
-        store.add("det_500m")
-        assert Scrfd().detect(Image(grey(64, 64))) == []
-        assert self.asked == ["det_500m"]
-
-    def test_the_same_file_in_two_packs_is_one(self, store: set[str]) -> None:
-        store.update({"det_500m", "pack/det_500m"})
-        assert Scrfd().detect(Image(grey(64, 64))) == []
-        assert self.asked == ["pack/det_500m"]
-
-    def test_no_one_is_there(self, store: set[str]) -> None:
-        with pytest.raises(
-            ConfigurationError, match=r"no SCRFD.*det_10g, det_500m, pack/det_500m\)"
-        ):
-            Scrfd().detect(Image(grey(64, 64)))
-
-    def test_one_of_several_must_be_named(self, store: set[str]) -> None:
-        store.update({"det_10g", "det_500m"})
-        with pytest.raises(ConfigurationError, match=r"several SCRFD.*det_10g, det_500m\)"):
-            Scrfd().detect(Image(grey(64, 64)))
+def test_without_a_name_it_is_the_one_that_is_here(
+    monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    monkeypatch.setattr("maskwise.detect.scrfd.only_here", lambda backend: make())
+    assert Scrfd().detect(Image(grey(64, 64))) == []

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from onnx_files import encoder_file
+from encoder_files import encoder_file
 
 from maskwise.types import U8
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx_files import encoder_file, expected
+from encoder_files import encoder_file, expected
 from record_insightface import FILES, GOLDEN, KEYPOINTS, chips, picture
 
 from maskwise import models

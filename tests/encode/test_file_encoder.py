@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from encoder_files import encoder_file, expected
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx_files import encoder_file, expected
 from record_insightface import chips
 
 from maskwise import encode, models

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from encoder_files import encoder_file, expected
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx_files import encoder_file, expected
 from record_insightface import chips
 
 from maskwise import models
@@ -287,47 +287,9 @@ class TestWeightsInAnotherFile:
             _ = ArcFace(str(tmp_path / "small.onnx")).id
 
 
-class TestTheOnlyOne:
-    @pytest.fixture
-    def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-        """Models that are here, by name; each is an encoder for arcface."""
-        here: dict[str, Path] = {}
-        everything = ["dlib-mmod", "big/r50", "small/mbf", "copy/mbf", "sface"]
-
-        def entry(name: str) -> Any:
-            backend = {"dlib-mmod": "dlib-mmod", "sface": "sface"}.get(name, "arcface")
-            sha = {"small/mbf": "5" * 64, "copy/mbf": "5" * 64}.get(name, "6" * 64)
-            return SimpleNamespace(name=name, kind="encoder", backend=backend, sha256=sha)
-
-        def locate(name: str) -> Path:
-            if name not in here:
-                raise ModelError("not here")
-            return here[name]
-
-        def resolve(name: str) -> models.ModelFile:
-            return models.ModelFile(name, locate(name), "5" * 64, None)
-
-        monkeypatch.setattr(models, "known", lambda: everything)
-        monkeypatch.setattr(models, "added", list)
-        for function in (entry, locate, resolve):
-            monkeypatch.setattr(models, function.__name__, function)
-        return here
-
-    def test_it_is_taken(self, store: dict[str, Path], tmp_path: Path) -> None:
-        store["small/mbf"] = store["sface"] = encoder_file(tmp_path / "small.onnx")
-        assert ArcFace().file.name == "small/mbf"
-
-    def test_the_same_file_in_two_packs_is_one(
-        self, store: dict[str, Path], tmp_path: Path
-    ) -> None:
-        store["copy/mbf"] = store["small/mbf"] = encoder_file(tmp_path / "small.onnx")
-        assert ArcFace().file.name == "small/mbf"
-
-    def test_there_is_none(self, store: dict[str, Path]) -> None:
-        with pytest.raises(ConfigurationError, match="pull NAME, one of big/r50, small/mbf"):
-            _ = ArcFace().id
-
-    def test_there_are_several(self, store: dict[str, Path], tmp_path: Path) -> None:
-        store["small/mbf"] = store["big/r50"] = tmp_path
-        with pytest.raises(ConfigurationError, match="name one: arcface:big/r50, arcface:small"):
-            _ = ArcFace().id
+def test_arcface_alone_is_the_one_that_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = encoder_file(tmp_path / "small.onnx")
+    monkeypatch.setattr("maskwise.encode.arcface.only_here", lambda backend: str(file))
+    assert ArcFace().id == ArcFace(str(file)).id

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from onnx_files import encoder_file, expected
+from encoder_files import encoder_file, expected
 from record_insightface import KEYPOINTS, chips, picture
 
 from maskwise import encode, models

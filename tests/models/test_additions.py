@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from onnx_files import write_onnx
+from store_files import write_onnx
 
 from maskwise import models
 from maskwise.errors import ConfigurationError, LicenceError, ModelError, OutputError

@@ -31,7 +31,7 @@ def command() -> None:
     Examples:
       maskwise models list
       maskwise models info sface
-      maskwise models pull sface yunet-2023mar
+      maskwise models pull sface yunet-2026may
       maskwise models pull buffalo_l --accept insightface-models
       maskwise models add mine.onnx --name mine --backend arcface
     """

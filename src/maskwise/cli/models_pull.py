@@ -79,7 +79,7 @@ def pull(
 
     \b
     Examples:
-      maskwise models pull sface yunet-2023mar
+      maskwise models pull sface yunet-2026may
       maskwise models pull buffalo_l/w600k_r50 --accept insightface-models
       maskwise models pull sface --to carried/
       maskwise models pull --from carried/

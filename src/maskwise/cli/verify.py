@@ -136,6 +136,8 @@ def _text(a: str, b: str, result: Verification) -> str:
             f"as one person (FMR {point.target_fmr:.2g}),",
             f"by {whose(point)}, calibrated on {point.calibrated_on}.",
         ]
+    elif decision.score is not None:
+        lines.append(f"score {decision.score:.3f} (higher is more alike)")
     if decision.llr is not None:
         times, probability = even_odds(decision.llr)
         lines.append(

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from maskwise import models
 from maskwise.detect import dense, network_file
 from maskwise.detect.single_shot import SingleShot
-from maskwise.errors import ConfigurationError, ModelError
+from maskwise.models.readers import only_here
 from maskwise.types import F32
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Scrfd(SingleShot):
         )
 
     def _default(self) -> str:
-        return _only_installed()
+        return only_here("scrfd")
 
     def _read(self, session: onnxruntime.InferenceSession, file: str) -> Layout:
         names = tuple(one.name for one in session.get_outputs())
@@ -95,27 +94,3 @@ class Scrfd(SingleShot):
 
     def _kept(self, faces: Faces, most_covered: float) -> I64:
         return dense.kept(faces.boxes, self._nms, 1, most_covered)
-
-
-def _only_installed() -> str:
-    """The one SCRFD file that the store has; ConfigurationError that lists the choice otherwise."""
-    known = sorted({*models.known(), *models.added()})
-    scrfd = [name for name in known if models.entry(name).backend == "scrfd"]
-    # One file can stand in several packs.
-    here = list({models.entry(name).sha256: name for name in scrfd if _is_here(name)}.values())
-    if len(here) == 1:
-        return here[0]
-    choice = ", ".join(here or scrfd) or "none is known"
-    which = "several SCRFD files are" if here else "no SCRFD file is"
-    raise ConfigurationError(
-        f"{which} installed: name one ({choice}) or give a path, "
-        "e.g. scrfd:~/.insightface/models/buffalo_l/det_10g.onnx"
-    )
-
-
-def _is_here(name: str) -> bool:
-    try:
-        models.locate(name)
-    except ModelError:
-        return False
-    return True

@@ -14,6 +14,7 @@ import numpy as np
 
 from maskwise.detect import dense, looks, network_file
 from maskwise.detect.single_shot import SingleShot
+from maskwise.models.readers import only_here
 from maskwise.types import F32, Scheme
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from maskwise.detect.looks import Look, Size
     from maskwise.detect.network_file import Layout
 
-DEFAULT: Final = "yunet-2023mar"
-"""The store's file where none is named."""
+PREFERRED: Final = "yunet-2026may"
+"""Of several files in the store: it takes pictures of any size."""
 
 _KIND: Final = "YuNet"
 _STRIDES: Final = (8, 16, 32)
@@ -64,7 +65,7 @@ class Yunet(SingleShot):
         return "five"
 
     def _default(self) -> str:
-        return DEFAULT
+        return only_here("yunet", PREFERRED)
 
     def _looks(self, picture: Size, layout: Layout) -> list[Look]:
         # Letterboxing cuts: int(333 * (250 / 333)) is 249, and a row would be lost.

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from maskwise.align import ARCFACE_CHIP
 from maskwise.encode.chips import arcface_chip
 from maskwise.encode.onnx_encoder import EncoderSpec, OnnxEncoder, Preprocessing
-from maskwise.encode.weights import encoder_file, only_encoder
+from maskwise.encode.weights import encoder_file
 from maskwise.errors import ConfigurationError, ModelError
+from maskwise.models.readers import only_here
 
 if TYPE_CHECKING:
     from maskwise.models import ModelFile
@@ -64,7 +65,7 @@ class ArcFace(OnnxEncoder):
         device: str | None = None,
     ) -> None:
         def describe() -> tuple[ModelFile, EncoderSpec]:
-            file = encoder_file(what, "arcface") if what else only_encoder("arcface")
+            file = encoder_file(what or only_here("arcface"), "arcface")
             return file, describe_file(file.path, flip=flip)
 
         super().__init__(describe, threads=threads, device=device)

@@ -57,36 +57,3 @@ def _mapped(handle: int, path: Path) -> mmap.mmap:
         return mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
     except ValueError as error:
         raise ModelError(f"{path} is no ONNX file: it is empty") from error
-
-
-def only_encoder(backend: str) -> ModelFile:
-    """The one file of the store that ``backend`` reads and that is here.
-
-    Raises ConfigurationError that names the choice when there are none or several.
-    """
-    names = [
-        name
-        for name in [*models.known(), *models.added()]
-        if (entry := models.entry(name)).backend == backend and entry.kind == "encoder"
-    ]
-    here = [name for name in names if _is_here(name)]
-    # The same file may lie in several packs.
-    if here and len({models.entry(name).sha256 for name in here}) == 1:
-        return models.resolve(here[0])
-    if here:
-        raise ConfigurationError(
-            f"several encoders for {backend} are here; name one: "
-            + ", ".join(f"{backend}:{name}" for name in here)
-        )
-    pull = f" (maskwise models pull NAME, one of {', '.join(names)})" if names else ""
-    raise ConfigurationError(
-        f"no encoder for {backend} is here; name its file, {backend}:PATH, or fetch one{pull}"
-    )
-
-
-def _is_here(name: str) -> bool:
-    try:
-        models.locate(name)
-    except ModelError:
-        return False
-    return True

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from maskwise.errors import ConfigurationError, ModelError
+from maskwise.models import store
+from maskwise.models.readers import only_here, reader_of
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of the files that are here. Two of the known ones are the same file."""
+    found: set[str] = set()
+    backends = {
+        "det_10g": "scrfd",
+        "det_500m": "scrfd",
+        "pack/det_500m": "scrfd",
+        "yunet-old": "yunet",
+        "yunet-new": "yunet",
+    }
+
+    def locate(name: str) -> Path:
+        if name in found:
+            return Path(name)
+        raise ModelError(f"{name} is not here")
+
+    monkeypatch.setattr(store, "known", lambda: [n for n in backends if n != "yunet-new"])
+    monkeypatch.setattr(store, "added", lambda: ["yunet-new"])
+    monkeypatch.setattr(
+        store,
+        "entry",
+        lambda name: SimpleNamespace(backend=backends[name], sha256=name.removeprefix("pack/")),
+    )
+    monkeypatch.setattr(store, "locate", locate)
+    return found
+
+
+class TestOnlyHere:
+    def test_the_only_one_is_taken(self, here: set[str]) -> None:
+        here.update({"det_500m", "yunet-old"})
+        assert only_here("scrfd") == "det_500m"
+        assert only_here("yunet", "yunet-new") == "yunet-old"
+
+    def test_the_same_file_in_two_packs_is_one(self, here: set[str]) -> None:
+        here.update({"det_500m", "pack/det_500m"})
+        assert only_here("scrfd").endswith("det_500m")
+
+    def test_of_several_the_preferred_one(self, here: set[str]) -> None:
+        here.update({"yunet-old", "yunet-new"})
+        assert only_here("yunet", "yunet-new") == "yunet-new"
+
+    def test_else_one_of_several_must_be_named(self, here: set[str]) -> None:
+        here.update({"det_10g", "det_500m"})
+        with pytest.raises(ConfigurationError, match="name one: scrfd:det_10g, scrfd:det_500m"):
+            only_here("scrfd")
+
+    def test_none_is_an_error_that_says_what_to_do(self, here: set[str]) -> None:
+        with pytest.raises(
+            ConfigurationError,
+            match=r"no model for scrfd is here; name its file, scrfd:PATH.*pull NAME, one of det_1",
+        ):
+            only_here("scrfd")
+        with pytest.raises(ConfigurationError, match=r"fetch one$"):
+            only_here("nothing-known")
+
+
+class TestReaderOf:
+    def test_what_the_catalogue_says(self) -> None:
+        assert reader_of("yunet-2023mar", "detector") == "yunet"
+        assert reader_of("buffalo_l/w600k_r50", "encoder") == "arcface"
+
+    def test_another_kind_or_name_is_none(self) -> None:
+        assert reader_of("yunet-2023mar", "encoder") is None
+        assert reader_of("nothing", "detector") is None
+        assert reader_of("", "detector") is None
