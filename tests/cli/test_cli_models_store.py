@@ -18,7 +18,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from maskwise import models
-from maskwise.models import entries, licences, place, pull_http
+from maskwise.models import entries, licences, place
+from maskwise.models.fetch import over_http
 from maskwise.testing.command_line import Run
 
 ACCEPT = "insightface-models"
@@ -31,7 +32,7 @@ def store(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(pull_http, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(over_http, "_PAUSE_S", 0.001)
     folder = home / "store"
     folder.mkdir()
     monkeypatch.setenv(place.FOLDER_VARIABLE, str(folder))

@@ -14,7 +14,7 @@ from maskwise.compat.insightface.app.common import Face
 from maskwise.compat.insightface.model_zoo import ArcFaceONNX, get_model
 from maskwise.compat.insightface.model_zoo.scrfd import SCRFD, sizes_of
 from maskwise.errors import ConfigurationError, ImageError, LicenceError, ModelError
-from maskwise.models import opening
+from maskwise.models.runtime import opening
 
 CPU, CUDA, TENSORRT = (f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "Tensorrt"))
 

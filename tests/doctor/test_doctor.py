@@ -15,7 +15,8 @@ from maskwise import models
 from maskwise.doctor import Finding, examine, machine, runtime, selftest
 from maskwise.doctor.finding import guarded
 from maskwise.errors import ModelError
-from maskwise.models import opening, store
+from maskwise.models import store
+from maskwise.models.runtime import opening
 
 
 class TestGuard:

@@ -25,7 +25,7 @@ from maskwise.encode.chips import arcface_chip, dlib_chip
 from maskwise.encode.file import FileEncoder
 from maskwise.encode.onnx_encoder import EncoderSpec, Preprocessing, plain
 from maskwise.errors import ConfigurationError, ModelError
-from maskwise.models.onnx_graph import GraphSummary
+from maskwise.models.runtime.onnx_graph import GraphSummary
 
 numbers = st.floats(0.01, 255, allow_nan=False)
 triples = st.tuples(numbers, numbers, numbers)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from maskwise.errors import ModelError
-from maskwise.models import onnx_graph, store
-from maskwise.models.onnx_graph import GraphSummary, read_graph
+from maskwise.models import store
+from maskwise.models.runtime import onnx_graph
+from maskwise.models.runtime.onnx_graph import GraphSummary, read_graph
 
 SHIPPED = sorted(p for p in Path(store.__file__).with_name("files").glob("*.onnx"))
 KINDS = [TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64]
@@ -210,7 +211,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_message_of_endless_parts_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maskwise.models.protobuf._MOST_FIELDS", 20)
+    monkeypatch.setattr("maskwise.models.runtime.protobuf._MOST_FIELDS", 20)
     path = tmp_path / "long.onnx"
     path.write_bytes(b"\x08\x01" * 21)
     with pytest.raises(ModelError, match="more than 20 parts"):

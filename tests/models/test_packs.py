@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from model_server import sha
 
 from maskwise.errors import FetchError
-from maskwise.models import packs
 from maskwise.models.entries import ModelEntry
-from maskwise.models.packs import is_zip, unpack
+from maskwise.models.fetch import packs
+from maskwise.models.fetch.packs import is_zip, unpack
 
 DATA = b"weights" * 1000
 

@@ -16,7 +16,8 @@ from onnx import helper
 from maskwise import models
 from maskwise.cli import _DEVICE_VARIABLE, _DEVICES
 from maskwise.errors import ConfigurationError, ModelError
-from maskwise.models import opening, providers, session
+from maskwise.models import session
+from maskwise.models.runtime import opening, providers
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"

@@ -21,11 +21,12 @@ from model_server import Server, Told, sha
 
 from maskwise import models
 from maskwise.errors import ConfigurationError, FetchError, LicenceError, ModelError, OutputError
-from maskwise.models import entries, inventory, licences, place, pull_http, trust
+from maskwise.models import entries, inventory, licences, place, trust
 from maskwise.models.entries import ModelEntry, Pack
+from maskwise.models.fetch import over_http
+from maskwise.models.fetch.by_hand import found_in
+from maskwise.models.fetch.pull import pull
 from maskwise.models.lock import alone
-from maskwise.models.pull import pull
-from maskwise.models.pull_files import found_in
 
 FREE, DETECTOR, ENCODER, UNKNOWN = (bytes([k]) * (60_000 + k) for k in range(1, 5))
 LICENCE = "insightface-models"
@@ -63,7 +64,7 @@ def store(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(pull_http, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(over_http, "_PAUSE_S", 0.001)
     texts = dict.fromkeys(("about", "trained_on", "origin", "paper", "preprocessing"), "...")
 
     def model(name: str, data: bytes, *paths: str, **more: Any) -> ModelEntry:
@@ -474,7 +475,7 @@ import sys
 from pathlib import Path
 from maskwise.models import entries, place
 from maskwise.models.entries import ModelEntry
-from maskwise.models.pull import pull
+from maskwise.models.fetch.pull import pull
 name, url, sha, size = sys.argv[1:]
 texts = dict.fromkeys(("about", "trained_on", "origin", "paper", "preprocessing"), "")
 model = ModelEntry(name=name, file="free.onnx", sha256=sha, size=int(size), licence="MIT",

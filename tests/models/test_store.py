@@ -261,14 +261,12 @@ def test_only_a_pull_can_reach_the_network() -> None:
         for path in source.rglob("*.py")
         if opens.search(path.read_text("utf-8"))
     }
-    assert found <= {"models/pull_http.py", "models/addresses.py", "datasets.py"}
-    pulls = re.compile(r"models\.(?:pull\b|pull_http\b)")
+    assert found <= {"models/fetch/over_http.py", "models/fetch/addresses.py", "datasets.py"}
+    pulls = re.compile(r"models\.fetch\b")
     users = {
         path.relative_to(source).as_posix()
         for path in source.rglob("*.py")
         if pulls.search(path.read_text("utf-8"))
     }
-    assert users <= {
-        "cli/models_pull.py",
-        *(f"models/{name}.py" for name in ("pull", "pull_files", "pull_wish")),
-    }
+    inside = {user for user in users if user.startswith("models/fetch/")}
+    assert users - inside == {"cli/models_pull.py"}

@@ -91,7 +91,7 @@ def pull(
     if not _licences_settled(wanted, accepts):
         click.echo("nothing was fetched", err=True)
         ctx.exit(SKIPPED)
-    from maskwise.models.pull import pull as bring
+    from maskwise.models.fetch.pull import pull as bring
 
     for name in wanted:
         with _Bar() as bar:
@@ -126,8 +126,8 @@ def pull(
 
 def _wanted(names: tuple[str, ...], source: Path | None, url: str, sha256: str) -> list[str]:
     """The names, or all that lies in the folder at hand."""
-    from maskwise.models import pull_files
-    from maskwise.models.pull_wish import members_of
+    from maskwise.models.fetch import by_hand
+    from maskwise.models.fetch.wish import members_of
 
     if source is not None and url:
         raise click.UsageError("--from and --url exclude each other")
@@ -139,7 +139,7 @@ def _wanted(names: tuple[str, ...], source: Path | None, url: str, sha256: str) 
         source = source.expanduser()
         if not source.is_dir():
             raise click.UsageError(f"name the model that {source} is (NAME --from {source})")
-        names = tuple(pull_files.found_in(source))
+        names = tuple(by_hand.found_in(source))
         if not names:
             raise ConfigurationError(f"{source}: there is no model that the catalogue knows")
     elif len(names) > 1 and (sha256 or (url and not url.endswith("/"))):
@@ -152,7 +152,7 @@ def _wanted(names: tuple[str, ...], source: Path | None, url: str, sha256: str) 
 def _licences_settled(names: list[str], accepts: tuple[str, ...]) -> bool:
     """Accept what was named, ask for what is lacking; False when the user says no."""
     from maskwise.models import licences
-    from maskwise.models.pull_wish import members_of
+    from maskwise.models.fetch.wish import members_of
 
     needed = sorted({model.accept for name in names for model in members_of(name)} - {""})
     for name in accepts:

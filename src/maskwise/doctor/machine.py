@@ -86,7 +86,7 @@ def _package(module: str, names: tuple[str, ...]) -> Finding:
     try:
         # The telemetry of onnxruntime is switched off before its import.
         if module == "onnxruntime":
-            from maskwise.models.opening import runtime
+            from maskwise.models.runtime.opening import runtime
 
             runtime()
         else:
@@ -168,7 +168,8 @@ def settings() -> Iterator[Finding]:
 
 
 def _readers() -> dict[str, Callable[[], Any]]:
-    from maskwise.models import licences, place, providers, session
+    from maskwise.models import licences, place, session
+    from maskwise.models.runtime import providers
 
     return {
         "MASKWISE_ACCEPT_LICENCES": lambda: licences.is_accepted(licences.names()[0]),

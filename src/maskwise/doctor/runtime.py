@@ -18,7 +18,8 @@ _SLOW: Final = ("tensorrt",)
 def devices() -> Iterator[Finding]:
     """What ONNX Runtime has, what works of it, and what is chosen."""
     from maskwise import models
-    from maskwise.models import opening, providers, session
+    from maskwise.models import session
+    from maskwise.models.runtime import opening, providers
 
     there = providers.available(opening.runtime())
     chosen = providers.device_name(None)

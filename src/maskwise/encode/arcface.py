@@ -19,7 +19,7 @@ from maskwise.models.readers import only_here
 
 if TYPE_CHECKING:
     from maskwise.models import ModelFile
-    from maskwise.models.onnx_graph import GraphSummary
+    from maskwise.models.runtime.onnx_graph import GraphSummary
     from maskwise.types import ChipSpec
 
 _ADVICE: Final = (
@@ -76,7 +76,7 @@ def describe_file(path: Path, *, flip: bool = False) -> EncoderSpec:
 
     Raises ModelError when it is no ONNX file, or when its pack's manifest makes no sense.
     """
-    from maskwise.models.onnx_graph import read_graph
+    from maskwise.models.runtime.onnx_graph import read_graph
 
     graph = read_graph(path)  # also of a file in a pack: it tells what is no ONNX
     packed = _of_pack(path)

@@ -85,7 +85,7 @@ def from_onnx(path: Path, name: str, backend: str) -> Addition:
     Raises ConfigurationError for a name or a backend that cannot be, ModelError for what is no
     ONNX file.
     """
-    from maskwise.models.onnx_graph import read_graph
+    from maskwise.models.runtime.onnx_graph import read_graph
 
     _require_name(name)
     readers = sorted(set(ADDRESSED) - {"file"})

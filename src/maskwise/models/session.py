@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from maskwise.errors import ConfigurationError, ModelError
-from maskwise.models import providers
-from maskwise.models.opening import in_short, open_on
+from maskwise.models.runtime import providers
+from maskwise.models.runtime.opening import in_short, open_on
 from maskwise.models.store import locate
 from maskwise.types import F32, U8
 

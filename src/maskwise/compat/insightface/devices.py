@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from maskwise.errors import ConfigurationError
-from maskwise.models import opening
-from maskwise.models import providers as ours
+from maskwise.models.runtime import opening
+from maskwise.models.runtime import providers as ours
 
 _log = logging.getLogger(__name__)
 

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from maskwise import models
 from maskwise.errors import ConfigurationError, ModelError
-from maskwise.models import entries, licences, opening
-from maskwise.models.onnx_graph import read_graph
+from maskwise.models import entries, licences
 from maskwise.models.place import folder as store_folder
+from maskwise.models.runtime import opening
+from maskwise.models.runtime.onnx_graph import read_graph
 
 DETECTION: Final = "detection"
 RECOGNITION: Final = "recognition"

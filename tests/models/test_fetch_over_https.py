@@ -14,8 +14,8 @@ import pytest
 from model_server import Told, sha
 
 from maskwise.errors import FetchError
-from maskwise.models import pull_http
-from maskwise.models.pull_http import Wanted, fetch
+from maskwise.models.fetch import over_http
+from maskwise.models.fetch.over_http import Wanted, fetch
 
 DATA = b"weights" * 10_000
 _MAKE = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"]
@@ -37,7 +37,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pull_http, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(over_http, "_PAUSE_S", 0.001)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

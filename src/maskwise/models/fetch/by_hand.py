@@ -8,8 +8,8 @@ from maskwise.errors import ConfigurationError, FetchError, MaskwiseError
 from maskwise.models import beside, entries, trust
 from maskwise.models.digests import sha256_of
 from maskwise.models.entries import ModelEntry, Pack
-from maskwise.models.packs import is_zip, take, unpack, write_checked
-from maskwise.models.pull_wish import How, Pulled, Wish
+from maskwise.models.fetch.packs import is_zip, take, unpack, write_checked
+from maskwise.models.fetch.wish import How, Pulled, Wish
 from maskwise.models.writing import require_space
 
 

@@ -21,8 +21,9 @@ import pytest
 from model_server import Server, Told, sha
 
 from maskwise.errors import FetchError, OutputError
-from maskwise.models import pull_http, writing
-from maskwise.models.pull_http import Wanted, fetch
+from maskwise.models import writing
+from maskwise.models.fetch import over_http
+from maskwise.models.fetch.over_http import Wanted, fetch
 
 DATA = random.Random(1).randbytes(300_000)
 
@@ -36,7 +37,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull_http, "_PAUSE_S", 0.001)
+    monkeypatch.setattr(over_http, "_PAUSE_S", 0.001)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -288,7 +289,7 @@ def test_addresses_that_cannot_be(part: Path, url: str, reason: str) -> None:
 def test_a_slow_server_goes_on_as_long_as_something_comes(
     server: Server, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull_http, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(over_http, "_TIMEOUT_S", 0.5)
     server.serve("m", DATA[:2000], step=100, pause_s=0.05)
     told = Told()
     fetch(wanted(server, data=DATA[:2000]), part, told)
@@ -300,7 +301,7 @@ def test_a_slow_server_goes_on_as_long_as_something_comes(
 def test_a_server_that_falls_silent_is_asked_again(
     server: Server, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull_http, "_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(over_http, "_TIMEOUT_S", 0.2)
     asset = server.serve("m", DATA, step=150_000, pause_s=1.0)
     told = Told()
 
@@ -424,8 +425,8 @@ def test_a_damaged_note_does_no_harm(server: Server, part: Path, damage: str) ->
 _CHILD = """
 import json, sys
 from pathlib import Path
-from maskwise.models import pull_http
-from maskwise.models.pull_http import Wanted, fetch
+from maskwise.models.fetch import over_http
+from maskwise.models.fetch.over_http import Wanted, fetch
 class Told:
     def begin(self, what, total): print("begun", flush=True)
     def have(self, count): print(count, flush=True)

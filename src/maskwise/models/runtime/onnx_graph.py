@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from maskwise.errors import ModelError
-from maskwise.models.protobuf import (
+from maskwise.models.runtime.protobuf import (
     BYTES,
     FIXED32,
     FIXED64,

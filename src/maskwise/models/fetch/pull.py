@@ -12,10 +12,10 @@ from maskwise.errors import FetchError
 from maskwise.models import beside, entries, licences, place
 from maskwise.models.digests import sha256_of
 from maskwise.models.entries import ModelEntry
+from maskwise.models.fetch.by_hand import copied, copy, unpacked
+from maskwise.models.fetch.over_http import Listener, Wanted, clear, fetch
+from maskwise.models.fetch.wish import Pulled, Wish, members_of
 from maskwise.models.lock import alone
-from maskwise.models.pull_files import copied, copy, unpacked
-from maskwise.models.pull_http import Listener, Wanted, clear, fetch
-from maskwise.models.pull_wish import Pulled, Wish, members_of
 from maskwise.models.writing import make_folder, not_written, put, require_space
 
 _HOW_TO_CARRY: Final = (

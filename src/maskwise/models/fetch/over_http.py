@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from maskwise.errors import FetchError
-from maskwise.models.addresses import CarefulRedirects, RefusedError, host_of, require_allowed
+from maskwise.models.fetch.addresses import CarefulRedirects, RefusedError, host_of, require_allowed
 from maskwise.models.writing import in_mb, not_written, require_space, settle
 
 _TIMEOUT_S: Final = 30.0  # of connecting, and of waiting for the next bytes

@@ -9,8 +9,8 @@ from typing import Literal
 from maskwise.errors import ConfigurationError
 from maskwise.models import additions, entries, place, trust
 from maskwise.models.entries import ModelEntry, Pack
-from maskwise.models.packs import is_zip
-from maskwise.models.pull_http import Listener
+from maskwise.models.fetch.over_http import Listener
+from maskwise.models.fetch.packs import is_zip
 
 How = Literal["there already", "fetched", "copied"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from maskwise.errors import ModelError
-from maskwise.models import providers
-from maskwise.models.onnx_graph import read_graph
+from maskwise.models.runtime import providers
+from maskwise.models.runtime.onnx_graph import read_graph
 
 if TYPE_CHECKING:
     import onnxruntime
