@@ -45,7 +45,7 @@ class Colours:
     dim = 7
 
     def __init__(self, id: str = "colours") -> None:
-        self.id = id
+        self.id = self.space = id
         self.batches: list[int] = []
 
     def encode_batch(self, chips: U8) -> F32:
