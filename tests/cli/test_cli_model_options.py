@@ -127,6 +127,7 @@ class TestAnEncoderWithoutThresholds:
         assert "could not tell (nearest Ruby)" in answer.out
         assert "the encoder new-encoder has no calibrated thresholds" in answer.out
         assert "maskwise calibrate" in answer.out
+        assert "of strangers" not in answer.out  # no rate is promised where nothing is decided
 
     def test_in_json_too(self, run: Run, people: Path) -> None:
         run("enrol", "people", "--gallery", "g.db", tools=Tools(uncalibrated))

@@ -211,14 +211,18 @@ def meaning(decisions: Iterable[Decision], fpir: float, people: int) -> str:
     """What a match in the table means, and what the decisions have to add."""
     told = list(decisions)
     points = [d.operating_point for d in told if d.operating_point is not None]
-    lines = [
-        f"A face matches when its score reaches what it needs; of strangers, about "
-        f"{fpir * 100:g} % (FPIR) pass against these {people} people."
-    ]
-    lines += dict.fromkeys(
-        f"For that each comparison is held to an FMR of {p.target_fmr:.2g}, by {whose(p)}, "
-        f"calibrated on {p.calibrated_on}."
-        for p in points
-    )
+    lines = []
+    if points:
+        lines.append(
+            f"A face matches when its score reaches what it needs; of strangers, about "
+            f"{fpir * 100:g} % (FPIR) pass against these {people} people."
+        )
+    held: dict[tuple[str, str], set[str]] = {}
+    for p in points:
+        words = f"by {whose(p)}, calibrated on {p.calibrated_on}"
+        held.setdefault((f"{p.target_fmr:.2g}", words), set()).add(p.wear_pair)
+    for (fmr, words), pairs in held.items():
+        which = f" ({', '.join(sorted(pairs))})" if len(held) > 1 else ""
+        lines.append(f"For that each comparison{which} is held to an FMR of {fmr}, {words}.")
     lines += dict.fromkeys(f"Note: {reason}." for d in told for reason in d.reasons)
     return "\n".join(printable(line) for line in lines)
