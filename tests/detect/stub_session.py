@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from maskwise import models
+from maskwise.detect import single_shot
 from maskwise.types import F32
 
 Give = Callable[[F32], Sequence[F32]]
@@ -44,5 +45,6 @@ def install(
     session = StubSession(names, give, sides)
     file = models.ModelFile("stub", Path("stub.onnx"), "0" * 64, None)
     monkeypatch.setattr(models, "resolve", lambda what: file)
+    monkeypatch.setattr(single_shot, "unchanged", lambda file: file.path)
     monkeypatch.setattr(models, "open_file", lambda path, **options: session)
     return session

@@ -276,6 +276,8 @@ class TestBadManifests:
             (b"a = 1\n" * 50_000, "too long"),
             (b"[input]\nsize = 112\n", "unknown key 'input'"),
             (b"mean = nan\nstd = inf\n", "needs name"),
+            (b"mean = " + b"9" * 5000, "no manifest in TOML"),
+            (b"mean = " + b"[" * 5000, "no manifest in TOML"),
         ],
     )
     def test_what_is_no_manifest(self, content: bytes, words: str, tmp_path: Path) -> None:
@@ -295,6 +297,19 @@ class TestBadManifests:
                 said = str(error)
         assert said.startswith(f"{path}: ")
         assert "\n" not in said
+
+    @pytest.mark.parametrize("value", [10**400, -(10**400), [0, 10**400, 0]])
+    def test_a_number_that_no_float_holds(self, value: Any, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="mean must be a number"):
+            read_manifest(manifest(tmp_path, mean=value))
+
+    @pytest.mark.parametrize(
+        ("file", "words"),
+        [("~nobody-of-that-name/a.onnx", "no home folder is known"), ("a" * 300, "no such file")],
+    )
+    def test_a_path_that_cannot_be(self, file: str, words: str, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match=words):
+            _ = FileEncoder(str(manifest(tmp_path, file=file))).id
 
     def test_numbers_that_are_none(self, tmp_path: Path) -> None:
         path = manifest(tmp_path, leave_out=("mean",))

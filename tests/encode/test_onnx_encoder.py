@@ -25,6 +25,8 @@ from maskwise.encode.chips import arcface_chip, dlib_chip
 from maskwise.encode.file import FileEncoder
 from maskwise.encode.onnx_encoder import EncoderSpec, Preprocessing, plain
 from maskwise.errors import ConfigurationError, ModelError
+from maskwise.models.additions import add, from_onnx
+from maskwise.models.place import FOLDER_VARIABLE
 from maskwise.models.runtime.onnx_graph import GraphSummary
 
 numbers = st.floats(0.01, 255, allow_nan=False)
@@ -275,6 +277,14 @@ class TestWeightsInAnotherFile:
         with pytest.raises(ModelError, match="keeps its weights in another file"):
             _ = FileEncoder(str(path)).id
 
+    def test_also_where_it_was_added_to_the_store(
+        self, split: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+        add(tmp_path, from_onnx(split, "mine", "arcface"))
+        with pytest.raises(ModelError, match="keeps its weights in another file"):
+            _ = ArcFace("mine").id
+
     def test_the_remedy_works(self, split: Path) -> None:
         whole = split.with_name("whole.onnx")
         onnx.save(onnx.load(str(split)), str(whole))
@@ -285,6 +295,24 @@ class TestWeightsInAnotherFile:
         (tmp_path / "small.onnx").touch()
         with pytest.raises(ModelError, match="it is empty"):
             _ = ArcFace(str(tmp_path / "small.onnx")).id
+
+
+def test_a_file_that_is_replaced_in_use_gives_no_templates_under_the_old_id(
+    tmp_path: Path,
+) -> None:
+    path = encoder_file(tmp_path / "small.onnx")
+    encoder = ArcFace(str(path), threads=1)
+    before = encoder.encode_batch(chips())
+    old = path.read_bytes()
+    encoder_file(path, seed=1)
+    with pytest.raises(ModelError, match=r"small\.onnx was replaced while it was in use"):
+        encoder.encode_batch(chips())
+    assert ArcFace(str(path)).id != encoder.id
+    path.write_bytes(old)
+    np.testing.assert_array_equal(encoder.encode_batch(chips()), before)
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        encoder.encode_batch(chips())
 
 
 def test_arcface_alone_is_the_one_that_is_here(

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
@@ -175,8 +176,6 @@ def test_a_manifest_of_a_file_that_the_store_knows(store: Path, manifest: Path) 
 def test_a_known_file_keeps_its_licence(
     store: Path, onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
     known = replace(entries.catalogue()["buffalo_l/w600k_r50"], sha256=sha256_of(onnx))
     monkeypatch.setattr(entries, "catalogue", lambda: {known.name: known})
     with pytest.raises(LicenceError, match="insightface"):
@@ -186,6 +185,33 @@ def test_a_known_file_keeps_its_licence(
     monkeypatch.setenv(licences.ACCEPT_VARIABLE, "insightface-models")
     found = models.resolve(str(onnx))
     assert (found.name, found.entry) == ("w600k_r50", known)
+
+
+def test_a_store_that_was_carried_here_brings_no_acceptance(
+    store: Path, onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = replace(entries.catalogue()["buffalo_l/w600k_r50"], sha256=sha256_of(onnx))
+    monkeypatch.setattr(entries, "catalogue", lambda: {known.name: known})
+    monkeypatch.setenv(licences.ACCEPT_VARIABLE, "insightface-models")
+    add(store, from_onnx(onnx, "mine", "arcface"))
+    assert models.resolve("mine").name == "mine"
+    monkeypatch.delenv(licences.ACCEPT_VARIABLE)
+    with pytest.raises(LicenceError, match="insightface"):
+        models.resolve("mine")
+    assert inventory.holding("mine").state == "licence not accepted"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("size", "1"), ("kind", "camera"), ("backend", []), ("sha256", 1), ("licence", None)],
+)
+def test_garbage_in_what_was_written_down(store: Path, onnx: Path, key: str, value: object) -> None:
+    add(store, from_onnx(onnx, "mine", "arcface"))
+    place_of_it = store / additions.FOLDER / "mine" / additions.ENTRY
+    table = json.loads(place_of_it.read_text("utf-8"))
+    place_of_it.write_text(json.dumps({**table, key: value}), "utf-8")
+    with pytest.raises(ModelError, match="delete its folder and add the model again"):
+        models.added()
 
 
 def test_nothing_is_left_when_it_cannot_be_written(
@@ -228,8 +254,6 @@ def test_removing(store: Path, manifest: Path) -> None:
 
 
 def test_states(store: Path, onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     real = entries.catalogue()["buffalo_l/w600k_r50"]
     known = replace(real, sha256=sha256_of(onnx), size=onnx.stat().st_size)
     monkeypatch.setattr(entries, "catalogue", lambda: {known.name: known})

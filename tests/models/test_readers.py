@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from maskwise.errors import ConfigurationError, ModelError
+from maskwise.errors import ConfigurationError, LicenceError
 from maskwise.models import store
 from maskwise.models.readers import only_here, reader_of
 
@@ -25,7 +25,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     def locate(name: str) -> Path:
         if name in found:
             return Path(name)
-        raise ModelError(f"{name} is not here")
+        raise store.MissingModelError(f"{name} is not here")
 
     monkeypatch.setattr(store, "known", lambda: [n for n in backends if n != "yunet-new"])
     monkeypatch.setattr(store, "added", lambda: ["yunet-new"])
@@ -57,6 +57,19 @@ class TestOnlyHere:
         with pytest.raises(ConfigurationError, match="name one: scrfd:det_10g, scrfd:det_500m"):
             only_here("scrfd")
 
+    def test_the_only_one_may_need_a_licence_or_be_damaged(
+        self, here: set[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def locate(name: str) -> Path:
+            if name in here:
+                raise LicenceError(f"{name} may be used after")
+            raise store.MissingModelError(name)
+
+        monkeypatch.setattr(store, "locate", locate)
+        here.add("det_500m")
+        with pytest.raises(LicenceError, match="det_500m may be used after"):
+            only_here("scrfd")
+
     def test_none_is_an_error_that_says_what_to_do(self, here: set[str]) -> None:
         with pytest.raises(
             ConfigurationError,
@@ -76,3 +89,10 @@ class TestReaderOf:
         assert reader_of("yunet-2023mar", "encoder") is None
         assert reader_of("nothing", "detector") is None
         assert reader_of("", "detector") is None
+
+    def test_a_store_that_is_not_there_is_no_missing_model(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MASKWISE_MODELS", "no-such-folder")
+        with pytest.raises(ConfigurationError, match="MASKWISE_MODELS: 'no-such-folder' is no"):
+            reader_of("my-adaface", "encoder")

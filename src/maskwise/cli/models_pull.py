@@ -14,6 +14,7 @@ from maskwise.cli.options import json_option
 from maskwise.cli.output import print_json, printable, remark
 from maskwise.cli.status import OK, SKIPPED
 from maskwise.errors import ConfigurationError
+from maskwise.paths import expanded
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -136,7 +137,7 @@ def _wanted(names: tuple[str, ...], source: Path | None, url: str, sha256: str) 
     if not names:
         if source is None:
             raise click.UsageError("name a model, see `maskwise models list`")
-        source = source.expanduser()
+        source = expanded(source)
         if not source.is_dir():
             raise click.UsageError(f"name the model that {source} is (NAME --from {source})")
         names = tuple(by_hand.found_in(source))

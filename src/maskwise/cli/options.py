@@ -13,6 +13,7 @@ import click
 
 from maskwise.cli.output import remark
 from maskwise.errors import ConfigurationError
+from maskwise.paths import expanded
 
 if TYPE_CHECKING:
     from maskwise.gallery import Gallery
@@ -131,7 +132,7 @@ def open_gallery(where: str | None, *, create: bool = False) -> Gallery:
     from maskwise.gallery import open_gallery as open_any
 
     place = where or default_place()
-    if not create and "://" not in place and _is_missing(Path(place).expanduser()):
+    if not create and "://" not in place and _is_missing(expanded(place)):
         raise ConfigurationError(
             f"{place}: there is no gallery here yet; enrol somebody first "
             f"(maskwise enrol PEOPLE_DIR{_option(where)}), or name another one with --gallery"

@@ -13,6 +13,7 @@ from maskwise import models
 from maskwise.detect import dense, looks, network_file
 from maskwise.detect.dense import Faces
 from maskwise.errors import ConfigurationError
+from maskwise.models.store import unchanged
 from maskwise.types import F32, U8, Detection, Image, Scheme
 
 if TYPE_CHECKING:
@@ -140,7 +141,9 @@ class SingleShot(ABC):
 
     def _opened(self) -> tuple[onnxruntime.InferenceSession, Layout]:
         """The session, asked for every time since a forked child needs its own."""
-        session = models.open_file(self._file.path, threads=self._threads, device=self._device)
+        session = models.open_file(
+            unchanged(self._file), threads=self._threads, device=self._device
+        )
         if self._layout is None:
             layout = self._read(session, str(self._file.path))
             network_file.check(session, layout)

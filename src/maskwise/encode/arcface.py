@@ -154,7 +154,7 @@ def _of_pack(path: Path) -> tuple[ChipSpec, Preprocessing] | None:
     manifest = path.parent / _PACK
     try:
         pack = json.loads(manifest.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(pack, dict) or pack.get("manifest_version") != _PACK_VERSION:
         return None
@@ -170,7 +170,7 @@ def _of_pack(path: Path) -> tuple[ChipSpec, Preprocessing] | None:
         wider = width % ARCFACE_CHIP.size != 0 and width % 128 == 0
         chip = arcface_chip(width, 128 if wider else ARCFACE_CHIP.size)
         return chip, _pack_preprocessing(task.get("preprocessing"))
-    except (TypeError, ValueError, KeyError, ConfigurationError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError, ConfigurationError) as error:
         raise ModelError(f"{manifest}: makes no sense of {path.name}: {error}") from error
 
 

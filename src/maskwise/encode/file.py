@@ -10,6 +10,7 @@ from maskwise.encode.manifest import SUFFIX, Manifest, read_manifest
 from maskwise.encode.onnx_encoder import EncoderSpec, OnnxEncoder, plain
 from maskwise.encode.weights import check_whole
 from maskwise.errors import ConfigurationError, ModelError
+from maskwise.paths import is_file
 
 if TYPE_CHECKING:
     from maskwise.models import ModelFile
@@ -77,7 +78,7 @@ def weights(manifest: Manifest) -> ModelFile:
                 "(file = ...)"
             )
         return models.resolve(entry.name)
-    if not manifest.file.is_file():
+    if not is_file(manifest.file):
         raise ConfigurationError(
             f"{manifest.path}: file {manifest.file.name!r}: there is no such file in "
             f"{manifest.file.parent}"

@@ -17,7 +17,6 @@ docs/encoders.md tells all keys.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import sys
 from collections.abc import Mapping
@@ -31,6 +30,7 @@ import numpy as np
 from maskwise.encode.chips import LEAST, MOST, arcface_chip, dlib_chip
 from maskwise.encode.onnx_encoder import Color, EncoderSpec, Layout, Preprocessing, Triple
 from maskwise.errors import ConfigurationError
+from maskwise.paths import expanded
 from maskwise.types import ChipSpec, Fit
 
 if sys.version_info >= (3, 11):
@@ -94,7 +94,7 @@ def read_manifest(path: Path) -> Manifest:
         sha256 = table.matching("sha256", r"[0-9a-f]{64}", "64 hex digits, lower case")
     if "file" not in table and sha256 is None:
         raise table.error('needs file = "NAME.onnx", which lies beside it, or sha256 = "..."')
-    file = path.parent / Path(table.text("file")).expanduser() if "file" in table else None
+    file = path.parent / expanded(table.text("file")) if "file" in table else None
     for key in ("about", "origin", "trained_on", "paper"):
         if key in table:
             table.text(key)
@@ -127,7 +127,8 @@ class _Table:
             raise self.error("is too long for a manifest of an encoder")
         try:
             self._values: Mapping[str, Any] = tomllib.loads(content.decode("utf-8"))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        # ValueError: also a number of thousands of digits. RecursionError: nested as deep.
+        except (ValueError, RecursionError) as error:
             raise self.error(f"is no manifest in TOML: {error}") from error
 
     def __contains__(self, key: str) -> bool:
@@ -206,7 +207,7 @@ class _Table:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and abs(value) < 1e9
+    return abs(value) < 1e9  # not NaN either; a whole number may be too large for a float
 
 
 def _preprocessing(table: _Table) -> Preprocessing:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,12 +11,14 @@ import numpy.typing as npt
 
 from maskwise import models
 from maskwise.errors import ModelError
+from maskwise.models.store import unchanged
 from maskwise.types import F32, U8
 
 if TYPE_CHECKING:
     import onnxruntime
 
     from maskwise.encode.onnx_encoder import EncoderSpec
+    from maskwise.models import ModelFile
 
 # On two cores a ResNet-50 of this kind takes no less time a face past 8, and its memory grows:
 # 160 MiB for 16 faces, 380 MiB for 32.
@@ -40,9 +41,9 @@ class Network:
     """
 
     def __init__(
-        self, path: Path, spec: EncoderSpec, *, threads: int | None, device: str | None
+        self, file: ModelFile, spec: EncoderSpec, *, threads: int | None, device: str | None
     ) -> None:
-        self._path, self._spec = path, spec
+        self._file, self._spec = file, spec
         self._threads, self._device = threads, device
         session = self._session()
         self._input, self._dtype, self._batch = self._checked_input(session.get_inputs())
@@ -106,7 +107,7 @@ class Network:
         return int(rows.shape[1])
 
     def _session(self) -> onnxruntime.InferenceSession:
-        return models.open_file(self._path, threads=self._threads, device=self._device)
+        return models.open_file(unchanged(self._file), threads=self._threads, device=self._device)
 
     def _checked_input(self, inputs: Sequence[Any]) -> tuple[str, Any, int | None]:
         """Its name, dtype, and how many faces it takes at once; None: any number."""
@@ -160,7 +161,7 @@ class Network:
 
     def _unfit(self, why: str) -> ModelError:
         advice = f"; {self._spec.advice}" if self._spec.advice else ""
-        return ModelError(f"{self._path} is no file for {self._spec.name}: {why}{advice}")
+        return ModelError(f"{self._file.path} is no file for {self._spec.name}: {why}{advice}")
 
 
 def _shown(shape: Sequence[Any]) -> str:

@@ -151,7 +151,7 @@ class OnnxEncoder:
     def _network(self) -> Network:
         from maskwise.encode.network import Network
 
-        return Network(self.file.path, self.spec, threads=self._threads, device=self._device)
+        return Network(self.file, self.spec, threads=self._threads, device=self._device)
 
     @property
     def file(self) -> ModelFile:

@@ -9,6 +9,7 @@ from typing import Final
 from maskwise import models
 from maskwise.errors import ConfigurationError, ModelError
 from maskwise.models import ModelFile
+from maskwise.models.store import is_added
 
 # The key "location" of TensorProto.external_data (onnx.proto3), as it stands in a file.
 _ELSEWHERE: Final = b"\x0a\x08location\x12"
@@ -35,9 +36,9 @@ def encoder_file(what: str, backend: str) -> ModelFile:
 def check_whole(file: ModelFile) -> None:
     """ModelError when a file keeps weights in another one, which its sha256 says nothing of.
 
-    torch.onnx.export does that by default from PyTorch 2.9 on. Known files do not.
+    torch.onnx.export does that by default from PyTorch 2.9 on. Those of the catalogue do not.
     """
-    if file.entry is not None:
+    if file.entry is not None and not is_added(file.entry):
         return
     with file.path.open("rb") as stream, _mapped(stream.fileno(), file.path) as data:
         at = data.find(_ELSEWHERE)

@@ -101,7 +101,9 @@ def unpack(blob: bytes) -> KeptFace:
             np.array(facts["box"], np.float32).reshape(4),
             np.array(facts["transform"], np.float64).reshape(2, 3),
         )
-    except (ImageError, InputError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (
+        *(ImageError, InputError, KeyError, TypeError, AttributeError, ValueError, OverflowError),
+    ) as error:
         raise _damaged(str(error)) from error
 
 
@@ -196,7 +198,7 @@ def _facts(blob: bytes) -> dict[str, Any]:
         if last == b"tEXt" and keyword == _KEYWORD:
             try:
                 found = dict(json.loads(text))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, RecursionError) as error:
                 raise _damaged(f"its facts cannot be read: {error}") from error
     if last != b"IEND" or found is None:
         raise _damaged("cut short" if last != b"IEND" else "it has no landmarks")

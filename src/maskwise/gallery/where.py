@@ -9,6 +9,7 @@ from typing import Final
 
 from maskwise.errors import ConfigurationError
 from maskwise.gallery.gallery import Gallery
+from maskwise.paths import expanded
 
 PATH_VARIABLE: Final = "MASKWISE_GALLERY"
 """The environment variable that names the default gallery's file."""
@@ -49,7 +50,7 @@ def open_gallery(where: str | os.PathLike[str] | None, *, create: bool = True) -
     path = _file_or_memory(where)
     if path == _MEMORY:
         return SqliteGallery.in_memory()
-    return SqliteGallery.open(Path(path).expanduser(), create=create)
+    return SqliteGallery.open(expanded(path), create=create)
 
 
 def gallery_file(where: str | os.PathLike[str] | None) -> Path | None:
@@ -58,7 +59,7 @@ def gallery_file(where: str | os.PathLike[str] | None) -> Path | None:
     Raises ConfigurationError as ``open_gallery``. Nothing is opened or made.
     """
     path = _file_or_memory(where)
-    return None if path == _MEMORY else Path(path).expanduser()
+    return None if path == _MEMORY else expanded(path)
 
 
 def copies_beside(gallery: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from maskwise.errors import InputError, ModelError
 from maskwise.landmarks import shape_predictor_file
 from maskwise.landmarks.cascade import Cascade, predict
 from maskwise.models import licences
+from maskwise.paths import expanded
 from maskwise.types import SCHEME_POINTS, Detection, Image, Landmarks, Scheme
 
 LICENCE: Final = "dlib-68-points"
@@ -41,7 +42,7 @@ class Dlib68:
     ) -> None:
         if path is not None and not os.fspath(path):
             raise InputError("Dlib68: the path is empty; name a shape predictor's file")
-        self._path = None if path is None else Path(path).expanduser()
+        self._path = None if path is None else expanded(path)
         self._subpixel = subpixel
         self._loaded: tuple[Cascade, str] | None = None
 

@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -21,6 +21,7 @@ from maskwise.models.digests import sha256_of
 from maskwise.models.entries import ADDRESSED, ModelEntry
 from maskwise.models.lock import alone
 from maskwise.models.writing import make_folder, not_written, require_space, write_whole
+from maskwise.paths import is_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,20 +31,14 @@ else:
 FOLDER: Final = "added"
 ENTRY: Final = "entry.json"
 _KEYS: Final = (
-    "kind",
-    "backend",
-    "sha256",
-    "size",
-    "licence",
-    "origin",
-    "about",
-    "trained_on",
-    "paper",
+    *("kind", "backend", "sha256", "size"),
+    *("licence", "origin", "about", "trained_on", "paper"),
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 _TAKEN: Final = ("mmod", "dlib-hog", "dlib-resnet-v1", *ADDRESSED)
 _MOST_TOML: Final = 1 << 20
+_GARBAGE: Final = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ def parts_of(folder: Path, name: str) -> dict[Path, str]:
     try:
         table = json.loads((home / ENTRY).read_text("utf-8"))
         return {home / part: str(sha) for part, sha in table["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*_GARBAGE, AttributeError) as error:
         raise _damaged(home / ENTRY, error) from error
 
 
@@ -108,14 +103,15 @@ def from_manifest(path: Path, name: str | None) -> Addition:
     named = table.get("file")
     if isinstance(named, str) and named:
         relative = PurePosixPath(named.replace("\\", "/"))
-        if relative.is_absolute() or Path(named).is_absolute() or {"..", "~"} & {*relative.parts}:
+        elsewhere = relative.is_absolute() or Path(named).is_absolute() or named[0] == "~"
+        if elsewhere or ".." in relative.parts:
             raise ConfigurationError(
                 f"{path}: {named} lies elsewhere; put it beside the manifest and name it so, that "
                 "both can be carried together"
             )
         if str(relative) in ("model.toml", ENTRY):
             raise ConfigurationError(f"{path}: the model's file cannot be called {named}")
-        if not (path.parent / relative).is_file():
+        if not is_file(path.parent / relative):
             raise ConfigurationError(f"{path}: there is no file {path.parent / relative}")
         files[str(relative)] = path.parent / relative
     elif "sha256" not in table:
@@ -128,14 +124,12 @@ def add(folder: Path, addition: Addition, licence: str | None = None) -> ModelEn
 
     licence: what the user says of it; by default the manifest's.
     Raises ConfigurationError when there is one of that name, LicenceError when it is a file whose
-    licence must be accepted, OutputError when it cannot be written.
+    licence must be accepted, ModelError for a file that cannot be read, OutputError when
+    it cannot be written.
     """
-    digests = {part: sha256_of(path) for part, path in addition.files.items()}
-    known = {model.sha256: model for model in entries.catalogue().values() if model.sha256}
-    for sha in digests.values():
-        accept = known[sha].accept if sha in known else licences.of_file(sha)
-        if accept:
-            licences.require(accept)
+    digests = {part: _readable_sha256(path) for part, path in addition.files.items()}
+    for accept in sorted({_terms_of(sha) for sha in digests.values()} - {""}):
+        licences.require(accept)
     home = folder / FOLDER / addition.name
     new = folder / FOLDER / f".{addition.name}.new"
     with alone(folder, lambda: None):
@@ -164,6 +158,19 @@ def add(folder: Path, addition: Addition, licence: str | None = None) -> ModelEn
     return all_of(folder)[addition.name]
 
 
+def _terms_of(sha256: str) -> str:
+    """The licence that a file needs by whatever name it was added; a store may be carried."""
+    known = (model for model in entries.catalogue().values() if model.sha256 == sha256 != "")
+    return next((model.accept for model in known), licences.of_file(sha256))
+
+
+def _readable_sha256(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
 def _written(addition: Addition, digests: dict[str, str], home: Path, licence: str | None) -> bytes:
     table = addition.table
     values = {
@@ -189,8 +196,12 @@ def _read(path: Path) -> ModelEntry:
         name = path.parent.name
         values = {key: table[key] for key in _KEYS}
         file = f"{FOLDER}/{name}/{table['file']}"
-        return ModelEntry(name=name, file=file, preprocessing="", **values)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        entry = ModelEntry(name=name, file=file, preprocessing="", **values)
+        texts = all(isinstance(values[key], str) for key in _KEYS if key != "size")
+        if not (texts and isinstance(entry.size, int) and ADDRESSED[entry.backend] == entry.kind):
+            raise ValueError("a value is not what it should be")
+        return replace(entry, accept=_terms_of(entry.sha256))
+    except _GARBAGE as error:
         raise _damaged(path, error) from error
 
 
@@ -216,6 +227,6 @@ def _toml(path: Path) -> dict[str, Any]:
         table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # nested thousands deep
         raise ConfigurationError(f"{path} is no TOML file ({error})") from error
     return table

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from maskwise.errors import ConfigurationError, FetchError
+from maskwise.paths import expanded
 
 FOLDER_VARIABLE: Final = "MASKWISE_MODELS"
 """Environment: the store's folder. Its files are also taken before shipped ones of that name."""
@@ -20,7 +21,7 @@ def named_folder() -> Path | None:
     given = os.environ.get(FOLDER_VARIABLE)
     if not given:
         return None
-    folder = Path(given).expanduser().absolute()
+    folder = expanded(given).absolute()
     if not folder.is_dir():
         raise ConfigurationError(
             f"{FOLDER_VARIABLE}: {given!r} is no folder; make or correct it, or unset the variable"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from maskwise.errors import ConfigurationError, ModelError
 from maskwise.models import store
+from maskwise.models.store import MissingModelError
 
 
 def reader_of(name: str, kind: str) -> str | None:
@@ -11,37 +14,44 @@ def reader_of(name: str, kind: str) -> str | None:
 
     kind: "encoder" or "detector".
     """
-    try:
-        found = store.entry(name)
-    except ConfigurationError:
+    if name not in {*store.known(), *store.added()}:
         return None
+    found = store.entry(name)
     return found.backend if found.kind == kind else None
 
 
 def only_here(backend: str, preferred: str = "") -> str:
     """The one model that ``backend`` reads and that is here; ``preferred`` where it is among them.
 
-    Raises ConfigurationError that names the choice when there is none, or several.
+    Raises ConfigurationError that names the choice when there is none, or several; where the only
+    ones cannot be used, what ``locate`` raises for the first: a licence was not accepted, say.
     """
     names = sorted(
         name for name in {*store.known(), *store.added()} if store.entry(name).backend == backend
     )
     # One file can stand in several packs.
-    here = {store.entry(name).sha256 or name: name for name in names if _is_here(name)}
+    faults = {name: _fault(name) for name in names}
+    here = {store.entry(name).sha256 or name: name for name in names if faults[name] is None}
     if len(here) == 1 or preferred in here.values():
         return preferred if preferred in here.values() else next(iter(here.values()))
     if here:
         choice = ", ".join(f"{backend}:{name}" for name in sorted(here.values()))
         raise ConfigurationError(f"several models for {backend} are here; name one: {choice}")
+    for fault in faults.values():
+        if isinstance(fault, ModelError):
+            raise fault
     pull = f" (maskwise models pull NAME, one of {', '.join(names)})" if names else ""
     raise ConfigurationError(
         f"no model for {backend} is here; name its file, {backend}:PATH, or fetch one{pull}"
     )
 
 
-def _is_here(name: str) -> bool:
+def _fault(name: str) -> ModelError | Literal["absent"] | None:
+    """Why the model cannot be used; None where it can."""
     try:
         store.locate(name)
-    except ModelError:
-        return False
-    return True
+    except MissingModelError:
+        return "absent"
+    except ModelError as error:
+        return error
+    return None

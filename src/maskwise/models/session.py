@@ -28,7 +28,7 @@ _MOST_THREADS: Final = 8  # the networks are small: more cores only wait for one
 _BATCH: Final = 32
 
 _sessions: dict[
-    tuple[Path, int, str, str, int], tuple[tuple[int, int], onnxruntime.InferenceSession]
+    tuple[Path, int, str, str, int], tuple[tuple[int, ...], onnxruntime.InferenceSession]
 ] = {}
 _lock = Lock()
 
@@ -97,13 +97,14 @@ def run(name: str, session: onnxruntime.InferenceSession, feeds: Mapping[str, An
     return output
 
 
-def _seen(path: Path) -> tuple[int, int]:
+def _seen(path: Path) -> tuple[int, ...]:
     """What changes when the file does: a replaced one is opened anew."""
     try:
         state = path.stat()
     except OSError as error:
         raise ModelError(f"model file {path} cannot be read ({error.strerror or error})") from error
-    return state.st_size, state.st_mtime_ns
+    # As in ``digests``: what is hashed anew is opened anew.
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
 
 
 def thread_count(given: int | None) -> int:

@@ -18,8 +18,13 @@ from maskwise.models import additions, beside, entries, licences, trust
 from maskwise.models.digests import sha256_of
 from maskwise.models.entries import ModelEntry
 from maskwise.models.place import FOLDER_VARIABLE, folder, named_folder
+from maskwise.paths import expanded, is_file
 
 _REMEDY: Final = "reinstall maskwise (pip install --force-reinstall --no-deps maskwise)"
+
+
+class MissingModelError(ModelError):
+    """A model that is known and was not pulled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +85,13 @@ def locate(name: str) -> Path:
     model = entry(name)
     if name in entries.shipped():
         override = named_folder()
-        if override is not None and (path := override / model.file).is_file():
+        if override is not None and is_file(path := override / model.file):
             remedy = f"put the right file there or unset {FOLDER_VARIABLE}"
             return _checked(path, model, remedy)
         return _checked(shipped_folder() / model.file, model, _REMEDY)
     path = folder() / model.file
-    if not path.is_file():
-        raise ModelError(f"the model {name} is not here: maskwise models pull {name}")
+    if not is_file(path):
+        raise MissingModelError(f"the model {name} is not here: maskwise models pull {name}")
     if model.accept:
         licences.require(model.accept)
     if not model.sha256:
@@ -121,13 +126,13 @@ def resolve(what: str) -> ModelFile:
     if mine is not None:
         return _named(mine, locate(what))
     try:
-        path = Path(what).expanduser()
+        path = expanded(what)
         if not what or not path.exists():
             raise _no_such(what, "and no such file")
         if not path.is_file():
             raise ConfigurationError(f"{path} is no file; name one file in it")
         sha = sha256_of(path)
-    except (RuntimeError, ValueError) as error:  # a home folder that is not known; a null byte
+    except ValueError as error:  # a null byte
         if isinstance(error, ConfigurationError):
             raise
         raise ConfigurationError(f"{what!r} is no path ({error})") from error
@@ -140,6 +145,25 @@ def resolve(what: str) -> ModelFile:
     if found is None:
         return ModelFile(path.stem, path, sha, None)
     return ModelFile(_plain(found), path, sha, found)
+
+
+def unchanged(file: ModelFile) -> Path:
+    """Its path; ModelError where it was replaced since: results would bear the old file's name.
+
+    As cheap as a look at the file's size and times, unless these changed.
+    """
+    try:
+        same = sha256_of(file.path) == file.sha256
+    except OSError as error:
+        raise ModelError(
+            f"model file {file.path} cannot be read ({error.strerror or error})"
+        ) from error
+    if not same:
+        raise ModelError(
+            f"model file {file.path} was replaced while it was in use: put the old one back, or "
+            "start anew"
+        )
+    return file.path
 
 
 def by_sha256(sha: str) -> ModelEntry | None:

@@ -49,10 +49,15 @@ def _read(folder: Path) -> dict[str, Seen]:
     path = folder / FILE
     try:
         found = json.loads(path.read_text("utf-8"))
-        return {name: Seen(**values) for name, values in found.items()}
+        seen = {name: Seen(**values) for name, values in found.items()}
+        if not all(
+            isinstance(one.sha256, str) and isinstance(one.size, int) for one in seen.values()
+        ):
+            raise ValueError("a sha256 or a size is none")
+        return seen
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{path} cannot be read ({error}): delete it, and pull again what it told of"
         ) from error

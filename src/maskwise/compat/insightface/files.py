@@ -13,6 +13,7 @@ from maskwise.models import entries, licences
 from maskwise.models.place import folder as store_folder
 from maskwise.models.runtime import opening
 from maskwise.models.runtime.onnx_graph import read_graph
+from maskwise.paths import expanded
 
 DETECTION: Final = "detection"
 RECOGNITION: Final = "recognition"
@@ -32,7 +33,7 @@ def of_pack(name: str, root: str | os.PathLike[str]) -> list[Path]:
     the path of a folder. Raises ModelError that says how to get them when there are none,
     LicenceError when the pack's licence must be accepted first.
     """
-    folder = Path(root).expanduser() / "models" / name
+    folder = expanded(root) / "models" / name
     pack = entries.packs().get(name)
     for place in (folder, folder / Path(name).name):
         found = sorted(place.glob("*.onnx"))
@@ -42,7 +43,7 @@ def of_pack(name: str, root: str | os.PathLike[str]) -> list[Path]:
             return found
     members = pack.members if pack is not None else ()
     here = [one for one in members if (store_folder() / models.entry(one).file).is_file()]
-    found = [models.locate(one) for one in here] or sorted(Path(name).expanduser().glob("*.onnx"))
+    found = [models.locate(one) for one in here] or sorted(expanded(name).glob("*.onnx"))
     if found:
         return sorted(found, key=lambda path: path.name)
     packs = entries.packs()
@@ -62,7 +63,7 @@ def of_model(name: str, root: str | os.PathLike[str]) -> str:
     """
     if name in models.known() or name in models.added():
         return name
-    path = Path(name).expanduser()
+    path = expanded(name)
     if name.endswith(".onnx"):
         if not path.is_file():
             raise ModelError(

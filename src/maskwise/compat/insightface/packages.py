@@ -27,7 +27,7 @@ def tasks_of(folder: Path) -> dict[str, Path] | None:
         pack = json.loads(manifest.read_text("utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{manifest} cannot be read ({error})") from error
     if not isinstance(pack, dict) or pack.get("manifest_version") != _VERSION:
         return None

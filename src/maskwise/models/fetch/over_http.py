@@ -145,7 +145,7 @@ def _request(wanted: Wanted, url: str, part: Path, listener: Listener) -> None:
     with _opened(urllib.request.Request(url, headers=headers), wanted, part) as answer:
         begins = _begins_at(answer, have)
         length = answer.headers.get("Content-Length", "")
-        total = begins + int(length) if length.isdecimal() else 0
+        total = begins + int(length) if length.isdecimal() and len(length) < 20 else 0
         if wanted.size and total and total != wanted.size:
             raise _MirrorError(f"has {total:,} bytes, expected {wanted.size:,}")
         most = wanted.size or min(total or _MOST_UNKNOWN, _MOST_UNKNOWN)
@@ -268,7 +268,7 @@ def _version(part: Path) -> dict[str, str]:
 
 
 def _read_note(part: Path) -> dict[str, str]:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         found = json.loads(_note(part).read_text("utf-8"))
         if isinstance(found, dict):
             return {str(key): str(value) for key, value in found.items()}

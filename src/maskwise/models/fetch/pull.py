@@ -17,6 +17,7 @@ from maskwise.models.fetch.over_http import Listener, Wanted, clear, fetch
 from maskwise.models.fetch.wish import Pulled, Wish, members_of
 from maskwise.models.lock import alone
 from maskwise.models.writing import make_folder, not_written, put, require_space
+from maskwise.paths import expanded
 
 _HOW_TO_CARRY: Final = (
     "Elsewhere run `maskwise models pull {name} --to DIR`, carry DIR here, then "
@@ -52,9 +53,9 @@ def pull(
         name=name,
         models=models,
         pack=entries.packs().get(models[0].pack),
-        folder=to.expanduser() if to is not None else place.folder(),
+        folder=expanded(to) if to is not None else place.folder(),
         url=url,
-        source=source.expanduser() if source is not None else None,
+        source=expanded(source) if source is not None else None,
         sha256=sha256.lower(),
         trusting=trust_first,
         listener=listener,

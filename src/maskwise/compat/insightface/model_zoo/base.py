@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwise import models
 from maskwise.compat.insightface.devices import Wanted
 from maskwise.errors import ConfigurationError
+from maskwise.paths import expanded
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -28,7 +28,7 @@ class OnnxModel:
     ) -> None:
         if session is not None:
             raise ConfigurationError("session: give the file alone; maskwise opens it itself")
-        self.model_file = str(Path(model_file).expanduser())
+        self.model_file = str(expanded(model_file))
         self._wanted = wanted or Wanted()
         self._ctx_id = 0
 
