@@ -18,7 +18,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from maskwise import models
-from maskwise.models import entries, licences, place
+from maskwise.models import additions, entries, licences, place
 from maskwise.models.fetch import over_http
 from maskwise.testing.command_line import Run
 
@@ -75,13 +75,23 @@ def small(home: Path, web: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def onnx_file(path: Path, shape: list[int | str], *steps: str) -> None:
+    """A file that puts its input of ``shape`` through the operators ``steps``."""
+    names = ["x", *(f"after_{step}" for step in steps)]
+    ends = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, shape),
+        helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, None),
+    ]
+    nodes = [helper.make_node(step, [names[k]], [names[k + 1]]) for k, step in enumerate(steps)]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+
+
 @pytest.fixture
 def mine(home: Path) -> Path:
-    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, 8, 8]) for n in "xy"]
-    node = helper.make_node("Relu", ["x"], ["y"])
-    graph = helper.make_graph([node], "g", ends[:1], ends[1:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, "mine.onnx")
+    """An encoder with insightface's contract, of three numbers."""
+    onnx_file(home / "mine.onnx", ["N", 3, 112, 112], "GlobalAveragePool", "Flatten")
     return home / "mine.onnx"
 
 
@@ -219,8 +229,9 @@ class TestVerify:
         assert "maskwise models pull sface" in answer.out
         assert run("models", "verify", "no").status == 2
 
-    def test_golden_finds_what_does_not_run(self, run: Run, mine: Path) -> None:
-        run("models", "add", "mine.onnx", "--name", "mine", "--backend", "arcface")
+    def test_golden_finds_what_does_not_run(self, run: Run, home: Path, store: Path) -> None:
+        onnx_file(home / "mine.onnx", [1, 3, 8, 8], "Relu")
+        additions.add(store, additions.from_onnx(home / "mine.onnx", "mine", "arcface"))
         assert run("models", "verify", "mine").status == 0
         answer = run("models", "verify", "mine", "--golden", "--json")
         assert answer.status == 1
@@ -249,13 +260,14 @@ def test_golden_numbers_that_differ_are_told(run: Run, monkeypatch: pytest.Monke
 class TestOwn:
     def test_added_listed_and_removed(self, run: Run, mine: Path, store: Path) -> None:
         answer = run(
-            "models", "add", "mine.onnx", "--name", "mine", "--backend", "scrfd", "--licence", "MIT"
+            *("models", "add", "mine.onnx", "--name", "mine"),
+            *("--backend", "arcface", "--licence", "MIT"),
         )
         assert answer.status == 0
-        assert "use it with --detector mine" in answer.out
+        assert "use it with --encoder mine" in answer.out
         rows = {row["model"]: row for row in run("models", "list", "--json").lines}
         assert (rows["mine"]["state"], rows["mine"]["licence"]) == ("here", "MIT")
-        assert "--detector scrfd:mine" in run("models", "info", "mine").out
+        assert "--encoder arcface:mine" in run("models", "info", "mine").out
         assert run("models", "remove", "mine").out == f"deleted {store / 'added' / 'mine'}\n"
         assert run("models", "remove", "mine").status == 2
 
@@ -282,6 +294,24 @@ class TestOwn:
             answer = run("models", "add", *words)
             assert answer.status == 2
             assert reason in answer.err
+
+    @pytest.mark.parametrize(
+        ("backend", "reason"),
+        [
+            ("arcface", "expected one input (N, 3, 112, 112), got (1, 3, 8, 8)"),
+            ("sface", "is no file for sface"),
+            ("scrfd", "is no SCRFD file"),
+            ("yunet", "is no YuNet file"),
+        ],
+    )
+    def test_what_its_backend_cannot_read_is_not_added(
+        self, run: Run, home: Path, store: Path, backend: str, reason: str
+    ) -> None:
+        onnx_file(home / "mine.onnx", [1, 3, 8, 8], "Relu")
+        answer = run("models", "add", "mine.onnx", "--name", "mine", "--backend", backend)
+        assert answer.status == 2
+        assert reason in answer.err
+        assert list(store.iterdir()) == []
 
 
 def test_the_path_of_the_store(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from maskwise.cli.options import json_option
 from maskwise.cli.output import print_json, printable
+from maskwise.paths import expanded, is_file
+
+if TYPE_CHECKING:
+    from maskwise.models.additions import Addition
+
+_PICTURE_PX: Final = 64  # of the side of what a detector is tried on
 
 
 @click.command()
@@ -26,7 +33,8 @@ def add(
     """Copy a model of your own into the store, so that commands know it by its name.
 
     FILE is an ONNX file that a built-in backend reads, or a manifest (.toml) that describes any
-    other encoder; the file that it names is copied with it. Both are held to their sha256.
+    other encoder; the file that it names is copied with it. Both are held to their sha256. The
+    file is run once on noise, and refused where the backend cannot read it.
 
     \b
     Examples:
@@ -34,12 +42,13 @@ def add(
       maskwise models add my-adaface.toml
       maskwise identify party.jpg --encoder my-adaface
 
-    Exit codes: 0 added; 2 no such file, no fit name, or one of that name is there already.
+    Exit codes: 0 added; 2 no such file, not one that the backend reads, no fit name, or one of
+    that name is there already.
     """
     from maskwise.models import additions, place
 
-    file = file.expanduser()
-    if not file.is_file():
+    file = expanded(file)
+    if not is_file(file):
         raise click.UsageError(f"{file}: there is no such file")
     if file.suffix.lower() == ".toml":
         if backend is not None:
@@ -55,6 +64,7 @@ def add(
                 "other encoder is described by a manifest (.toml)"
             )
         addition = additions.from_onnx(file, name, backend)
+    _try(addition, file)
     entry = additions.add(place.folder(), addition, licence)
     where = place.folder() / entry.file
     if as_json:
@@ -70,3 +80,23 @@ def add(
         return
     click.echo(f"added {entry.name}: {printable(str(where))}")
     click.echo(f"use it with --{entry.kind} {entry.name}")
+
+
+def _try(addition: Addition, file: Path) -> None:
+    """Run it once where it lies; raises what its backend says of a file that it cannot read."""
+    import numpy as np
+
+    from maskwise import detect, encode, image
+    from maskwise.models.entries import ADDRESSED
+
+    if set(addition.files) == {"model.toml"}:
+        return  # a manifest of a file of the store, which may not have been pulled yet
+    address = f"{addition.backend}:{file.absolute()}"
+    noise = np.random.default_rng(0)
+    if ADDRESSED[addition.backend] == "encoder":
+        encoder = encode.create(address)
+        size = encoder.chip_spec.size
+        encoder.encode_batch(noise.integers(0, 256, (1, size, size, 3), np.uint8))
+    else:
+        shape = (_PICTURE_PX, _PICTURE_PX, 3)
+        detect.create(address).detect(image.load(noise.integers(0, 256, shape, np.uint8)))
