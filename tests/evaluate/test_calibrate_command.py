@@ -142,9 +142,11 @@ def test_identify_and_verify_decide_by_it(enrolled: Path, photos: Path, cache: P
     probe, other = photos / "p00" / "1.png", photos / "p00" / "2.png"
     # The stub encoder ships without thresholds.
     before = run("identify", probe, "--gallery", "g.db", "--json")
-    assert before.status == 2
-    assert "no calibrated thresholds" in before.err
-    assert "maskwise calibrate" in before.err
+    assert before.status == 0
+    assert before.json["decision"]["outcome"] == "insufficient"
+    (reason,) = before.json["decision"]["reasons"]
+    assert "no calibrated thresholds" in reason
+    assert "maskwise calibrate" in reason
     fitted = run(
         *("calibrate", "--folder", photos, "--target-fmr", 0.02, "--gallery", "g.db", "--json"),
         *("--cache", cache),
