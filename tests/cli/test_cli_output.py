@@ -91,6 +91,20 @@ def test_on_a_narrow_terminal_the_first_column_keeps_its_end(
     assert any(line.startswith("b.jpg") for line in lines)
 
 
+def test_a_first_column_of_names_stays_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    name = "antelopev2/scrfd_10g_bnkps"
+    print_table(("model", "licence"), [(name, "no commercial use " * 5)], whole=True)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith(name) for line in lines)
+    assert sum("commercial" in line for line in lines) > 1
+
+
 def test_a_reason_names_its_file_once() -> None:
     assert naming("in/caf\udce9.png", "in/caf\\xe9.png: empty") == "in/caf\\xe9.png: empty"
     assert naming("a.png", "no face") == "a.png: no face"

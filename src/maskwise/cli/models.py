@@ -62,6 +62,7 @@ def list_models(as_json: bool) -> None:
         ("model", "kind", "licence", "MB", "state"),
         [(r["model"], r["kind"], r["licence"], _mb(r["size"]), r["state"]) for r in rows],
         right=("MB",),
+        whole=True,
     )
     waiting = sorted({r["accept"] for r in rows if r["accept"]})
     for name in waiting:

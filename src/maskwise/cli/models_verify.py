@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from maskwise.cli.options import json_option
-from maskwise.cli.output import print_json, print_table
+from maskwise.cli.output import Progress, print_json, printable
 from maskwise.cli.status import OK, SKIPPED
 
 if TYPE_CHECKING:
@@ -41,16 +41,19 @@ def verify(ctx: click.Context, names: tuple[str, ...], golden: bool, as_json: bo
         for member in (entries.packs()[name].members if name in entries.packs() else (name,))
     ]
     held = [inventory.holding(name) for name in wanted] if wanted else inventory.holdings()
-    rows = [
-        _row(one, golden, skip=not wanted and one.state == "licence not accepted")
-        for one in held
-        if wanted or one.state != "not here"
-    ]
-    for row in rows:
-        if as_json:
-            print_json(row)
+    looked_at = [one for one in held if wanted or one.state != "not here"]
+    rows = []
+    with Progress("verifying", len(looked_at), streams=as_json) as progress:
+        for one in looked_at:
+            row = _row(one, golden, skip=not wanted and one.state == "licence not accepted")
+            rows.append(row)
+            if as_json:
+                print_json(row)
+            progress.advance()
     if not as_json:
-        print_table(("model", "state"), [(row["model"], _state(row)) for row in rows])
+        width = max(len(row["model"]) for row in rows)
+        for row in rows:
+            click.echo(f"{row['model']:<{width}}  {printable(_state(row))}")
     ctx.exit(OK if all(row["ok"] for row in rows) else SKIPPED)
 
 

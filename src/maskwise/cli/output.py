@@ -7,7 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -69,11 +69,16 @@ def print_json(value: Any) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    *,
+    right: Sequence[str] = (),
+    whole: bool = False,
 ) -> None:
     """A table on stdout; columns named in ``right`` are aligned to the right.
 
-    On a terminal the first column loses its beginning where all do not fit side by side.
+    On a terminal the first column loses its beginning where all do not fit side by side; with
+    ``whole`` it stays as it is, to be copied, and the others are folded.
     """
     from rich import box
     from rich.console import Console
@@ -87,9 +92,11 @@ def print_table(
         max([len(name), *(row[k].cell_len for row in cells)]) for k, name in enumerate(columns)
     ]
     room = max(_LEAST_FIRST_COLUMN, console.width - sum(others[1:]) - 3 * len(columns))
+    room = max(room, others[0]) if whole else room
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for k, column in enumerate(columns):
+        justify: Literal["right", "left"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=whole and k == 0)
     for first, *rest in cells:
         table.add_row(
             first if first.cell_len <= room else Text("..." + first.plain[3 - room :]), *rest
