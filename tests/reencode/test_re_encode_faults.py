@@ -18,6 +18,7 @@ from reencode_cases import MASKS, Enrol, OtherEncoder, assert_same, content, kno
 from maskwise.errors import (
     ConfigurationError,
     InputError,
+    ModelError,
     StorageError,
 )
 from maskwise.gallery import Gallery, open_gallery
@@ -29,7 +30,7 @@ from maskwise.testing.enrolments import axis, reference
 from maskwise.testing.fakes import (
     FakeDetector,
 )
-from maskwise.types import Detection, Image, Wear
+from maskwise.types import F32, U8, Detection, Image, Wear
 
 
 def test_who_would_be_lost_stops_it_unless_that_is_wanted(gallery: Gallery) -> None:
@@ -113,6 +114,18 @@ def test_an_interrupted_run_changes_nothing_and_goes_on(gallery: Gallery, enrol:
     assert copies_beside(Path("g.db")) == [report.before]
     with open_gallery(enrol("wanted.db", other=True)) as wanted:
         assert_same(gallery, wanted)
+
+
+def test_models_that_cannot_run_leave_no_draft(gallery: Gallery) -> None:
+    class Broken(OtherEncoder):
+        def encode_batch(self, chips: U8) -> F32:
+            raise ModelError("the file is cut short")
+
+    before = content(gallery).keys()
+    with pytest.raises(ModelError, match="cut short"):
+        re_encode(gallery, recognizer(encoder=Broken()), make_plan(gallery))
+    assert copies_beside(Path("g.db")) == []
+    assert content(gallery).keys() == before
 
 
 def test_a_draft_is_for_one_set_of_models_and_for_what_is_enrolled_now(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 from maskwise import image
 from maskwise.errors import (
     ConfigurationError,
+    GalleryError,
     GalleryFormatError,
     InputError,
 )
@@ -67,7 +69,7 @@ def re_encode(
     if out is not None and (out.exists() or out.is_symlink()):
         raise ConfigurationError(f"{out}: there is a file of that name already; name another one")
     _refuse_losses(plan, plan.missing, drop_missing)
-    with _open_draft(gallery, recognizer) as draft:
+    with _draft(gallery, recognizer) as draft:
         failures, resumed = _fill(draft, gallery, recognizer, plan, on_reference)
         missing = {f.step.reference.reference_id for f in failures}
         lost = _refuse_losses(plan, failures, drop_missing)
@@ -111,14 +113,26 @@ def _refuse_losses(plan: Plan, failures: Sequence[Failure], drop: bool) -> tuple
     return lost
 
 
-def _open_draft(gallery: Gallery, recognizer: Recognizer) -> Gallery:
-    """A gallery in which the "people" are references, each with one photo: its new templates."""
+@contextlib.contextmanager
+def _draft(gallery: Gallery, recognizer: Recognizer) -> Iterator[Gallery]:
+    """A gallery in which the "people" are references, each with one photo: its new templates.
+
+    It stays after an error, unless nothing came into it.
+    """
     place = draft_of(gallery, recognizer)
     try:
-        return open_gallery(place)
+        draft = open_gallery(place)
     except GalleryFormatError:  # of no use: what it held is encoded again
         discard(place)
-        return open_gallery(place)
+        draft = open_gallery(place)
+    empty = False
+    try:
+        yield draft
+    finally:
+        with contextlib.suppress(GalleryError), draft:
+            empty = draft.size().people == 0
+        if empty:
+            discard(place)
 
 
 def _fill(
