@@ -23,11 +23,13 @@ def create_backend(
     *,
     readers: Mapping[str, Callable[[str | None], Backend]] | None = None,
     stored: Callable[[str], str | None] = lambda _: None,
+    meant: Callable[[str], str] = lambda _: "",
 ) -> Backend:
     """The backend that ``address`` means.
 
     built_in: factories of those that take no file. readers: of those that read one, given what
     stands behind the colon, or None. stored: which reader reads the model of that name, or None.
+    meant: what an address that is none probably means, in words, or "".
     An entry point in ``group`` names a callable (a class will do) that returns the backend, given
     what stands behind the colon, if anything does; it cannot take the name of a built-in one.
     Raises ConfigurationError that lists what exists when there is none of that name, when a
@@ -54,6 +56,8 @@ def create_backend(
         return readers[reader](address)
     found = {point.name: point for point in entry_points(group=group)}
     if name not in found:
+        if words := meant(address):
+            raise ConfigurationError(f"no {kind} {address!r}: {words}")
         there = ", ".join(sorted({*built_in, *readers, *found}))
         hint = " (`maskwise models list` shows what else can be read)" if readers else ""
         raise ConfigurationError(f"no {kind} {address!r}; there are: {there}{hint}")

@@ -188,6 +188,7 @@ class TestPull:
 
     def test_errors_are_one_line_and_2(self, run: Run, small: Path, store: Path) -> None:
         small.unlink()
+        Path("empty.zip").touch()
         for words, reason in (
             (["sface"], "HTTP 404"),
             (["dlib-mmod"], "ships"),
@@ -197,7 +198,8 @@ class TestPull:
             (["sface", "--sha256", "12"], "64 hex digits"),
             (["sface", "--from", "x", "--url", "y"], "exclude"),
             ([], "name a model"),
-            (["--from", "no"], "name the model"),
+            (["--from", "no"], "--from no: there is no such file or folder"),
+            (["--from", "empty.zip"], "name the model that empty.zip is"),
         ):
             answer = run("models", "pull", *words)
             assert answer.status == 2, words

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from maskwise import detect, encode
 from maskwise.errors import ConfigurationError, LicenceError
 from maskwise.models import store
-from maskwise.models.readers import only_here, reader_of
+from maskwise.models.entries import Kind
+from maskwise.models.readers import meant_by, only_here, reader_of
 
 
 @pytest.fixture
@@ -96,3 +98,32 @@ class TestReaderOf:
         monkeypatch.setenv("MASKWISE_MODELS", "no-such-folder")
         with pytest.raises(ConfigurationError, match="MASKWISE_MODELS: 'no-such-folder' is no"):
             reader_of("my-adaface", "encoder")
+
+
+class TestMeantBy:
+    @pytest.mark.parametrize(
+        ("address", "kind", "words"),
+        [
+            ("my.toml", "encoder", "a manifest describes an encoder (--encoder file:my.toml)"),
+            ("my.toml", "detector", "a manifest describes an encoder"),
+            ("~/r100.onnx", "encoder", "arcface:~/r100.onnx or sface:~/r100.onnx"),
+            ("DET.ONNX", "detector", "scrfd:DET.ONNX or yunet:DET.ONNX"),
+            ("buffalo_l", "encoder", "it is a pack; name the model in it: buffalo_l/w600k_r50"),
+            ("buffalo_l", "detector", "it is a pack; name the model in it: buffalo_l/det_10g"),
+            ("yunet", "encoder", "yunet is a detector (--detector yunet)"),
+            ("yunet-2026may", "encoder", "yunet-2026may is a detector"),
+            ("sface", "detector", "sface is an encoder (--encoder sface)"),
+            ("mask-state", "encoder", ""),
+            ("nonesuch", "encoder", ""),
+        ],
+    )
+    def test_what_is_told(self, address: str, kind: Kind, words: str) -> None:
+        told = meant_by(address, kind)
+        assert words in told
+        assert bool(words) == bool(told)
+
+    def test_create_tells_it(self) -> None:
+        with pytest.raises(ConfigurationError, match="no encoder 'yunet': yunet is a detector"):
+            encode.create("yunet")
+        with pytest.raises(ConfigurationError, match="no detector 'sface': sface is an encoder"):
+            detect.create("sface")

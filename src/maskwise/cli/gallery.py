@@ -248,6 +248,7 @@ def _agreed(details: SubjectDetails) -> bool:
     try:
         return click.confirm(f"Delete {printable(details.subject)} ({photos}) for good?", err=True)
     except click.Abort:
+        click.echo(err=True)  # end the line of the question
         raise click.UsageError("not confirmed, nothing was deleted; --yes does not ask") from None
 
 

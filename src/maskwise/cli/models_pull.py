@@ -138,6 +138,8 @@ def _wanted(names: tuple[str, ...], source: Path | None, url: str, sha256: str) 
         if source is None:
             raise click.UsageError("name a model, see `maskwise models list`")
         source = expanded(source)
+        if not source.exists():
+            raise click.UsageError(f"--from {source}: there is no such file or folder")
         if not source.is_dir():
             raise click.UsageError(f"name the model that {source} is (NAME --from {source})")
         names = tuple(by_hand.found_in(source))

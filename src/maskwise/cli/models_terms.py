@@ -26,4 +26,5 @@ def agreed(terms: Licence, otherwise: str) -> bool:
     try:
         return click.confirm(f"Do you accept this for {terms.name}?", err=True)
     except click.Abort:
+        click.echo(err=True)  # end the line of the question
         raise click.UsageError(f"not confirmed, nothing was accepted; {otherwise}") from None

@@ -49,7 +49,13 @@ def create(address: str = "mmod") -> Detector:
     Raises ConfigurationError that lists all when there is none, and when it cannot be made.
     """
     return create_backend(
-        "detector", address, DETECTORS, ENTRY_POINTS, readers=READERS, stored=_stored
+        "detector",
+        address,
+        DETECTORS,
+        ENTRY_POINTS,
+        readers=READERS,
+        stored=_stored,
+        meant=_meant,
     )
 
 
@@ -57,6 +63,12 @@ def _stored(name: str) -> str | None:
     from maskwise.models.readers import reader_of
 
     return reader_of(name, "detector")
+
+
+def _meant(address: str) -> str:
+    from maskwise.models.readers import meant_by
+
+    return meant_by(address, "detector")
 
 
 __all__ = ["DETECTORS", "ENTRY_POINTS", "READERS", "Detector", "create"]

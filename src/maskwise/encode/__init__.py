@@ -59,7 +59,13 @@ def create(address: str = "dlib-resnet-v1") -> Encoder:
     Raises ConfigurationError that lists all when there is none, and when it cannot be made.
     """
     return create_backend(
-        "encoder", address, ENCODERS, ENTRY_POINTS, readers=READERS, stored=_stored
+        "encoder",
+        address,
+        ENCODERS,
+        ENTRY_POINTS,
+        readers=READERS,
+        stored=_stored,
+        meant=_meant,
     )
 
 
@@ -67,6 +73,12 @@ def _stored(name: str) -> str | None:
     from maskwise.models.readers import reader_of
 
     return reader_of(name, "encoder")
+
+
+def _meant(address: str) -> str:
+    from maskwise.models.readers import meant_by
+
+    return meant_by(address, "encoder")
 
 
 __all__ = ["ENCODERS", "ENTRY_POINTS", "READERS", "Encoder", "create", "placed"]

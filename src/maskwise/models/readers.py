@@ -6,6 +6,7 @@ from typing import Literal
 
 from maskwise.errors import ConfigurationError, ModelError
 from maskwise.models import store
+from maskwise.models.entries import ADDRESSED, Kind, packs
 from maskwise.models.store import MissingModelError
 
 
@@ -18,6 +19,27 @@ def reader_of(name: str, kind: str) -> str | None:
         return None
     found = store.entry(name)
     return found.backend if found.kind == kind else None
+
+
+def meant_by(address: str, kind: Kind) -> str:
+    """What an address of no backend and no model of this ``kind`` probably means; "" for nothing.
+
+    A path without its backend, a pack, a backend or a model of another kind.
+    """
+    if address.lower().endswith(".toml"):
+        return f"a manifest describes an encoder (--encoder file:{address})"
+    if address.lower().endswith(".onnx"):
+        readers = sorted(name for name in ADDRESSED if ADDRESSED[name] == kind and name != "file")
+        choice = " or ".join(f"{name}:{address}" for name in readers)
+        return f"put what reads the file before it, {choice}"
+    if address in packs():
+        inside = [name for name in packs()[address].members if store.entry(name).kind == kind]
+        return f"it is a pack; name the model in it: {', '.join(inside)}" if inside else ""
+    listed = address in {*store.known(), *store.added()}
+    other = store.entry(address).kind if listed else ADDRESSED.get(address)
+    if other in ("encoder", "detector") and other != kind:
+        return f"{address} is {'an' if other == 'encoder' else 'a'} {other} (--{other} {address})"
+    return ""
 
 
 def only_here(backend: str, preferred: str = "") -> str:
