@@ -47,6 +47,14 @@ class TestGuard:
         assert areas.count("folders") == 3
 
 
+def test_one_cause_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKWISE_MODELS", "/no/such/folder")
+    wrong = [f for f in examine("nothing.db") if f.state == "wrong"]
+    assert len(wrong) > 2
+    assert (wrong[0].area, wrong[0].name) == ("settings", "MASKWISE_MODELS")
+    assert {f.says for f in wrong[1:]} == {"as above: settings, MASKWISE_MODELS"}
+
+
 class TestInstalled:
     def test_what_is_here_is_sound(self) -> None:
         found = by_name(machine.installed())

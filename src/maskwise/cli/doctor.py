@@ -68,17 +68,19 @@ def _show(finding: Finding, *, new_area: bool) -> None:
         _print(f"\n{finding.area}", "bold")
     state = Text(finding.state, _COLOURS[finding.state])
     says = Text(printable(finding.says), overflow="fold")
-    remedy = Text(f"-> {printable(finding.remedy)}", "bold", overflow="fold")
+    # An error may name its remedy itself.
+    more = "" if finding.says.endswith(finding.remedy) else f"-> {printable(finding.remedy)}"
+    remedy = Text(more, "bold", overflow="fold")
     if not sys.stdout.isatty():
         name = f"{printable(finding.name):<{_NAME}}"
-        _print(f"  {finding.state:<6}{name}  {says}{f'  {remedy}' if finding.remedy else ''}")
+        _print(f"  {finding.state:<6}{name}  {says}{f'  {remedy}' if more else ''}")
         return
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(width=7)
     line.add_column(width=_NAME)
     line.add_column()
     line.add_row(Text("  ") + state, Text(printable(finding.name)), says)
-    if finding.remedy:
+    if more:
         line.add_row("", "", remedy)
     _print(line)
 
