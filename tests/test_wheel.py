@@ -52,7 +52,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path) -> None:
     wanted = {
         "maskwise/py.typed",
         "maskwise/operating_points.json",
-        "maskwise/models/manifest.toml",
+        *(f"maskwise/models/{name}.toml" for name in ("manifest", "catalogue", "golden")),
         *(
             f"maskwise/models/files/{p.name}"
             for p in (ROOT / "src/maskwise/models/files").iterdir()

@@ -89,6 +89,14 @@ def test_a_fault_of_ours_says_how_to_report_it(run: Run) -> None:
     assert len(answer.err.splitlines()) == 1
 
 
+def test_a_path_that_may_not_be_used_is_no_fault_of_ours(run: Run) -> None:
+    answer = run("verify", "a", "b", tools=raising(PermissionError(13, "Permission denied", "x\n")))
+    assert answer.status == 2
+    assert answer.err == (
+        "maskwise: error: x\\n: Permission denied; check the path and who may read and write it\n"
+    )
+
+
 def test_debug_keeps_the_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TypeError, match="oops"):
         run("--debug", "verify", "a", "b", tools=raising(TypeError("oops")))

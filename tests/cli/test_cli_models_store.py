@@ -199,6 +199,8 @@ class TestPull:
             (["sface", "--from", "x", "--url", "y"], "exclude"),
             ([], "name a model"),
             (["--from", "no"], "--from no: there is no such file or folder"),
+            (["sface", "--from", "a" * 300], "File name too long"),
+            (["sface", "--from", "~nobody-of-that-name"], "no home folder is known"),
             (["--from", "empty.zip"], "name the model that empty.zip is"),
         ):
             answer = run("models", "pull", *words)

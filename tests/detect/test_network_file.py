@@ -189,3 +189,14 @@ class TestOutputs:
 def test_options_that_cannot_be(detector: type[Any], options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         detector("stub", **options)
+
+
+@pytest.mark.parametrize("detector", [Scrfd, Yunet])
+def test_a_file_that_is_replaced_in_use_finds_no_faces_under_the_old_id(
+    tmp_path: Path, detector: type[SingleShot]
+) -> None:
+    path = write(tmp_path / "a.onnx", detector.name)
+    made = detector(str(path))  # type: ignore[call-arg]
+    made.detect(PICTURE)
+    edited(path, lambda graph: setattr(graph, "doc_string", "another"))
+    assert "was replaced while it was in use" in line(made)

@@ -19,7 +19,7 @@ class Asset:
     cuts: list[int] = field(default_factory=list)
     ranges: bool = True
     tag: str = '"one"'
-    length: bool = True
+    length: bool | str = True
     pause_s: float = 0.0
     step: int = 1 << 16
     refuse_ranges: bool = False
@@ -93,7 +93,8 @@ class Server:
             end = len(asset.data) - 1
             handler.send_header("Content-Range", f"bytes {begin}-{end}/{len(asset.data)}")
         if asset.length:
-            handler.send_header("Content-Length", str(len(body)))
+            told = asset.length if isinstance(asset.length, str) else str(len(body))
+            handler.send_header("Content-Length", told)
         if asset.tag:
             handler.send_header("ETag", asset.tag)
         handler.end_headers()

@@ -398,6 +398,12 @@ class TestWithoutASha:
         assert part.read_bytes() == DATA
         assert told.begun == [("m", len(DATA))]
 
+    @pytest.mark.parametrize("length", ["9" * 5000, "-1", "many", "\u00b2"])
+    def test_a_length_that_is_none(self, server: Server, part: Path, length: str) -> None:
+        server.serve("m.onnx", DATA, length=length)
+        fetch(Wanted("m", (server.url("m.onnx"),), "", 0), part, Told())
+        assert part.read_bytes() == DATA
+
     def test_a_cut_file_is_not_taken_for_whole(self, server: Server, part: Path) -> None:
         server.serve("m", DATA, cuts=[1000] + [0] * 20)
         with pytest.raises(FetchError, match="cut"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from maskwise import datasets
+from maskwise import datasets, models
 from maskwise.errors import ConfigurationError, FetchError
 from maskwise.models import place
 
@@ -25,6 +26,15 @@ def test_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(place.FOLDER_VARIABLE, str(tmp_path / "no"))
     with pytest.raises(ConfigurationError, match="is no folder; make or correct it"):
         place.folder()
+
+
+def test_a_folder_that_may_not_be_read_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(place.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)  # root may all
+    with pytest.raises(ConfigurationError, match="may not be read by you"):
+        models.locate("mask-state")
 
 
 @pytest.mark.parametrize(("value", "offline"), [("", 0), ("0", 0), (" ", 0), ("1", 1), ("yes", 1)])

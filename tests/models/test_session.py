@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
@@ -127,6 +128,16 @@ class TestOpenFile:
         a_model(path, "Neg")
         os.utime(path, (1, 1))
         assert run_one(path) == -1
+
+    def test_also_one_of_the_same_size_and_time(self, tmp_path: Path) -> None:
+        path = a_model(tmp_path / "one.onnx", "Relu")
+        before = path.stat()
+        assert run_one(path) == 1
+        a_model(path, "Sign")
+        path.write_bytes(path.read_bytes().replace(b"Sign", b"Tanh"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
+        assert run_one(path) == pytest.approx(math.tanh(1))
 
     def test_a_relative_path_is_that_of_the_folder_one_is_in(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -87,6 +87,10 @@ def _in_one_line(error: Exception) -> str:
             f"error: the output cannot be written ({error.strerror}); free some disk space, or "
             "send it elsewhere"
         )
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes):
+        # No fault of ours: a folder that may not be looked into, too long a name.
+        path = printable(os.fsdecode(error.filename))
+        return f"error: {path}: {error.strerror}; check the path and who may read and write it"
     return (
         f"internal error: {type(error).__name__}: {printable(str(error))} "
         "(a fault of maskwise: run it again as `maskwise --debug ...` and report what it prints)"

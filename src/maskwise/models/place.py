@@ -22,9 +22,11 @@ def named_folder() -> Path | None:
     if not given:
         return None
     folder = expanded(given).absolute()
-    if not folder.is_dir():
+    # Not silently what ships where files may lie that we may not see.
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        what = "may not be read by you" if folder.is_dir() else "is no folder"
         raise ConfigurationError(
-            f"{FOLDER_VARIABLE}: {given!r} is no folder; make or correct it, or unset the variable"
+            f"{FOLDER_VARIABLE}: {given!r} {what}; make or correct it, or unset the variable"
         )
     return folder
 

@@ -20,8 +20,12 @@ def copied(wish: Wish, models: list[ModelEntry], source: Path) -> dict[str, Pull
     Raises FetchError when one of them is not there, or is another file, OutputError when it cannot
     be written.
     """
-    if not source.exists():
-        raise ConfigurationError(f"--from {source}: there is no such file or folder")
+    try:
+        source.stat()
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+        why = "there is no such file or folder" if gone else error.strerror or error
+        raise ConfigurationError(f"--from {source}: {why}") from error
     came: dict[str, Pulled] = {}
     if wish.pack is not None and source.is_dir():
         _copy_beside(wish, wish.pack, source)
