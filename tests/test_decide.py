@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskwise import decide
-from maskwise.decide import OperatingCurve, OperatingPoints, comparison_fmr, wear_pair
+from maskwise.decide import (
+    OperatingCurve,
+    OperatingPoints,
+    comparison_fmr,
+    pair_id,
+    wear_pair,
+)
 from maskwise.errors import ConfigurationError
 from maskwise.likelihood import LogisticMap
 from maskwise.types import NO_MASK, Candidate, MaskSpec, Wear, WearPair
@@ -314,3 +320,20 @@ class TestShipped:
     def test_an_encoder_without_a_table_is_named(self) -> None:
         with pytest.raises(ConfigurationError, match="encoder e/2 has no calibrated thresholds"):
             OperatingPoints.shipped("e/2")
+
+
+class TestUncalibrated:
+    def reason(self, encoder_id: str) -> str:
+        points = OperatingPoints.uncalibrated(encoder_id)
+        (reason,) = points.identify((candidate(0.9),), False, 1, 1).reasons
+        return reason
+
+    def test_one_encoder_is_to_be_calibrated(self) -> None:
+        assert "the encoder e/1 has no calibrated thresholds" in self.reason("e/1")
+        assert "maskwise calibrate" in self.reason("e/1")
+
+    def test_of_two_that_compare_both_are_named_and_what_to_do(self) -> None:
+        reason = self.reason(pair_id("e/yunet", "e/mmod"))
+        assert "the templates are of e/yunet, and this face's of e/mmod" in reason
+        assert "the detector that the people were enrolled with" in reason
+        assert "maskwise calibrate" not in reason  # that does not calibrate two together

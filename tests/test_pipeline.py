@@ -526,7 +526,7 @@ class TestSpaces:
             (found,) = r.identify(face(RED))
             assert [c.subject for c in found.candidates] == ["Ruby", "Olive"]
             assert found.decision.outcome == "insufficient"
-            assert "fake-encoder x fake-student has no calibrated" in found.decision.reasons[0]
+            assert "templates are of fake-encoder, and this face's of fake-student" in found.decision.reasons[0]
             with pytest.raises(EncoderMismatchError):
                 r.enrol("Goldie", face(GOLD))
 

@@ -37,6 +37,7 @@ from maskwise.types import (
 DEFAULT_FMR: Final = 1e-3
 DEFAULT_FPIR: Final = 0.01
 _CLOSE: Final = 1e-9
+_CROSS: Final = " x "  # between the encoders of references and probes
 REAL_MASKS: Final = (
     "both faces wear real masks; the threshold was fitted on drawn ones, so its error rate is not "
     "known for such a pair"
@@ -263,6 +264,14 @@ class OperatingPoints:
 
     @property
     def _uncalibrated(self) -> str:
+        references, cross, probes = self.encoder_id.partition(_CROSS)
+        if cross:
+            return (
+                f"the templates are of {references}, and this face's of {probes}: the two compare, "
+                "but no thresholds are calibrated for them together, so scores rank and decide "
+                "nothing; use the encoder and the detector that the people were enrolled with, or "
+                "move the gallery over (maskwise gallery re-encode)"
+            )
         return (
             f"the encoder {self.encoder_id} has no calibrated thresholds, so its scores rank and "
             "decide nothing; calibrate it on photos of people you know (maskwise calibrate)"
@@ -291,7 +300,7 @@ def pair_id(references: str | None, probes: str) -> str:
 
     The encoder's id where both are one.
     """
-    return probes if references in (None, probes) else f"{references} x {probes}"
+    return probes if references in (None, probes) else f"{references}{_CROSS}{probes}"
 
 
 def comparison_fmr(target_fpir: float, references: int) -> float:

@@ -84,6 +84,7 @@ def _check_models(path: Path, made_with: Mapping[str, Any], models: Mapping[str,
                 path,
                 f"the gallery's calibration was made with the {stage} {made_with.get(stage)}, "
                 f"and this is {models[stage]}: its thresholds do not hold",
+                also=f"use the {stage} that it was made with, ",
             )
 
 
@@ -91,8 +92,10 @@ def _refuse_damaged(path: Path, error: Exception) -> NoReturn:
     _refuse(path, f"the gallery's calibration is damaged ({error})", error)
 
 
-def _refuse(path: Path, problem: str, error: Exception | None = None) -> NoReturn:
+def _refuse(
+    path: Path, problem: str, error: Exception | None = None, *, also: str = ""
+) -> NoReturn:
     raise ConfigurationError(
-        f"{path}: {problem}; calibrate anew (maskwise calibrate), or move the file away to decide "
-        "by the shipped thresholds"
+        f"{path}: {problem}; {also}calibrate anew (maskwise calibrate), or move the file away to "
+        "decide by the shipped thresholds, where the encoder has some"
     ) from error

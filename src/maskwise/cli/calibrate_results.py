@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from maskwise.evaluate.calibration import Calibration
     from maskwise.evaluate.scores import Scores
     from maskwise.types import WearPair
+
+_SHIPPED: Final = 5  # the column of what ships for the same FMR
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,11 @@ def print_calibration(
                 f"{result.reaches:.1e}",
             ]
         )
-    columns = ("wear pair", "mated", "non-mated", "threshold", "lost", "shipped", "reaches FMR")
+    columns = ["wear pair", "mated", "non-mated", "threshold", "lost", "shipped", "reaches FMR"]
+    if all(result.shipped is None for result in results.values()):
+        del columns[_SHIPPED]
+        for line in rows:
+            del line[_SHIPPED]
     print_table(columns, rows, right=columns[1:])
     lines = [
         f"Thresholds at which at most {target:g} of pairs of different people pass (FMR), fitted "
@@ -147,7 +153,9 @@ def print_calibration(
         *(f"{pair}: not calibrated: {why}." for pair, why in fitted.refused.items()),
     ]
     if source.failures:
-        told = ", ".join(f"{count} {why}" for why, count in source.failures.items())
+        told = ", ".join(
+            f"{count} {why.replace('_', ' ')}" for why, count in source.failures.items()
+        )
         lines.append(f"Photos left out: {told}.")
     if any(r.unsupported for r in results.values()) or fitted.refused:
         lines.append("Where these do not reach, the shipped thresholds decide, if there are some.")
