@@ -526,7 +526,8 @@ class TestSpaces:
             (found,) = r.identify(face(RED))
             assert [c.subject for c in found.candidates] == ["Ruby", "Olive"]
             assert found.decision.outcome == "insufficient"
-            assert "templates are of fake-encoder, and this face's of fake-student" in found.decision.reasons[0]
+            (reason,) = found.decision.reasons
+            assert "templates are of fake-encoder, and this face's of fake-student" in reason
             with pytest.raises(EncoderMismatchError):
                 r.enrol("Goldie", face(GOLD))
 
