@@ -26,7 +26,7 @@ from maskwise.encode.dlib_resnet import DlibResnet
 from maskwise.errors import ModelError
 from maskwise.landmarks import subsets
 from maskwise.landmarks.dlib68 import Dlib68
-from maskwise.pipeline import prominence
+from maskwise.stages import prominence
 from maskwise.types import F64, U8, Chip, Detection, Image, Landmarks
 
 try:
