@@ -141,6 +141,17 @@ def test_other_models_make_their_own(tmp_path: Path) -> None:
         assert calls(other) == 4
 
 
+def test_fewer_bits_are_cached_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = people(tmp_path, 2)
+    with TemplateCache.in_memory() as cache:
+        make(recognizer(), folder, cache=cache)
+        for value, asked in (("fp32", False), ("fast", True), ("fast", False), ("fp32", False)):
+            monkeypatch.setenv("MASKWISE_PRECISION", value)
+            r = recognizer()
+            make(r, folder, cache=cache)
+            assert bool(calls(r)) == asked, value
+
+
 def test_another_look_costs_no_search_for_faces(tmp_path: Path) -> None:
     folder = people(tmp_path / "photos", 3, 1)
     r = recognizer()

@@ -128,6 +128,17 @@ def test_models_that_cannot_run_leave_no_draft(gallery: Gallery) -> None:
     assert content(gallery).keys() == before
 
 
+def test_a_draft_is_for_one_precision(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(step: object) -> None:
+        raise KeyboardInterrupt
+
+    for precision in ("fp32", "fast"):
+        monkeypatch.setenv("MASKWISE_PRECISION", precision)
+        with pytest.raises(KeyboardInterrupt):
+            run(gallery, on_reference=stop)
+    assert len(copies_beside(Path("g.db"))) == 2
+
+
 def test_a_draft_is_for_one_set_of_models_and_for_what_is_enrolled_now(
     gallery: Gallery, photos: dict[str, list[Path]]
 ) -> None:

@@ -19,6 +19,7 @@ from maskwise.align import align, transform_of
 from maskwise.errors import ImageError, InputError, OutputError
 from maskwise.evaluate.looks import AS_IS, Look
 from maskwise.evaluate.template_cache import AS_IS_KEY, FOUND, Entry, FaceStatus, TemplateCache
+from maskwise.models.runtime.providers import EXACT, precision
 from maskwise.pipeline import Recognizer
 from maskwise.stages import RUNNER_UP_SHARE, prominence
 from maskwise.types import F32, SCHEME_POINTS, U8, Chip, Detection, Image, Landmarks, MaskState
@@ -97,7 +98,10 @@ class TemplateMaker:
 
     def __init__(self, recognizer: Recognizer, cache: TemplateCache) -> None:
         self._recognizer, self._cache = recognizer, cache
-        self._pipeline = cache.pipeline({"choice": _CHOICE, **recognizer.models})
+        made_by = {"choice": _CHOICE, **recognizer.models}
+        if (bits := precision()) != EXACT:  # no id tells of it, and the numbers differ
+            made_by["precision"] = bits
+        self._pipeline = cache.pipeline(made_by)
 
     def photos(
         self,

@@ -11,6 +11,7 @@ from maskwise.errors import ConfigurationError, StorageError
 from maskwise.gallery import Gallery
 from maskwise.gallery.where import BEFORE, DRAFT
 from maskwise.masks.catalogue import DRAWING_VERSION
+from maskwise.models.runtime.providers import precision
 from maskwise.own_calibration import place_beside, read_own
 from maskwise.pipeline import Recognizer
 
@@ -19,7 +20,8 @@ def draft_of(gallery: Gallery, recognizer: Recognizer) -> Path | None:
     """Where a run with these models collects what it encoded; None for a gallery in memory."""
     if gallery.file is None:
         return None
-    models = json.dumps([recognizer.models, recognizer.encoder.id, DRAWING_VERSION])
+    # No id tells of the precision, and half a gallery of each would be worse than either.
+    models = json.dumps([recognizer.models, DRAWING_VERSION, precision()])
     tag = hashlib.sha256(models.encode()).hexdigest()[:12]
     return gallery.file.with_name(f"{gallery.file.name}{DRAFT}{tag}")
 
