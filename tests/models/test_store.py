@@ -98,6 +98,12 @@ class TestLocate:
             with pytest.raises(ConfigurationError, match=r"no model 'dlib'; .* dlib-five"):
                 ask("dlib")
 
+    @pytest.mark.parametrize("what", ["~/r100.onnx", "my.toml", "R100.ONNX", "./r100", "/no/r100"])
+    def test_a_path_to_nothing_lists_no_models(self, what: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            models.resolve(what)
+        assert str(caught.value) == f"{Path(what).expanduser()}: there is no such file"
+
     def test_the_override_folder_comes_first(self, folder: Path) -> None:
         ours = copied(folder, "dlib-five-points")
         assert models.locate("dlib-five-points") == ours

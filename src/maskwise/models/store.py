@@ -21,6 +21,7 @@ from maskwise.models.place import FOLDER_VARIABLE, folder, named_folder
 from maskwise.paths import expanded, is_file
 
 _REMEDY: Final = "reinstall maskwise (pip install --force-reinstall --no-deps maskwise)"
+_FILES: Final = (".onnx", ".toml")
 
 
 class MissingModelError(ModelError):
@@ -128,6 +129,8 @@ def resolve(what: str) -> ModelFile:
     try:
         path = expanded(what)
         if not what or not path.exists():
+            if what.startswith(("~", ".", "/")) or path.suffix.lower() in _FILES:
+                raise ConfigurationError(f"{path}: there is no such file")
             raise _no_such(what, "and no such file")
         if not path.is_file():
             raise ConfigurationError(f"{path} is no file; name one file in it")
