@@ -210,8 +210,10 @@ def test_garbage_in_what_was_written_down(store: Path, onnx: Path, key: str, val
     place_of_it = store / additions.FOLDER / "mine" / additions.ENTRY
     table = json.loads(place_of_it.read_text("utf-8"))
     place_of_it.write_text(json.dumps({**table, key: value}), "utf-8")
-    with pytest.raises(ModelError, match="delete its folder and add the model again"):
+    with pytest.raises(ModelError, match="maskwise models remove mine, then add it again"):
         models.added()
+    inventory.remove("mine")
+    assert models.added() == []
 
 
 def test_nothing_is_left_when_it_cannot_be_written(
@@ -232,8 +234,9 @@ def test_nothing_is_left_when_it_cannot_be_written(
 def test_a_damaged_entry_is_named(store: Path, onnx: Path, text: str) -> None:
     add(store, from_onnx(onnx, "mine", "arcface"))
     (store / "added" / "mine" / "entry.json").write_text(text)
-    with pytest.raises(ModelError, match=r"entry\.json cannot be read.*add the model again"):
+    with pytest.raises(ModelError, match=r"entry\.json cannot be read.*models remove mine, then add it"):
         models.locate("mine")
+    assert inventory.remove("mine") == [store / "added" / "mine"]
 
 
 def test_removing(store: Path, manifest: Path) -> None:

@@ -57,11 +57,16 @@ class Addition:
 
 def all_of(folder: Path) -> dict[str, ModelEntry]:
     """Name -> what was written down of it; ModelError when one of these files is damaged."""
+    return {name: _read(folder / FOLDER / name / ENTRY) for name in names_in(folder)}
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of all of them, also of those that are damaged; sorted."""
     try:
-        found = sorted((folder / FOLDER).glob(f"*/{ENTRY}"))
+        found = sorted(path.parent.name for path in (folder / FOLDER).glob(f"*/{ENTRY}"))
     except OSError:
-        return {}
-    return {path.parent.name: _read(path) for path in found if path.parent.name[0] != "."}
+        return []
+    return [name for name in found if name[0] != "."]
 
 
 def parts_of(folder: Path, name: str) -> dict[Path, str]:
@@ -206,7 +211,10 @@ def _read(path: Path) -> ModelEntry:
 
 
 def _damaged(path: Path, error: Exception) -> ModelError:
-    return ModelError(f"{path} cannot be read ({error}): delete its folder and add the model again")
+    name = path.parent.name
+    return ModelError(
+        f"{path} cannot be read ({error}): maskwise models remove {name}, then add it again"
+    )
 
 
 def _require_name(name: str) -> None:

@@ -80,7 +80,8 @@ def remove(name: str) -> list[Path]:
     folder = place.folder()
     if name in entries.shipped():
         raise ConfigurationError(f"{name} ships with maskwise: it cannot be removed by itself")
-    if name not in entries.packs():
+    # What is damaged can be taken out, too.
+    if name not in entries.packs() and name not in additions.names_in(folder):
         store.entry(name)
     paths = [path for path in _files(folder, name) if path.exists()]
     if not paths:
