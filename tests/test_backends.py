@@ -10,7 +10,7 @@ import pytest
 
 from maskwise import encode, landmarks
 from maskwise.backends import create_backend
-from maskwise.errors import ConfigurationError
+from maskwise.errors import ConfigurationError, ModelError
 
 GROUP = "maskwise.test_backends"
 
@@ -22,6 +22,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "class Good:\n    name = 'good'\n"
         "class Reads:\n    def __init__(self, what=None):\n        self.what = what\n"
         "def lazy():\n    import a_package_that_is_not_there\n"
+        "def fails():\n    raise RuntimeError('no key')\n"
+        "def ours():\n    from maskwise.errors import ModelError\n    raise ModelError('torn')\n"
     )
     info = tmp_path / "elsewhere-1.0.dist-info"
     info.mkdir()
@@ -32,6 +34,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "own = elsewhere_backends:Good\n"
         "reads = elsewhere_backends:Reads\n"
         "lazy = elsewhere_backends:lazy\n"
+        "fails = elsewhere_backends:fails\n"
+        "ours = elsewhere_backends:ours\n"
         "gone = not_a_module_at_all:Good\n"
         "typo = elsewhere_backends:Goood\n"
     )
@@ -100,7 +104,8 @@ class TestEntryPoints:
     def test_an_unknown_name_lists_all_there_are(self) -> None:
         with pytest.raises(ConfigurationError) as caught:
             create_backend("thing", "goof", {"own": lambda: 1, "zebra": lambda: 2}, GROUP)
-        expected = "no thing 'goof'; there are: gone, good, lazy, own, reads, typo, zebra"
+        expected = "no thing 'goof'; there are: "
+        expected += "fails, gone, good, lazy, ours, own, reads, typo, zebra"
         assert str(caught.value) == expected
 
     def test_another_packages_is_given_what_stands_behind_the_colon(self) -> None:
@@ -108,9 +113,17 @@ class TestEntryPoints:
         assert made.what == "C:/a file.onnx"  # type: ignore[attr-defined]
         assert create_backend("thing", "reads", {}, GROUP).what is None  # type: ignore[attr-defined]
 
-    @pytest.mark.parametrize("name", ["gone", "typo", "lazy"])
+    def test_errors_of_our_tree_stay(self) -> None:
+        with pytest.raises(ModelError, match=r"^torn$"):
+            create_backend("thing", "ours", {}, GROUP)
+
+    def test_any_other_is_named(self) -> None:
+        with pytest.raises(ConfigurationError, match="cannot be loaded: RuntimeError: no key"):
+            create_backend("thing", "fails", {}, GROUP)
+
+    @pytest.mark.parametrize("name", ["gone", "typo", "lazy", "good:a file"])
     def test_what_cannot_be_loaded_is_a_configuration_error(self, name: str) -> None:
-        with pytest.raises(ConfigurationError, match=rf"the thing '{name}' of .* cannot be loaded"):
+        with pytest.raises(ConfigurationError, match=r"the thing '\w+' of .* cannot be loaded"):
             create_backend("thing", name, {}, GROUP)
 
 

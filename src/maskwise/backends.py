@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import TypeVar
 
-from maskwise.errors import ConfigurationError
+from maskwise.errors import ConfigurationError, MaskwiseError
 
 Backend = TypeVar("Backend")
 
@@ -65,7 +65,11 @@ def create_backend(
     try:
         factory: Callable[..., Backend] = point.load()
         return factory(what) if what else factory()
-    except (ImportError, AttributeError) as error:
+    except MaskwiseError:
+        raise
+    # Code of another package: whatever it raises is no fault of ours.
+    except Exception as error:
         raise ConfigurationError(
-            f"the {kind} {name!r} of {point.value} cannot be loaded: {error}"
+            f"the {kind} {name!r} of {point.value} cannot be loaded: "
+            f"{type(error).__name__}: {error}"
         ) from error
