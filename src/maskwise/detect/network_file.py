@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from maskwise.errors import ModelError
+from maskwise.models.runtime.opening import in_short
 from maskwise.types import F32
 
 if TYPE_CHECKING:
@@ -86,8 +87,7 @@ def run(session: onnxruntime.InferenceSession, layout: Layout, blob: F32) -> lis
         given = session.run(list(layout.outputs), {layout.input: blob})
     # ONNX Runtime's exceptions share no base class of their own.
     except Exception as error:
-        words = " ".join(str(error).split())
-        raise ModelError(f"{layout.file}: the network cannot be run: {words[:240]}") from error
+        raise ModelError(f"{layout.file}: the network cannot be run: {in_short(error)}") from error
     height, width = blob.shape[2:]
     by_stride: list[list[F32]] = [[] for _ in layout.strides]
     names = iter(zip(layout.outputs, given, strict=True))

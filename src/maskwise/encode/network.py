@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from maskwise import models
 from maskwise.errors import ModelError
+from maskwise.models.runtime.opening import in_short
 from maskwise.models.store import unchanged
 from maskwise.types import F32, U8
 
@@ -29,7 +29,6 @@ _TYPES: Final[dict[str, Any]] = {
     "tensor(uint8)": np.uint8,
 }
 _MOST_OUTPUTS: Final = 4  # that a message names
-_MOST_WORDS: Final = 200
 
 
 class Network:
@@ -91,8 +90,7 @@ class Network:
         try:
             (out,) = session.run([self._output], {self._input: given})
         except Exception as error:  # ONNX Runtime's share no base class of their own
-            text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
-            return " ".join(text.split())[:_MOST_WORDS]
+            return in_short(error)
         rows = np.asarray(out, np.float32)
         # What is no list of rows is left as it came, for a message.
         return rows.reshape(len(rows), -1) if rows.size and rows.ndim > 1 else rows

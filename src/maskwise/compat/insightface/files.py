@@ -138,5 +138,6 @@ def _opened(path: str | os.PathLike[str]) -> Any:
         )
     # ONNX Runtime's exceptions share no base class of their own.
     except Exception as error:
-        words = " ".join(str(error).split())
-        raise ModelError(f"{path} cannot be opened as an ONNX model: {words[:240]}") from error
+        raise ModelError(
+            f"{path} cannot be opened as an ONNX model: {opening.in_short(error)}"
+        ) from error
