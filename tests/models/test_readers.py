@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from maskwise import detect, encode
+from maskwise import detect, encode, models
 from maskwise.errors import ConfigurationError, LicenceError
 from maskwise.models import store
 from maskwise.models.entries import Kind
-from maskwise.models.readers import meant_by, only_here, reader_of
+from maskwise.models.readers import meant_by, only_here, option_of, reader_of
 
 
 @pytest.fixture
@@ -127,3 +127,32 @@ class TestMeantBy:
             encode.create("yunet")
         with pytest.raises(ConfigurationError, match="no detector 'sface': sface is an encoder"):
             detect.create("sface")
+
+
+class TestOptionOf:
+    def test_the_model_is_named_as_commands_name_it(self) -> None:
+        mine = f"dlib-resnet-v1/{models.entry('dlib-resnet-v1').sha256[:12]}/chip/l2-1"
+        assert option_of(mine) == " (--encoder dlib-resnet-v1)"
+        theirs = "arcface/4c06341c33c2/arcface-112/rgb-m127.5-s127.5-l2-1"
+        assert option_of(theirs).startswith(" (--encoder buffalo_")
+
+    @pytest.mark.parametrize(
+        "unknown", ["e/1", "arcface/4", "e", "", "arcface/000000000000/chip/l2-1"]
+    )
+    def test_one_that_the_store_does_not_know_is_not_named(self, unknown: str) -> None:
+        assert option_of(unknown) == ""
+
+    def test_another_way_to_run_the_same_file_is_another_encoder(self) -> None:
+        sha = models.entry("dlib-resnet-v1").sha256[:12]
+        assert option_of(f"my-dlib/{sha}/chip/l2-1") == ""
+
+    def test_nor_any_where_the_store_cannot_be_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MASKWISE_MODELS", "/no/such/folder")
+        assert option_of("arcface/4c06341c33c2/arcface-112/l2-1") == ""
+
+    def test_one_of_a_manifest_by_the_name_in_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        own = SimpleNamespace(name="own", kind="encoder", backend="file", sha256="f" * 64)
+        monkeypatch.setattr(store, "known", list)
+        monkeypatch.setattr(store, "added", lambda: ["own"])
+        monkeypatch.setattr(store, "entry", lambda _: own)
+        assert option_of("own/123456789abc/chip/l2-1") == " (--encoder own)"

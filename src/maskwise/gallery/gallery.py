@@ -21,6 +21,7 @@ from maskwise.gallery.records import (
     SubjectDetails,
     SubjectSummary,
 )
+from maskwise.models.readers import option_of
 from maskwise.types import F32, Candidate, Template
 
 RE_ENCODE: Final = "maskwise gallery re-encode --encoder ENCODER"
@@ -80,7 +81,8 @@ class Gallery(ABC):
             return
         raise EncoderMismatchError(
             f"{self.where} holds templates of the encoder {pinned}, which cannot be compared with "
-            f"those of {encoder_id}; use that encoder, or move the gallery over: {RE_ENCODE}"
+            f"those of {encoder_id}; use that encoder{option_of(pinned or '')}, or move the gallery "
+            f"over: {RE_ENCODE}"
         )
 
     def enrol(self, subject: str, references: Sequence[NewReference]) -> EnrolResult:
@@ -216,8 +218,8 @@ def another_encoder(where: str, pinned: str, wanted: str) -> EncoderMismatchErro
     """The error for templates of ``wanted`` where the gallery keeps those of ``pinned``."""
     return EncoderMismatchError(
         f"{where} holds templates of the encoder {pinned}, and one gallery takes those of one "
-        f"encoder, not also those of {wanted}; use that encoder, enrol into another gallery, or "
-        f"move this one over: {RE_ENCODE}"
+        f"encoder, not also those of {wanted}; use that encoder{option_of(pinned)}, enrol into "
+        f"another gallery, or move this one over: {RE_ENCODE}"
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
-from maskwise.errors import ConfigurationError, ModelError
+from maskwise.errors import ConfigurationError, MaskwiseError, ModelError
 from maskwise.models import store
 from maskwise.models.entries import ADDRESSED, Kind, packs
 from maskwise.models.store import MissingModelError
+
+_DIGITS: Final = 12  # of a sha256 in an encoder's id
 
 
 def reader_of(name: str, kind: str) -> str | None:
@@ -39,6 +41,25 @@ def meant_by(address: str, kind: Kind) -> str:
     other = store.entry(address).kind if listed else ADDRESSED.get(address)
     if other in ("encoder", "detector") and other != kind:
         return f"{address} is {'an' if other == 'encoder' else 'a'} {other} (--{other} {address})"
+    return ""
+
+
+def option_of(encoder_id: str) -> str:
+    """``" (--encoder NAME)"`` for the model of the store that this encoder ran; else "".
+
+    encoder_id: ``NAME/SHA256/...``, the sha256 cut short. "" also where the store cannot be read.
+    """
+    name, _, rest = encoder_id.partition("/")
+    sha = rest.partition("/")[0]
+    try:
+        models = [store.entry(one) for one in [*store.known(), *store.added()]]
+    except MaskwiseError:
+        return ""
+    for model in models:
+        described = model.backend == "file" and model.name == name
+        is_it = described or (model.backend == name and model.sha256.startswith(sha))
+        if model.kind == "encoder" and len(sha) == _DIGITS and is_it:
+            return f" (--encoder {model.name})"
     return ""
 
 
