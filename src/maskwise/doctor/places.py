@@ -107,6 +107,7 @@ def _fits(
     path: Path, pinned: tuple[str | None, str | None], chosen: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Whether the encoder that commands would take, and the calibration, fit the gallery."""
+    from maskwise.models.readers import option_of
     from maskwise.own_calibration import place_beside, read_own
     from maskwise.pipeline import Recognizer
 
@@ -117,14 +118,19 @@ def _fits(
     elif encoder == wanted:
         yield Finding("gallery", "encoder", "ok", wanted)
     elif space == recognizer.encoder.space:
-        yield Finding("gallery", "encoder", "ok", f"{encoder}, which compares with {wanted}")
+        says = f"holds templates of {encoder}, which compare with {wanted}, the chosen one"
+        remedy = (
+            "if people are ranked only: choose the encoder and detector they were enrolled with"
+        )
+        yield Finding("gallery", "encoder", "note", says, remedy)
     else:
         yield Finding(
             "gallery",
             "encoder",
             "wrong",
             f"holds templates of {encoder}, and {wanted} is chosen",
-            "choose its own (--encoder), or move it over (maskwise gallery re-encode)",
+            f"choose its own{option_of(encoder) or ' (--encoder)'}, or move it over (maskwise "
+            "gallery re-encode)",
         )
         return
     beside = place_beside(path)

@@ -81,8 +81,8 @@ class Gallery(ABC):
             return
         raise EncoderMismatchError(
             f"{self.where} holds templates of the encoder {pinned}, which cannot be compared with "
-            f"those of {encoder_id}; use that encoder{option_of(pinned or '')}, or move the gallery "
-            f"over: {RE_ENCODE}"
+            f"those of {encoder_id}; use that encoder{option_of(pinned or '')}, or move the "
+            f"gallery over: {RE_ENCODE}"
         )
 
     def enrol(self, subject: str, references: Sequence[NewReference]) -> EnrolResult:
