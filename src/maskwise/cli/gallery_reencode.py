@@ -82,10 +82,12 @@ def command(
     dates and virtual masks stay. Thresholds belong to an encoder: a calibration beside the gallery
     is moved away likewise.
 
+    Take the --detector that you identify with: chips are placed by its points.
+
     \b
     Examples:
       maskwise gallery re-encode --encoder sface --dry-run
-      maskwise gallery re-encode --encoder sface --photos people/
+      maskwise gallery re-encode --encoder sface --detector yunet --photos people/
       maskwise gallery re-encode --encoder arcface:buffalo_l/w600k_r50 --out staff-512.db
 
     Exit codes: 0 done; 1 done, but some photos were left out (each is named); 2 refused, usage or
