@@ -283,6 +283,10 @@ class TestOwn:
         answer = run("models", "add", "own.toml", "--json")
         assert answer.status == 0, answer.err
         assert (answer.lines[0]["added"], answer.lines[0]["backend"]) == ("own", "file")
+        rows = {row["model"]: row for row in run("models", "list", "--json").lines}
+        files = mine.stat().st_size + Path("own.toml").stat().st_size
+        assert rows["own"]["size"] == files
+        assert f"{files:,} bytes" in run("models", "info", "own").out
         Path("own.toml").write_text('name = "own"\nfile = "mine.onnx"\ncolour = "red"\n')
         bad = run("models", "add", "own.toml", "--name", "other")
         assert bad.status == 2

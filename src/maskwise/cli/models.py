@@ -71,13 +71,15 @@ def list_models(as_json: bool) -> None:
 
 
 def _row(one: Holding) -> dict[str, Any]:
+    from maskwise.models import inventory
+
     return {
         "model": one.entry.name,
         "kind": one.entry.kind,
         "backend": one.entry.backend,
         "licence": one.entry.licence,
         "accept": one.entry.accept or None,
-        "size": one.entry.size or None,
+        "size": inventory.size_of(one.entry) or None,
         "state": one.state,
         "file": str(one.path) if one.path is not None else None,
     }

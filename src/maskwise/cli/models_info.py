@@ -63,7 +63,7 @@ def _of_model(name: str) -> dict[str, Any]:
         "input": entry.preprocessing,
         "paper": entry.paper,
         "origin": entry.origin,
-        "size": entry.size or None,
+        "size": inventory.size_of(entry) or None,
         "sha256": entry.sha256 or _unknown(entries.packs().get(entry.pack)),
         "file": str(held.path) if held.path is not None else None,
         "mirrors": list(entry.urls),
@@ -75,13 +75,14 @@ def _of_pack(pack: Pack) -> dict[str, Any]:
     from maskwise.models import inventory
 
     members = [inventory.holding(name) for name in pack.members]
+    wanting = any(one.state in ("not here", "damaged") for one in members)
     return {
         "name": pack.name,
         "kind": "pack",
         "about": pack.about,
         "models": [f"{one.entry.name} ({one.entry.kind}, {one.state})" for one in members],
         "use": [_use(one.entry) for one in members],
-        "get it": f"maskwise models pull {pack.name}",
+        "get it": f"maskwise models pull {pack.name}" if wanting else "",
         "licence": members[0].entry.licence,
         "in words": _in_words(members[0].entry),
         "accepted": _accepted(pack.accept),

@@ -62,6 +62,17 @@ def place_of(entry: ModelEntry) -> Path:
     return place.folder() / entry.file
 
 
+def size_of(entry: ModelEntry) -> int:
+    """Bytes of all its files, where it is the user's own; else of its one file, 0 if not known."""
+    if not store.is_added(entry):
+        return entry.size
+    try:
+        parts = additions.parts_of(place.folder(), entry.name)
+        return sum(path.stat().st_size for path in parts)
+    except (OSError, ModelError):
+        return entry.size
+
+
 def problem_of(name: str) -> str:
     """What is wrong with the files of ``name``, hashed now; "" when all is well."""
     try:
