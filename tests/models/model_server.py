@@ -23,6 +23,7 @@ class Asset:
     pause_s: float = 0.0
     step: int = 1 << 16
     refuse_ranges: bool = False
+    most: int = 0  # bytes of an answer to a Range; 0: all that are left
     statuses: list[int] = field(default_factory=list)
 
 
@@ -88,9 +89,11 @@ class Server:
             handler.end_headers()
             return
         body = asset.data[begin:]
+        if begin and asset.most:
+            body = body[: asset.most]
         handler.send_response(206 if begin else 200)
         if begin:
-            end = len(asset.data) - 1
+            end = begin + len(body) - 1
             handler.send_header("Content-Range", f"bytes {begin}-{end}/{len(asset.data)}")
         if asset.length:
             told = asset.length if isinstance(asset.length, str) else str(len(body))

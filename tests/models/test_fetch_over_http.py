@@ -398,6 +398,14 @@ class TestWithoutASha:
         assert part.read_bytes() == DATA
         assert told.begun == [("m", len(DATA))]
 
+    def test_a_part_that_is_shorter_than_asked_is_not_the_end(
+        self, server: Server, part: Path
+    ) -> None:
+        server.serve("m", DATA, cuts=[1000], most=len(DATA) // 2)
+        fetch(wanted(server, sha256="", size=0), part, Told())
+        assert part.read_bytes() == DATA
+        assert len(server.seen) > 2
+
     @pytest.mark.parametrize("length", ["9" * 5000, "-1", "many", "\u00b2"])
     def test_a_length_that_is_none(self, server: Server, part: Path, length: str) -> None:
         server.serve("m.onnx", DATA, length=length)

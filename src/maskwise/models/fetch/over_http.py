@@ -27,6 +27,7 @@ _TIMEOUT_S: Final = 30.0  # of connecting, and of waiting for the next bytes
 _PAUSE_S: Final = 1.0  # before the second try; doubled each time
 _TRIES_WITHOUT_A_BYTE: Final = 4
 _BLOCK: Final = 1 << 16
+_MOST_DIGITS: Final = 20  # of a number of bytes
 _MOST_UNKNOWN: Final = 2_000_000_000  # bytes of a file whose size nobody has told us
 _PASSING: Final = (408, 425, 429, 500, 502, 503, 504)
 
@@ -144,8 +145,7 @@ def _request(wanted: Wanted, url: str, part: Path, listener: Listener) -> None:
         headers |= {"Range": f"bytes={have}-", **known}
     with _opened(urllib.request.Request(url, headers=headers), wanted, part) as answer:
         begins = _begins_at(answer, have)
-        length = answer.headers.get("Content-Length", "")
-        total = begins + int(length) if length.isdecimal() and len(length) < 20 else 0
+        total = _total(answer)
         if wanted.size and total and total != wanted.size:
             raise _MirrorError(f"has {total:,} bytes, expected {wanted.size:,}")
         most = wanted.size or min(total or _MOST_UNKNOWN, _MOST_UNKNOWN)
@@ -191,6 +191,16 @@ def _begins_at(answer: Any, have: int) -> int:
     if answer.status == 206 and begin == str(have):
         return have
     raise _MirrorError(f"HTTP {answer.status} is no answer to what was asked")
+
+
+def _total(answer: Any) -> int:
+    """Bytes of the whole file; 0 where the server does not tell.
+
+    A part may be shorter than what was asked for: its Content-Length says nothing of the whole.
+    """
+    header = "Content-Range" if answer.status == 206 else "Content-Length"
+    whole = answer.headers.get(header, "").rpartition("/")[2]
+    return int(whole) if whole.isdecimal() and len(whole) < _MOST_DIGITS else 0
 
 
 def _append(
