@@ -274,7 +274,8 @@ class OperatingPoints:
             )
         return (
             f"the encoder {self.encoder_id} has no calibrated thresholds, so its scores rank and "
-            "decide nothing; calibrate it on photos of people you know (maskwise calibrate)"
+            "decide nothing; calibrate it on photos of people you know (maskwise calibrate "
+            "--folder DIR)"
         )
 
     def _remarks(self, wanted: float, point: OperatingPoint, lead: str) -> tuple[str, ...]:
