@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 
 from maskwise.masks.fit import Pose
-from maskwise.masks.rays import WIDEST, Rays, Region, View, around
-from maskwise.masks.surface import (
-    _TABLE_STEP,
-    ARC_MAX,
-    Y_TOP,
-    Shape,
-    radius_table,
-)
+from maskwise.masks.rays import Rays, Region, View, around
+from maskwise.masks.surface import _TABLE_STEP, ARC_MAX, Y_TOP, Shape, radius_table
 from maskwise.types import F32
 
-_NODES: Final = 18.0
+_NODES: Final = 14.0
 """Rays a unit that look for the surface; what lies between them is interpolated."""
-_EVEN: Final = 1.0
+_WIDEST_STEP: Final = 4
+"""px between rays at most: beside the silhouette, where the sheet is squeezed, interpolation is
+off by up to a quarter of that."""
+_EVEN: Final = 1 / 18
+"""Units: at the silhouette of the nose the surface jumps, and is evened out by so much, or the
+edge would show the steps of the nodes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +47,17 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
     return PixelMap(arc, row + np.float32(0.5 + Y_TOP), inside)
 
 
+class _Found(NamedTuple):
+    """Surfaces at the nodes ``cells``: each one's part of the rows of column and row, px of the
+    sheet, and of units inside the silhouette."""
+
+    cells: Region
+    shapes: list[Shape]
+    column: F32
+    row: F32
+    inside: F32
+
+
 class Caster:
     """Casts the rays of one face; what does not depend on the mask is worked out once.
 
@@ -56,80 +66,62 @@ class Caster:
 
     def __init__(self, pose: Pose, density: float) -> None:
         self._view = View.of(pose)
-        self._scale = np.float32(pose.scale)
-        self._step = max(1, round(pose.scale / _NODES))
+        self._scale = pose.scale
+        self._step = min(max(1, round(pose.scale / _NODES)), _WIDEST_STEP)
+        self._even = max(1.0, pose.scale / self._step * _EVEN)
+        self._margin = round(2 * self._even)
         self._density = density
-        self._fine: Rays | None = None
-        self._coarse: Rays | None = None
-        self._first: tuple[F32, F32] = (np.zeros((0, 0), np.float32),) * 2
-        # Surfaces that were looked for, and the first column and row of nodes.
-        self._found: dict[Shape, F32] = {}
-        self._corner = (0, 0)
+        self._found: _Found | None = None
 
     def look_for(self, wanted: Mapping[Shape, Region]) -> None:
         """Find surfaces at once that ``cast`` will be asked for, each in its region."""
-        if not wanted:
-            return
-        region = reduce(around, wanted.values())
-        cells = self._cells(region)
-        found = self._surfaces(list(wanted), cells, self._rays(region)[1])
-        self._found, self._corner = dict(zip(wanted, found, strict=True)), cells[:2]
+        if wanted:
+            cells = self._cells(reduce(around, wanted.values()))
+            self._found = self._surfaces(list(wanted), cells)
 
     def cast(self, shape: Shape, region: Region, *, per_px: float = 1.0) -> tuple[F32, F32, F32]:
         """(column, row, inside) of a region, (H, W) float32: where on the sheet its pixels look.
 
         column, row: px of the sheet; inside: from the silhouette of the head, negative outside,
-        ``per_px`` for each px of the picture (a power of two, so that nothing rounds anew).
-        The surface's radius is looked for on a coarse grid of rays and interpolated, as it
-        changes slowly; where a ray meets the cylinder of that radius is then reckoned for every
-        pixel, so that the squeezed sheet beside the silhouette is exact.
+        ``per_px`` for each px of the picture. All three change slowly: they are reckoned for a
+        coarse grid of rays, and interpolated.
         """
-        x, y, width, height = region
-        step = self._step
-        fine, coarse = self._rays(region)
         cells = left, top, columns, rows = self._cells(region)
-        nodes = self._found.get(shape)
-        if nodes is None:
-            (nodes,) = self._surfaces([shape], cells, coarse)
-        else:
-            at_x, at_y = left - self._corner[0], top - self._corner[1]
-            nodes = nodes[at_y : at_y + rows, at_x : at_x + columns]
-        # At the silhouette it jumps: evened out over the nodes, or the edge would show their steps.
-        radius = cv2.GaussianBlur(nodes, (5, 5), _EVEN)
-        if step > 1:
-            radius = cv2.resize(
-                radius, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR
-            )
-        x, y = x - left * step, y - top * step
-        rays, here = fine.part(region), np.asarray(radius, np.float32)
-        here = here[y : y + height, x : x + width]
-        column, row = rays.meet(here)
-        inside = np.asarray(cv2.subtract(here, rays.off_axis), np.float32)
+        found = self._found
+        if found is None or shape not in found.shapes or around(found.cells, cells) != found.cells:
+            found = self._surfaces([shape], cells)
+        at_x = left - found.cells[0]
+        at_y = top - found.cells[1] + found.shapes.index(shape) * len(found.row) // len(found.shapes)
+        step = self._step
+        x, y = region[0] - left * step, region[1] - top * step
+        nodes = (slice(at_y, at_y + rows), slice(at_x, at_x + columns))
+        window = (slice(y, y + region[3]), slice(x, x + region[2]))
+        column, row, inside = (
+            np.asarray(cv2.resize(a[nodes], (columns * step, rows * step)), np.float32)[window]
+            for a in found[2:]
+        )
         inside *= np.float32(per_px * self._scale)
         return column, row, inside
 
     def _cells(self, region: Region) -> Region:
         """The nodes that a region needs."""
         x, y, width, height = region
-        step = self._step
-        # Node k stands in the middle of cell k, as ``cv2.resize`` has it; a cell more each side.
-        left, top = x // step - 1, y // step - 1
-        return left, top, (x + width - 1) // step + 2 - left, (y + height - 1) // step + 2 - top
+        step, margin = self._step, self._margin + 1
+        # Node k stands in the middle of cell k, as ``cv2.resize`` has it; a cell more each side,
+        # and what evening out reaches.
+        left, top = x // step - margin, y // step - margin
+        right, bottom = (x + width - 1) // step + margin, (y + height - 1) // step + margin
+        return left, top, right + 1 - left, bottom + 1 - top
 
-    def _surfaces(self, shapes: list[Shape], cells: Region, coarse: Rays) -> list[F32]:
-        """The radius of each at these nodes."""
-        at = coarse.slices(cells)
-        first = self._first[0][at], self._first[1][at]
-        return coarse.part(cells).surfaces([radius_table(shape) for shape in shapes], first)
-
-    def _rays(self, region: Region) -> tuple[Rays, Rays]:
-        """Rays of every pixel and of the nodes, of the region at least."""
-        fine, coarse = self._fine, self._coarse
-        if fine is None or coarse is None or not fine.holds(region):
-            fine = Rays.through(self._view, region, 1, self._density, 0.5)
-            cells = self._cells(region)
-            coarse = Rays.through(self._view, cells, self._step, 1 / _TABLE_STEP, 0.0)
-            self._fine, self._coarse = fine, coarse
-            # Where the rays meet the widest of cylinders, any search for a surface begins.
-            self._first = coarse.meet(np.full_like(coarse.level, WIDEST))
-        return fine, coarse
+    def _surfaces(self, shapes: list[Shape], cells: Region) -> _Found:
+        rays = Rays.through(self._view, cells, self._step, 1 / _TABLE_STEP).repeated(len(shapes))
+        radius = rays.surface([radius_table(shape) for shape in shapes])
+        # One below the other: what one takes from the next lies in the margins.
+        taps = 2 * self._margin + 1
+        cv2.GaussianBlur(radius, (taps, taps), self._even, dst=radius)
+        column, row = rays.meet(radius)
+        for place in (column, row):
+            place *= np.float32(self._density * _TABLE_STEP)
+            place -= np.float32(0.5)
+        radius -= rays.off_axis
+        return _Found(cells, shapes, column, row, radius)

@@ -106,16 +106,17 @@ def _immerkaer(grey: F32) -> float:
     return float(np.add.reduce(fine[:k])) / k / 0.397 / 6
 
 
-def blurred(layer: F32, blur_px: float) -> F32:
-    """(H, W, 4) float32 ``layer`` as soft as a photo of blur ``blur_px``.
+def blurred(plane: F32, blur_px: float) -> F32:
+    """(H, W) float32 ``plane`` as soft as a photo of blur ``blur_px``.
 
     A sheet is about 0.5 px soft as it is drawn; at least what keeps thin straps from breaking
     up is added.
     """
     extra = float(np.sqrt(max(blur_px**2 - 0.25, 0.2)))
-    # OpenCV would take five pixels across, whose outer ones weigh less than 1/1000 each.
-    size = 3 if extra < 0.55 else 0
-    return np.asarray(cv2.GaussianBlur(layer, (size, size), extra), np.float32)
+    # Pixels farther than 2.5 deviations weigh about 1/100 together; OpenCV would take twice as
+    # many.
+    size = 2 * max(1, round(2.5 * extra)) + 1
+    return np.asarray(cv2.GaussianBlur(plane, (size, size), extra), np.float32)
 
 
 def noise_for(shape: tuple[int, ...], noise: float, grain_px: float, seed: int) -> F32:

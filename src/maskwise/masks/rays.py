@@ -33,17 +33,14 @@ def around(one: Region, other: Region) -> Region:
 
 
 class Rays(NamedTuple):
-    """Parallel rays through the grid of a picture, and a raster of the sheet that they look up.
+    """Parallel rays through the nodes of a grid, and a raster of the sheet that they look up.
 
     A ray meets a circular cylinder of radius r about the head's axis at the root
     s = sqrt(r^2 - from_axis^2) before the axis: at the angle ``azimuth`` + atan2(from_axis, s)
     and the height ``level`` + s ``fall``. from_axis, its square, off_axis, its absolute value:
     (H, W) float32, units. level, (H, W), and what is derived from it, in px of the raster.
-    x, y: the grid's first column and row.
     """
 
-    x: int
-    y: int
     from_axis: F32
     off_axis: F32
     square: F32
@@ -53,64 +50,36 @@ class Rays(NamedTuple):
     fall: np.float32
 
     @staticmethod
-    def through(view: View, region: Region, step: int, density: float, half: float) -> Rays:
+    def through(view: View, region: Region, step: int, density: float) -> Rays:
         """Rays through the middles of cells of ``step`` px, by cell; the raster has its first
-        pixel ``half`` a pixel inside the sheet's corner."""
+        pixel in the sheet's corner."""
         x, y, width, height = region
         middle = (step - 1) / 2
         columns: F64 = np.arange(float(x), float(x + width)) * step + middle
         rows: F64 = np.arange(float(y), float(y + height)) * step + middle
         (ax, ay, a0), (lx, ly, l0) = view.from_axis, view.level
         from_axis = _plane(columns * ax, rows * ay + a0)
-        lx, ly, l0 = lx * density, ly * density, (l0 - Y_TOP) * density - half
+        lx, ly, l0 = lx * density, ly * density, (l0 - Y_TOP) * density
         return Rays(
-            x,
-            y,
             from_axis,
             np.abs(from_axis),
             from_axis * from_axis,
             _plane(columns * lx, rows * ly + l0),
             np.float32(-ARC_RADIUS * density),
-            np.float32(((view.azimuth + np.pi / 2) * ARC_RADIUS + ARC_MAX) * density - half),
+            np.float32(((view.azimuth + np.pi / 2) * ARC_RADIUS + ARC_MAX) * density),
             np.float32(view.fall * density),
         )
 
-    def holds(self, region: Region) -> bool:
-        """Whether a region of the grid lies in it."""
-        x, y, width, height = region
-        rows, columns = self.level.shape
-        return (
-            self.x <= x
-            and self.y <= y
-            and x + width <= self.x + columns
-            and y + height <= self.y + rows
-        )
-
-    def slices(self, region: Region) -> tuple[slice, slice]:
-        """Rows and columns of a region of the grid."""
-        x, y, width, height = region
-        return slice(y - self.y, y - self.y + height), slice(x - self.x, x - self.x + width)
-
-    def part(self, region: Region) -> Rays:
-        """The rays of a region of the grid."""
-        at = self.slices(region)
-        return Rays(
-            region[0],
-            region[1],
-            self.from_axis[at],
-            self.off_axis[at],
-            self.square[at],
-            self.level[at],
-            self.turn,
-            self.start,
-            self.fall,
-        )
+    def repeated(self, count: int) -> Rays:
+        """These rays so many times, one below the other."""
+        if count == 1:
+            return self
+        return Rays(*(np.concatenate([a] * count) for a in self[:4]), *self[4:])
 
     def meet(self, radius: F32) -> tuple[F32, F32]:
         """(column, row) of the raster where the rays meet cylinders of this radius; beyond it,
         its silhouette."""
-        # OpenCV's functions are several times as fast as NumPy's, or take half the time where
-        # an array is a part of a wider one.
+        # OpenCV's functions are several times as fast as NumPy's.
         s = np.asarray(cv2.multiply(radius, radius), np.float32)
         cv2.subtract(s, self.square, dst=s)
         cv2.threshold(s, 0, 0, cv2.THRESH_TOZERO, dst=s)
@@ -123,28 +92,21 @@ class Rays(NamedTuple):
         cv2.add(s, self.level, dst=s)
         return column, s
 
-    def surfaces(self, tables: Sequence[F32], first: tuple[F32, F32]) -> list[F32]:
-        """The radius of each surface of ``tables`` where the rays meet it, (H, W) float32 units.
-
-        first: where they meet the cylinder of the radius ``WIDEST``, of ``meet``.
+    def surface(self, tables: Sequence[F32]) -> F32:
+        """The radius where the rays meet a surface, (H, W) float32 units: that of ``tables[0]``
+        for the uppermost rows, and so on, in equal parts.
 
         The radius where a ray meets one cylinder gives the next, starting from the widest. Plain
         steps swing to and fro near the silhouette: each is scaled by the secant through the
         last two (Steffensen's method). Three rounds come within 0.002 units on average.
-        Several surfaces are looked for in one stack of arrays, which are so small that the
-        calls cost most.
         """
-        rays, count = self, len(tables)
-        if count > 1:
-            rays = self._repeated(count)
-            first = np.tile(first[0], (count, 1)), np.tile(first[1], (count, 1))
         last: F32 | np.float32 = WIDEST
-        gap = _looked_up(tables, *first)
+        gap = _looked_up(tables, *self.meet(np.full_like(self.level, WIDEST)))
         gap -= WIDEST
         radius = gap * np.float32(0.5)
         radius += WIDEST
         for _ in range(_ROUNDS - 1):
-            next_gap = _looked_up(tables, *rays.meet(radius))
+            next_gap = _looked_up(tables, *self.meet(radius))
             next_gap -= radius
             step = radius - last
             step[np.abs(step) < _SAME] = _SAME
@@ -156,20 +118,7 @@ class Rays(NamedTuple):
             last, gap = radius, next_gap
             radius = next_gap / slope
             radius += last
-        return np.split(radius, count)
-
-    def _repeated(self, count: int) -> Rays:
-        """These rays so many times, one below the other."""
-
-        def stack(a: F32) -> F32:
-            return np.tile(a, (count, 1))
-
-        return self._replace(
-            from_axis=stack(self.from_axis),
-            off_axis=stack(self.off_axis),
-            square=stack(self.square),
-            level=stack(self.level),
-        )
+        return radius
 
 
 def _looked_up(tables: Sequence[F32], column: F32, row: F32) -> F32:
