@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from maskwise.masks.fit import Pose
-from maskwise.masks.rays import Rays, Region, View, around
+from maskwise.masks.rays import Region, View, around
 from maskwise.masks.surface import _TABLE_STEP, ARC_MAX, Y_TOP, Shape, radius_table
 from maskwise.types import F32
 
@@ -20,9 +20,13 @@ _NODES: Final = 14.0
 _WIDEST_STEP: Final = 4
 """px between rays at most: beside the silhouette, where the sheet is squeezed, interpolation is
 off by up to a quarter of that."""
+_LEAST_EVEN = 0.7
 _EVEN: Final = 1 / 18
 """Units: at the silhouette of the nose the surface jumps, and is evened out by so much, or the
 edge would show the steps of the nodes."""
+
+_FADE: Final = np.float32(2)
+"""px."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,20 +46,22 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
 
     origin: x, y of the region in px; size: its width and height.
     """
-    column, row, inside = Caster(pose, 1.0).cast(shape, (*origin, *size))
+    column, row, shows = Caster(pose, 1.0).cast(shape, (*origin, *size))
     arc = column + np.float32(0.5 - ARC_MAX)
-    return PixelMap(arc, row + np.float32(0.5 + Y_TOP), inside)
+    return PixelMap(arc, row + np.float32(0.5 + Y_TOP), (shows - np.float32(0.25)) * _FADE)
 
 
 class _Found(NamedTuple):
-    """Surfaces at the nodes ``cells``: each one's part of the rows of column and row, px of the
-    sheet, and of units inside the silhouette."""
+    """Surfaces at the nodes ``cells``, each in its part of the rows.
+
+    square: of how far before the plane of the head's axis it is met, units; negative beyond the
+    silhouette. shows: see ``Caster.cast``.
+    """
 
     cells: Region
     shapes: list[Shape]
-    column: F32
-    row: F32
-    inside: F32
+    square: F32
+    shows: F32
 
 
 class Caster:
@@ -65,12 +71,13 @@ class Caster:
     """
 
     def __init__(self, pose: Pose, density: float) -> None:
-        self._view = View.of(pose)
         self._scale = pose.scale
         self._step = min(max(1, round(pose.scale / _NODES)), _WIDEST_STEP)
-        self._even = max(1.0, pose.scale / self._step * _EVEN)
+        self._even = max(_LEAST_EVEN, pose.scale / self._step * _EVEN)
         self._margin = round(2 * self._even)
-        self._density = density
+        view = View.of(pose)
+        self._fine = view.grid(1, density, 0.5)
+        self._coarse = view.grid(self._step, 1 / _TABLE_STEP, 0.0)
         self._found: _Found | None = None
 
     def look_for(self, wanted: Mapping[Shape, Region]) -> None:
@@ -79,29 +86,32 @@ class Caster:
             cells = self._cells(reduce(around, wanted.values()))
             self._found = self._surfaces(list(wanted), cells)
 
-    def cast(self, shape: Shape, region: Region, *, per_px: float = 1.0) -> tuple[F32, F32, F32]:
-        """(column, row, inside) of a region, (H, W) float32: where on the sheet its pixels look.
+    def cast(self, shape: Shape, region: Region) -> tuple[F32, F32, F32]:
+        """(column, row, shows) of a region, (H, W) float32: where on the sheet its pixels look.
 
-        column, row: px of the sheet; inside: from the silhouette of the head, negative outside,
-        ``per_px`` for each px of the picture. All three change slowly: they are reckoned for a
-        coarse grid of rays, and interpolated.
+        column, row: px of the sheet. shows: how much of the surface is to show, beyond 0 and 1
+        where it is out of question: towards the silhouette of the head the sheet is squeezed
+        into few pixels, and fades over two.
+
+        What changes slowly is reckoned for a coarse grid of rays, and interpolated; where a ray
+        meets the surface, for every pixel, so that the squeezed sheet is exact.
         """
         cells = left, top, columns, rows = self._cells(region)
         found = self._found
         if found is None or shape not in found.shapes or around(found.cells, cells) != found.cells:
             found = self._surfaces([shape], cells)
-        at_x = left - found.cells[0]
-        at_y = top - found.cells[1] + found.shapes.index(shape) * len(found.row) // len(found.shapes)
+        at_x, at_y = left - found.cells[0], top - found.cells[1]
+        at_y += found.shapes.index(shape) * found.cells[3]
         step = self._step
         x, y = region[0] - left * step, region[1] - top * step
         nodes = (slice(at_y, at_y + rows), slice(at_x, at_x + columns))
         window = (slice(y, y + region[3]), slice(x, x + region[2]))
-        column, row, inside = (
+        square, shows = (
             np.asarray(cv2.resize(a[nodes], (columns * step, rows * step)), np.float32)[window]
-            for a in found[2:]
+            for a in (found.square, found.shows)
         )
-        inside *= np.float32(per_px * self._scale)
-        return column, row, inside
+        column, row = self._fine.rays(region).met(square)
+        return column, row, shows
 
     def _cells(self, region: Region) -> Region:
         """The nodes that a region needs."""
@@ -114,14 +124,14 @@ class Caster:
         return left, top, right + 1 - left, bottom + 1 - top
 
     def _surfaces(self, shapes: list[Shape], cells: Region) -> _Found:
-        rays = Rays.through(self._view, cells, self._step, 1 / _TABLE_STEP).repeated(len(shapes))
+        rays = self._coarse.rays(cells).repeated(len(shapes))
         radius = rays.surface([radius_table(shape) for shape in shapes])
         # One below the other: what one takes from the next lies in the margins.
         taps = 2 * self._margin + 1
         cv2.GaussianBlur(radius, (taps, taps), self._even, dst=radius)
-        column, row = rays.meet(radius)
-        for place in (column, row):
-            place *= np.float32(self._density * _TABLE_STEP)
-            place -= np.float32(0.5)
-        radius -= rays.off_axis
-        return _Found(cells, shapes, column, row, radius)
+        square = radius * radius
+        square -= rays.from_axis * rays.from_axis
+        radius -= np.abs(rays.from_axis)
+        radius *= np.float32(self._scale / _FADE)
+        radius += np.float32(0.25)
+        return _Found(cells, shapes, square, radius)

@@ -21,8 +21,8 @@ Region: TypeAlias = tuple[int, int, int, int]
 WIDEST: Final = np.float32(1.25)
 """Units: no surface is farther from the head's axis."""
 _ROUNDS: Final = 3
-_SAME: Final = np.float32(1e-6)
-_LEAST_SLOPE: Final = np.float32(0.7)
+_STEEPEST: Final = np.float32(3)
+_FLATTEST: Final = np.float32(0.7)
 
 
 def around(one: Region, other: Region) -> Region:
@@ -33,63 +33,44 @@ def around(one: Region, other: Region) -> Region:
 
 
 class Rays(NamedTuple):
-    """Parallel rays through the nodes of a grid, and a raster of the sheet that they look up.
+    """Parallel rays through a grid over a picture, and a raster of the sheet that they look up.
 
     A ray meets a circular cylinder of radius r about the head's axis at the root
     s = sqrt(r^2 - from_axis^2) before the axis: at the angle ``azimuth`` + atan2(from_axis, s)
-    and the height ``level`` + s ``fall``. from_axis, its square, off_axis, its absolute value:
-    (H, W) float32, units. level, (H, W), and what is derived from it, in px of the raster.
+    and the height ``level`` + s ``fall``. from_axis: (H, W) float32, units. level_x, (W,), and
+    level_y, (H, 1), the two parts of level, and what is derived from it, in px of the raster.
     """
 
     from_axis: F32
-    off_axis: F32
-    square: F32
-    level: F32
+    level_x: F32
+    level_y: F32
     turn: np.float32
     start: np.float32
     fall: np.float32
-
-    @staticmethod
-    def through(view: View, region: Region, step: int, density: float) -> Rays:
-        """Rays through the middles of cells of ``step`` px, by cell; the raster has its first
-        pixel in the sheet's corner."""
-        x, y, width, height = region
-        middle = (step - 1) / 2
-        columns: F64 = np.arange(float(x), float(x + width)) * step + middle
-        rows: F64 = np.arange(float(y), float(y + height)) * step + middle
-        (ax, ay, a0), (lx, ly, l0) = view.from_axis, view.level
-        from_axis = _plane(columns * ax, rows * ay + a0)
-        lx, ly, l0 = lx * density, ly * density, (l0 - Y_TOP) * density
-        return Rays(
-            from_axis,
-            np.abs(from_axis),
-            from_axis * from_axis,
-            _plane(columns * lx, rows * ly + l0),
-            np.float32(-ARC_RADIUS * density),
-            np.float32(((view.azimuth + np.pi / 2) * ARC_RADIUS + ARC_MAX) * density),
-            np.float32(view.fall * density),
-        )
 
     def repeated(self, count: int) -> Rays:
         """These rays so many times, one below the other."""
         if count == 1:
             return self
-        return Rays(*(np.concatenate([a] * count) for a in self[:4]), *self[4:])
+        return self._replace(
+            from_axis=np.concatenate([self.from_axis] * count),
+            level_y=np.concatenate([self.level_y] * count),
+        )
 
-    def meet(self, radius: F32) -> tuple[F32, F32]:
-        """(column, row) of the raster where the rays meet cylinders of this radius; beyond it,
-        its silhouette."""
-        # OpenCV's functions are several times as fast as NumPy's.
-        s = np.asarray(cv2.multiply(radius, radius), np.float32)
-        cv2.subtract(s, self.square, dst=s)
-        cv2.threshold(s, 0, 0, cv2.THRESH_TOZERO, dst=s)
-        cv2.sqrt(s, dst=s)
+    def met(self, square: F32) -> tuple[F32, F32]:
+        """(column, row) of the raster where the rays meet cylinders, ``square`` being s^2, which
+        is overwritten; beyond one, its silhouette."""
+        # OpenCV's functions are several times as fast as NumPy's, or take half the time where
+        # an array is a part of a wider one.
+        cv2.threshold(square, 0, 0, cv2.THRESH_TOZERO, dst=square)
+        s = np.asarray(cv2.sqrt(square), np.float32)
         # From the viewer's right, 0 to pi: no jump lies there.
         column = np.asarray(cv2.phase(self.from_axis, s), np.float32)
         column *= self.turn
         column += self.start
         s *= self.fall
-        cv2.add(s, self.level, dst=s)
+        s += self.level_x
+        s += self.level_y
         return column, s
 
     def surface(self, tables: Sequence[F32]) -> F32:
@@ -100,21 +81,22 @@ class Rays(NamedTuple):
         steps swing to and fro near the silhouette: each is scaled by the secant through the
         last two (Steffensen's method). Three rounds come within 0.002 units on average.
         """
+        aside = self.from_axis * self.from_axis
         last: F32 | np.float32 = WIDEST
-        gap = _looked_up(tables, *self.meet(np.full_like(self.level, WIDEST)))
+        gap = _looked_up(tables, *self.met(WIDEST * WIDEST - aside))
         gap -= WIDEST
         radius = gap * np.float32(0.5)
         radius += WIDEST
         for _ in range(_ROUNDS - 1):
-            next_gap = _looked_up(tables, *self.meet(radius))
+            next_gap = _looked_up(tables, *self.met(radius * radius - aside))
             next_gap -= radius
             step = radius - last
-            step[np.abs(step) < _SAME] = _SAME
-            # One less the slope of what the table answers; held where the secant says nothing.
+            # One less the slope of what the table answers; held where the secant says little,
+            # or nothing.
             slope = gap - next_gap
-            slope /= step
-            cv2.threshold(slope, 3, 0, cv2.THRESH_TRUNC, dst=slope)
-            np.maximum(slope, _LEAST_SLOPE, out=slope)
+            cv2.divide(slope, step, dst=slope)
+            np.fmin(slope, _STEEPEST, out=slope)
+            np.fmax(slope, _FLATTEST, out=slope)
             last, gap = radius, next_gap
             radius = next_gap / slope
             radius += last
@@ -171,6 +153,37 @@ class View:
             fall,
         )
 
+    def grid(self, step: int, density: float, half: float) -> Grid:
+        """Rays through the middles of cells of ``step`` px; the raster has ``density`` px a unit,
+        and its first pixel ``half`` a pixel inside the sheet's corner."""
+        middle = (step - 1) / 2
+        (ax, ay, a0), (lx, ly, l0) = self.from_axis, self.level
+        lx, ly, l0 = lx * density, ly * density, (l0 - Y_TOP) * density - half
+        return Grid(
+            (ax * step, ay * step, a0 + (ax + ay) * middle),
+            (lx * step, ly * step, l0 + (lx + ly) * middle),
+            np.float32(-ARC_RADIUS * density),
+            np.float32(((self.azimuth + np.pi / 2) * ARC_RADIUS + ARC_MAX) * density - half),
+            np.float32(self.fall * density),
+        )
 
-def _plane(across: npt.NDArray[np.floating], down: npt.NDArray[np.floating]) -> F32:
-    return np.asarray(across.astype(np.float32) + down.astype(np.float32)[:, None], np.float32)
+
+class Grid(NamedTuple):
+    """A grid of rays, without an end; see ``Rays``. The first two by cell, as in ``View``."""
+
+    from_axis: tuple[float, float, float]
+    level: tuple[float, float, float]
+    turn: np.float32
+    start: np.float32
+    fall: np.float32
+
+    def rays(self, region: Region) -> Rays:
+        """Those of a region of the grid."""
+        x, y, width, height = region
+        columns = np.arange(float(x), float(x + width))
+        rows = np.arange(float(y), float(y + height))[:, None]
+        (ax, ay, a0), (lx, ly, l0) = self.from_axis, self.level
+        across, down, level_x, level_y = (
+            v.astype(np.float32) for v in (columns * ax, rows * ay + a0, columns * lx, rows * ly + l0)
+        )
+        return Rays(across + down, level_x, level_y, self.turn, self.start, self.fall)

@@ -12,7 +12,7 @@ from maskwise.types import F32, U8
 
 # Brightness in the usual light, from above: of ny, of nz, and what all surfaces have.
 _DOWN, _FRONT, _ALL = -0.34, 0.37, 0.63
-_DARKEST: Final = np.float32(0.25)
+_DARKEST: Final = np.full((1, 1), 0.25)
 _BRIGHTEST: Final = 1.08
 _SHADOW: Final = 0.32
 """Share of the light on the skin that the contact shadow takes where it is darkest."""
@@ -33,7 +33,7 @@ def lit(relief: U8, edge: F32, light: Light) -> tuple[F32, F32]:
     cv2.exp(power, dst=power)
     bright *= power
     cv2.threshold(bright, _BRIGHTEST, 0, cv2.THRESH_TRUNC, dst=bright)
-    np.maximum(bright, _DARKEST, out=bright)
+    cv2.max(bright, _DARKEST, dst=bright)
     # Deeper on the side away from the light.
     kept = np.subtract(np.float32(2), power, out=power)
     kept *= edge

@@ -163,9 +163,7 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     if region is None:
         return None
     x, y, width, height = region
-    # Towards the silhouette the sheet is squeezed into few pixels: let it fade over two.
-    column, row, edge = face.rays.cast(sheet.shape, region, per_px=0.5)
-    edge += np.float32(0.25)
+    column, row, edge = face.rays.cast(sheet.shape, region)
     cv2.threshold(edge, 1, 0, cv2.THRESH_TRUNC, dst=edge)
     cv2.threshold(edge, 0, 0, cv2.THRESH_TOZERO, dst=edge)
     # Four channels and float maps: OpenCV's quickest way.
