@@ -27,9 +27,11 @@ def lit(relief: U8, edge: F32, light: Light) -> tuple[F32, F32]:
     x, y, z = (float(v) for v in light.lean)
     # A camera saves the lit side, so that a strong light darkens the other more.
     level = -STRAIGHT * z - 0.45 * abs(x) - 0.2 * abs(y)
-    # The log of what this light makes of it.
-    power = _sum(nx, x, nz, z, level - y * (128 / 127))
-    power += ny * np.float32(y / 127)
+    # The log of what this light makes of it; y's share is summed OpenCV's quickest way.
+    share = y / 127
+    rest = 1 / (1 - share)
+    power = _sum(nx, x * rest, nz, z * rest, (level - y * (128 / 127)) * rest)
+    cv2.accumulateWeighted(ny, power, share)
     cv2.exp(power, dst=power)
     bright *= power
     cv2.threshold(bright, _BRIGHTEST, 0, cv2.THRESH_TRUNC, dst=bright)

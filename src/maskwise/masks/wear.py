@@ -195,8 +195,7 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     kept *= cover
     done = []
     for plane, under in zip(drawn, planes(pixels[window]), strict=True):
-        np.multiply(under, kept, out=cover)
-        plane += cover
+        cv2.accumulateProduct(under.astype(np.float32), kept, plane)
         if noisy:
             plane += grain
             cv2.threshold(plane, 0, 0, cv2.THRESH_TOZERO, dst=plane)
