@@ -18,15 +18,13 @@ from maskwise.types import F32
 _NODES: Final = 14.0
 """Rays a unit that look for the surface; what lies between them is interpolated."""
 _WIDEST_STEP: Final = 4
-"""px between rays at most: beside the silhouette, where the sheet is squeezed, interpolation is
-off by up to a quarter of that."""
-_LEAST_EVEN = 0.7
+"""px from one such ray to the next, at most."""
 _EVEN: Final = 1 / 18
-"""Units: at the silhouette of the nose the surface jumps, and is evened out by so much, or the
-edge would show the steps of the nodes."""
-
+_LEAST_EVEN: Final = 0.7
+"""Units, and steps: where the silhouette of nose or chin passes, the surface jumps. It is evened
+out by so much, or the edge would show the steps."""
 _FADE: Final = np.float32(2)
-"""px."""
+"""px at the silhouette of the head, where the sheet is squeezed into few pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,16 +50,13 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
 
 
 class _Found(NamedTuple):
-    """Surfaces at the nodes ``cells``, each in its part of the rows.
-
-    square: of how far before the plane of the head's axis it is met, units; negative beyond the
-    silhouette. shows: see ``Caster.cast``.
-    """
+    """The radii of surfaces, units, at the nodes ``cells``, each in its part of the rows; and how
+    far from the head's axis the rays pass there."""
 
     cells: Region
     shapes: list[Shape]
-    square: F32
-    shows: F32
+    radius: F32
+    from_axis: F32
 
 
 class Caster:
@@ -89,26 +84,39 @@ class Caster:
     def cast(self, shape: Shape, region: Region) -> tuple[F32, F32, F32]:
         """(column, row, shows) of a region, (H, W) float32: where on the sheet its pixels look.
 
-        column, row: px of the sheet. shows: how much of the surface is to show, beyond 0 and 1
-        where it is out of question: towards the silhouette of the head the sheet is squeezed
-        into few pixels, and fades over two.
+        column, row: px of the sheet. shows: how much of it is to show, to be cut at 0 and 1: it
+        fades towards the silhouette of the head.
 
-        What changes slowly is reckoned for a coarse grid of rays, and interpolated; where a ray
-        meets the surface, for every pixel, so that the squeezed sheet is exact.
+        What changes slowly is reckoned for a coarse grid of rays, and interpolated; where on
+        the sheet a ray ends, for every pixel, so that it is exact beside the silhouette, too.
         """
         cells = left, top, columns, rows = self._cells(region)
         found = self._found
         if found is None or shape not in found.shapes or around(found.cells, cells) != found.cells:
             found = self._surfaces([shape], cells)
-        at_x, at_y = left - found.cells[0], top - found.cells[1]
-        at_y += found.shapes.index(shape) * found.cells[3]
-        step = self._step
-        x, y = region[0] - left * step, region[1] - top * step
-        nodes = (slice(at_y, at_y + rows), slice(at_x, at_x + columns))
+        step, left, top = self._step, left - found.cells[0], top - found.cells[1]
+        below = top + found.shapes.index(shape) * found.cells[3]
+        # Its own array, so that its place among others never changes how a sum is rounded.
+        taps = 2 * self._margin + 1
+        radius = np.asarray(
+            cv2.GaussianBlur(
+                found.radius[below : below + rows, left : left + columns].copy(),
+                (taps, taps),
+                self._even,
+            ),
+            np.float32,
+        )
+        from_axis = found.from_axis[top : top + rows, left : left + columns]
+        nodes = radius * radius
+        nodes -= from_axis * from_axis
+        radius -= np.abs(from_axis)
+        radius *= np.float32(self._scale / _FADE)
+        radius += np.float32(0.25)
+        x, y = region[0] - cells[0] * step, region[1] - cells[1] * step
         window = (slice(y, y + region[3]), slice(x, x + region[2]))
         square, shows = (
-            np.asarray(cv2.resize(a[nodes], (columns * step, rows * step)), np.float32)[window]
-            for a in (found.square, found.shows)
+            np.asarray(cv2.resize(a, (columns * step, rows * step)), np.float32)[window]
+            for a in (nodes, radius)
         )
         column, row = self._fine.rays(region).met(square)
         return column, row, shows
@@ -124,14 +132,6 @@ class Caster:
         return left, top, right + 1 - left, bottom + 1 - top
 
     def _surfaces(self, shapes: list[Shape], cells: Region) -> _Found:
-        rays = self._coarse.rays(cells).repeated(len(shapes))
-        radius = rays.surface([radius_table(shape) for shape in shapes])
-        # One below the other: what one takes from the next lies in the margins.
-        taps = 2 * self._margin + 1
-        cv2.GaussianBlur(radius, (taps, taps), self._even, dst=radius)
-        square = radius * radius
-        square -= rays.from_axis * rays.from_axis
-        radius -= np.abs(rays.from_axis)
-        radius *= np.float32(self._scale / _FADE)
-        radius += np.float32(0.25)
-        return _Found(cells, shapes, square, radius)
+        rays = self._coarse.rays(cells)
+        tables = [radius_table(shape) for shape in shapes]
+        return _Found(cells, shapes, rays.repeated(len(shapes)).surface(tables), rays.from_axis)

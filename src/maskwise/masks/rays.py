@@ -1,4 +1,4 @@
-"""Parallel rays through the pixels of a picture, and where they meet the surface of a mask."""
+"""Parallel rays through a picture, and where they meet the surface of a mask."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from maskwise.masks.fit import Pose
 from maskwise.masks.surface import ARC_MAX, ARC_RADIUS, AXIS_Z, Y_TOP
-from maskwise.types import F32, F64
+from maskwise.types import F32
 
 Region: TypeAlias = tuple[int, int, int, int]
 """x, y, width, height in px of a picture, or in cells of a grid over it."""
@@ -21,8 +20,10 @@ Region: TypeAlias = tuple[int, int, int, int]
 WIDEST: Final = np.float32(1.25)
 """Units: no surface is farther from the head's axis."""
 _ROUNDS: Final = 3
-_STEEPEST: Final = np.float32(3)
-_FLATTEST: Final = np.float32(0.7)
+_STEEPEST: Final = 3.0
+_FLATTEST: Final = np.full((1, 1), 0.7)
+_NOT_NOUGHT: Final = np.float32(1e-9)
+"""Lost in any step that is one."""
 
 
 def around(one: Region, other: Region) -> Region:
@@ -85,20 +86,21 @@ class Rays(NamedTuple):
         last: F32 | np.float32 = WIDEST
         gap = _looked_up(tables, *self.met(WIDEST * WIDEST - aside))
         gap -= WIDEST
-        radius = gap * np.float32(0.5)
+        radius = np.asarray(gap * np.float32(0.5), np.float32)
         radius += WIDEST
         for _ in range(_ROUNDS - 1):
             next_gap = _looked_up(tables, *self.met(radius * radius - aside))
             next_gap -= radius
             step = radius - last
+            step += _NOT_NOUGHT
             # One less the slope of what the table answers; held where the secant says little,
             # or nothing.
             slope = gap - next_gap
             cv2.divide(slope, step, dst=slope)
-            np.fmin(slope, _STEEPEST, out=slope)
-            np.fmax(slope, _FLATTEST, out=slope)
+            cv2.threshold(slope, _STEEPEST, 0, cv2.THRESH_TRUNC, dst=slope)
+            cv2.max(slope, _FLATTEST, dst=slope)
             last, gap = radius, next_gap
-            radius = next_gap / slope
+            radius = np.asarray(next_gap / slope, np.float32)
             radius += last
         return radius
 
@@ -180,10 +182,8 @@ class Grid(NamedTuple):
     def rays(self, region: Region) -> Rays:
         """Those of a region of the grid."""
         x, y, width, height = region
-        columns = np.arange(float(x), float(x + width))
-        rows = np.arange(float(y), float(y + height))[:, None]
+        columns = np.arange(x, x + width, dtype=np.float32)
+        rows = np.arange(y, y + height, dtype=np.float32)[:, None]
         (ax, ay, a0), (lx, ly, l0) = self.from_axis, self.level
-        across, down, level_x, level_y = (
-            v.astype(np.float32) for v in (columns * ax, rows * ay + a0, columns * lx, rows * ly + l0)
-        )
-        return Rays(across + down, level_x, level_y, self.turn, self.start, self.fall)
+        from_axis = columns * ax + (rows * ay + a0)
+        return Rays(from_axis, columns * lx, rows * ly + l0, self.turn, self.start, self.fall)

@@ -1,4 +1,4 @@
-"""How a mask's surface is lit, reckoned from the bytes of a sheet's relief in one pass."""
+"""How a mask's surface is lit, reckoned from the bytes of a sheet's relief."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def lit(relief: U8, edge: F32, light: Light) -> tuple[F32, F32]:
     # Deeper on the side away from the light.
     kept = np.subtract(np.float32(2), power, out=power)
     kept *= edge
-    kept = np.asarray(cv2.multiply(kept, shadow, scale=-_SHADOW / 255, dtype=cv2.CV_32F), np.float32)
+    kept = np.asarray(
+        cv2.multiply(kept, shadow, scale=-_SHADOW / 255, dtype=cv2.CV_32F), np.float32
+    )
     kept += np.float32(1)
     return bright, kept
 
@@ -47,7 +49,9 @@ def lit(relief: U8, edge: F32, light: Light) -> tuple[F32, F32]:
 def _sum(a: U8, of_a: float, b: U8, of_b: float, level: float) -> F32:
     """of_a x a + of_b x b + level, of components of normals as bytes."""
     level -= (of_a + of_b) * (128 / 127)
-    return np.asarray(cv2.addWeighted(a, of_a / 127, b, of_b / 127, level, dtype=cv2.CV_32F), np.float32)
+    return np.asarray(
+        cv2.addWeighted(a, of_a / 127, b, of_b / 127, level, dtype=cv2.CV_32F), np.float32
+    )
 
 
 def planes(image: U8) -> list[U8]:

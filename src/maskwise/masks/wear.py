@@ -176,40 +176,37 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     if light.saturation < 1:
         rgba = np.asarray(cv2.transform(rgba, _greyed(light.saturation)), np.uint8)
     # From here plane by plane: nothing is merged, and bytes turn into floats as they are used.
-    *colors, cover = planes(rgba)
-    drawn = [
-        cv2.multiply(color, bright, scale=gain, dtype=cv2.CV_32F)
-        for color, gain in zip(colors, face.gain, strict=True)
-    ]
-    drawn = [photo.blurred(plane, light.blur_px) for plane in drawn]
-    cover = photo.blurred(cover * edge, light.blur_px)
+    *colors, shape = planes(rgba)
+    soft = photo.Soft(light.blur_px, (height, width))
+    *drawn, cover = soft.planes
+    for into, color, gain in zip(drawn, colors, face.gain, strict=True):
+        cv2.multiply(color, bright, dst=into, scale=gain, dtype=cv2.CV_32F)
+    np.multiply(shape, edge, out=cover)
+    soft.blur()
     own = np.asarray(cv2.convertScaleAbs(cover), np.uint8)
     cover *= np.float32(1 / 255)
     window = (slice(y, y + height), slice(x, x + width))
     cv2.max(alpha[window], own, dst=alpha[window])
-    noisy = light.noise > 0.5
-    if noisy:
+    if light.noise > 0.5:
         grain = photo.noise_for(cover.shape, light.noise, light.grain_px, seed)
         grain *= cover
+        for into in drawn:
+            cv2.add(into, grain, dst=into)
     np.subtract(np.float32(1), cover, out=cover)
     kept *= cover
-    done = []
-    for plane, under in zip(drawn, planes(pixels[window]), strict=True):
-        cv2.accumulateProduct(under.astype(np.float32), kept, plane)
-        if noisy:
-            plane += grain
-            cv2.threshold(plane, 0, 0, cv2.THRESH_TOZERO, dst=plane)
-        done.append(cv2.convertScaleAbs(plane))
-    pixels[window] = cv2.merge(done)
+    for into, under in zip(drawn, planes(pixels[window]), strict=True):
+        cv2.accumulateProduct(under.astype(np.float32), kept, into)
+        # Grain may have taken it below nought.
+        cv2.threshold(into, 0, 0, cv2.THRESH_TOZERO, dst=into)
+    pixels[window] = cv2.merge([cv2.convertScaleAbs(plane) for plane in drawn])
     return Part(x, y, own)
 
 
 def _greyed(saturation: float) -> F32:
     """(4, 4) float32: a sheet's RGBA as a camera of this saturation shows it."""
-    mix = np.eye(4, dtype=np.float32) * np.float32(saturation)
-    mix[:3, :3] += np.float32((1 - saturation) / 3)
-    mix[3, 3] = 1
-    return mix
+    mix = np.diag([saturation, saturation, saturation, 1.0])
+    mix[:3, :3] += (1 - saturation) / 3
+    return np.asarray(mix, np.float32)
 
 
 def _region(sheet: Texture, face: _Face, picture: tuple[int, ...]) -> Region | None:
