@@ -15,12 +15,12 @@ from maskwise.masks.rays import Region, View, around
 from maskwise.masks.surface import _TABLE_STEP, ARC_MAX, Y_TOP, Shape, radius_table
 from maskwise.types import F32
 
-_NODES: Final = 14.0
+_NODES: Final = 16.0
 """Rays a unit that look for the surface; what lies between them is interpolated."""
 _WIDEST_STEP: Final = 4
 """px from one such ray to the next, at most."""
 _EVEN: Final = 1 / 18
-_LEAST_EVEN: Final = 0.7
+_LEAST_EVEN: Final = 0.85
 """Units, and steps: where the silhouette of nose or chin passes, the surface jumps. It is evened
 out by so much, or the edge would show the steps."""
 _FADE: Final = np.float32(2)
@@ -69,7 +69,7 @@ class Caster:
         self._scale = pose.scale
         self._step = min(max(1, round(pose.scale / _NODES)), _WIDEST_STEP)
         self._even = max(_LEAST_EVEN, pose.scale / self._step * _EVEN)
-        self._margin = round(2 * self._even)
+        self._taps = 2 * round(2 * self._even) + 1
         view = View.of(pose)
         self._fine = view.grid(1, density, 0.5)
         self._coarse = view.grid(self._step, 1 / _TABLE_STEP, 0.0)
@@ -97,39 +97,34 @@ class Caster:
         step, left, top = self._step, left - found.cells[0], top - found.cells[1]
         below = top + found.shapes.index(shape) * found.cells[3]
         # Its own array, so that its place among others never changes how a sum is rounded.
-        taps = 2 * self._margin + 1
         radius = np.asarray(
             cv2.GaussianBlur(
                 found.radius[below : below + rows, left : left + columns].copy(),
-                (taps, taps),
+                (self._taps, self._taps),
                 self._even,
             ),
             np.float32,
         )
         from_axis = found.from_axis[top : top + rows, left : left + columns]
-        nodes = radius * radius
-        nodes -= from_axis * from_axis
-        radius -= np.abs(from_axis)
-        radius *= np.float32(self._scale / _FADE)
-        radius += np.float32(0.25)
+        shows = radius - np.abs(from_axis)
+        shows *= np.float32(self._scale / _FADE)
+        shows += np.float32(0.25)
         x, y = region[0] - cells[0] * step, region[1] - cells[1] * step
         window = (slice(y, y + region[3]), slice(x, x + region[2]))
-        square, shows = (
+        radius, shows = (
             np.asarray(cv2.resize(a, (columns * step, rows * step)), np.float32)[window]
-            for a in (nodes, radius)
+            for a in (radius, shows)
         )
-        column, row = self._fine.rays(region).met(square)
+        column, row = self._fine.rays(region).met(radius)
         return column, row, shows
 
     def _cells(self, region: Region) -> Region:
         """The nodes that a region needs."""
         x, y, width, height = region
-        step, margin = self._step, self._margin + 1
-        # Node k stands in the middle of cell k, as ``cv2.resize`` has it; a cell more each side,
-        # and what evening out reaches.
-        left, top = x // step - margin, y // step - margin
-        right, bottom = (x + width - 1) // step + margin, (y + height - 1) // step + margin
-        return left, top, right + 1 - left, bottom + 1 - top
+        step = self._step
+        # Node k stands in the middle of cell k, as ``cv2.resize`` has it; a cell more each side.
+        left, top = x // step - 1, y // step - 1
+        return left, top, (x + width - 1) // step + 2 - left, (y + height - 1) // step + 2 - top
 
     def _surfaces(self, shapes: list[Shape], cells: Region) -> _Found:
         rays = self._coarse.rays(cells)

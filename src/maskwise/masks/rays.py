@@ -58,13 +58,15 @@ class Rays(NamedTuple):
             level_y=np.concatenate([self.level_y] * count),
         )
 
-    def met(self, square: F32) -> tuple[F32, F32]:
-        """(column, row) of the raster where the rays meet cylinders, ``square`` being s^2, which
-        is overwritten; beyond one, its silhouette."""
+    def met(self, radius: F32) -> tuple[F32, F32]:
+        """(column, row) of the raster where the rays meet cylinders of this radius; beyond one,
+        its silhouette."""
         # OpenCV's functions are several times as fast as NumPy's, or take half the time where
         # an array is a part of a wider one.
-        cv2.threshold(square, 0, 0, cv2.THRESH_TOZERO, dst=square)
-        s = np.asarray(cv2.sqrt(square), np.float32)
+        s = np.asarray(cv2.multiply(radius, radius), np.float32)
+        s -= self.from_axis * self.from_axis
+        cv2.threshold(s, 0, 0, cv2.THRESH_TOZERO, dst=s)
+        cv2.sqrt(s, dst=s)
         # From the viewer's right, 0 to pi: no jump lies there.
         column = np.asarray(cv2.phase(self.from_axis, s), np.float32)
         column *= self.turn
@@ -82,14 +84,13 @@ class Rays(NamedTuple):
         steps swing to and fro near the silhouette: each is scaled by the secant through the
         last two (Steffensen's method). Three rounds come within 0.002 units on average.
         """
-        aside = self.from_axis * self.from_axis
         last: F32 | np.float32 = WIDEST
-        gap = _looked_up(tables, *self.met(WIDEST * WIDEST - aside))
+        gap = _looked_up(tables, *self.met(np.full_like(self.from_axis, WIDEST)))
         gap -= WIDEST
         radius = np.asarray(gap * np.float32(0.5), np.float32)
         radius += WIDEST
         for _ in range(_ROUNDS - 1):
-            next_gap = _looked_up(tables, *self.met(radius * radius - aside))
+            next_gap = _looked_up(tables, *self.met(radius))
             next_gap -= radius
             step = radius - last
             step += _NOT_NOUGHT

@@ -187,7 +187,8 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     cover *= np.float32(1 / 255)
     window = (slice(y, y + height), slice(x, x + width))
     cv2.max(alpha[window], own, dst=alpha[window])
-    if light.noise > 0.5:
+    noisy = light.noise > 0.5
+    if noisy:
         grain = photo.noise_for(cover.shape, light.noise, light.grain_px, seed)
         grain *= cover
         for into in drawn:
@@ -196,8 +197,9 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     kept *= cover
     for into, under in zip(drawn, planes(pixels[window]), strict=True):
         cv2.accumulateProduct(under.astype(np.float32), kept, into)
-        # Grain may have taken it below nought.
-        cv2.threshold(into, 0, 0, cv2.THRESH_TOZERO, dst=into)
+        if noisy:
+            # Grain may have taken it below nought.
+            cv2.threshold(into, 0, 0, cv2.THRESH_TOZERO, dst=into)
     pixels[window] = cv2.merge([cv2.convertScaleAbs(plane) for plane in drawn])
     return Part(x, y, own)
 
