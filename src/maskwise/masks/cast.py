@@ -99,7 +99,7 @@ class Caster:
         # Its own array, so that its place among others never changes how a sum is rounded.
         radius = np.asarray(
             cv2.GaussianBlur(
-                found.radius[below : below + rows, left : left + columns].copy(),
+                found.radius[below : below + rows, left : left + columns],
                 (self._taps, self._taps),
                 self._even,
             ),
