@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 
 from maskwise.masks.fit import Pose
-from maskwise.masks.rays import WIDEST, Rays, Region, View, around
-from maskwise.masks.surface import (
-    _TABLE_STEP,
-    ARC_MAX,
-    Y_TOP,
-    Shape,
-    radius_table,
-)
+from maskwise.masks.rays import Region, View, around
+from maskwise.masks.surface import _TABLE_STEP, ARC_MAX, Y_TOP, Shape, radius_table
 from maskwise.types import F32
 
-_NODES: Final = 18.0
+_NODES: Final = 16.0
 """Rays a unit that look for the surface; what lies between them is interpolated."""
-_EVEN: Final = 1.0
+_WIDEST_STEP: Final = 4
+"""px from one such ray to the next, at most."""
+_EVEN: Final = 1 / 18
+_LEAST_EVEN: Final = 0.85
+"""Units, and steps: where the silhouette of nose or chin passes, the surface jumps. It is evened
+out by so much, or the edge would show the steps."""
+_FADE: Final = np.float32(2)
+"""px at the silhouette of the head, where the sheet is squeezed into few pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,9 +44,19 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
 
     origin: x, y of the region in px; size: its width and height.
     """
-    column, row, inside = Caster(pose, 1.0).cast(shape, (*origin, *size))
+    column, row, shows = Caster(pose, 1.0).cast(shape, (*origin, *size))
     arc = column + np.float32(0.5 - ARC_MAX)
-    return PixelMap(arc, row + np.float32(0.5 + Y_TOP), inside)
+    return PixelMap(arc, row + np.float32(0.5 + Y_TOP), (shows - np.float32(0.25)) * _FADE)
+
+
+class _Found(NamedTuple):
+    """The radii of surfaces, units, at the nodes ``cells``, each in its part of the rows; and how
+    far from the head's axis the rays pass there."""
+
+    cells: Region
+    shapes: list[Shape]
+    radius: F32
+    from_axis: F32
 
 
 class Caster:
@@ -55,58 +66,57 @@ class Caster:
     """
 
     def __init__(self, pose: Pose, density: float) -> None:
-        self._view = View.of(pose)
-        self._scale = np.float32(pose.scale)
-        self._step = max(1, round(pose.scale / _NODES))
-        self._density = density
-        self._fine: Rays | None = None
-        self._coarse: Rays | None = None
-        self._first: tuple[F32, F32] = (np.zeros((0, 0), np.float32),) * 2
-        # Surfaces that were looked for, and the first column and row of nodes.
-        self._found: dict[Shape, F32] = {}
-        self._corner = (0, 0)
+        self._scale = pose.scale
+        self._step = min(max(1, round(pose.scale / _NODES)), _WIDEST_STEP)
+        self._even = max(_LEAST_EVEN, pose.scale / self._step * _EVEN)
+        self._taps = 2 * round(2 * self._even) + 1
+        view = View.of(pose)
+        self._fine = view.grid(1, density, 0.5)
+        self._coarse = view.grid(self._step, 1 / _TABLE_STEP, 0.0)
+        self._found: _Found | None = None
 
     def look_for(self, wanted: Mapping[Shape, Region]) -> None:
         """Find surfaces at once that ``cast`` will be asked for, each in its region."""
-        if not wanted:
-            return
-        region = reduce(around, wanted.values())
-        cells = self._cells(region)
-        found = self._surfaces(list(wanted), cells, self._rays(region)[1])
-        self._found, self._corner = dict(zip(wanted, found, strict=True)), cells[:2]
+        if wanted:
+            cells = self._cells(reduce(around, wanted.values()))
+            self._found = self._surfaces(list(wanted), cells)
 
-    def cast(self, shape: Shape, region: Region, *, per_px: float = 1.0) -> tuple[F32, F32, F32]:
-        """(column, row, inside) of a region, (H, W) float32: where on the sheet its pixels look.
+    def cast(self, shape: Shape, region: Region) -> tuple[F32, F32, F32]:
+        """(column, row, shows) of a region, (H, W) float32: where on the sheet its pixels look.
 
-        column, row: px of the sheet; inside: from the silhouette of the head, negative outside,
-        ``per_px`` for each px of the picture (a power of two, so that nothing rounds anew).
-        The surface's radius is looked for on a coarse grid of rays and interpolated, as it
-        changes slowly; where a ray meets the cylinder of that radius is then reckoned for every
-        pixel, so that the squeezed sheet beside the silhouette is exact.
+        column, row: px of the sheet. shows: how much of it is to show, to be cut at 0 and 1: it
+        fades towards the silhouette of the head.
+
+        What changes slowly is reckoned for a coarse grid of rays, and interpolated; where on
+        the sheet a ray ends, for every pixel, so that it is exact beside the silhouette, too.
         """
-        x, y, width, height = region
-        step = self._step
-        fine, coarse = self._rays(region)
         cells = left, top, columns, rows = self._cells(region)
-        nodes = self._found.get(shape)
-        if nodes is None:
-            (nodes,) = self._surfaces([shape], cells, coarse)
-        else:
-            at_x, at_y = left - self._corner[0], top - self._corner[1]
-            nodes = nodes[at_y : at_y + rows, at_x : at_x + columns]
-        # At the silhouette it jumps: evened out over the nodes, or the edge would show their steps.
-        radius = cv2.GaussianBlur(nodes, (5, 5), _EVEN)
-        if step > 1:
-            radius = cv2.resize(
-                radius, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR
-            )
-        x, y = x - left * step, y - top * step
-        rays, here = fine.part(region), np.asarray(radius, np.float32)
-        here = here[y : y + height, x : x + width]
-        column, row = rays.meet(here)
-        inside = np.asarray(cv2.subtract(here, rays.off_axis), np.float32)
-        inside *= np.float32(per_px * self._scale)
-        return column, row, inside
+        found = self._found
+        if found is None or shape not in found.shapes or around(found.cells, cells) != found.cells:
+            found = self._surfaces([shape], cells)
+        step, left, top = self._step, left - found.cells[0], top - found.cells[1]
+        below = top + found.shapes.index(shape) * found.cells[3]
+        # Its own array, so that its place among others never changes how a sum is rounded.
+        radius = np.asarray(
+            cv2.GaussianBlur(
+                found.radius[below : below + rows, left : left + columns],
+                (self._taps, self._taps),
+                self._even,
+            ),
+            np.float32,
+        )
+        from_axis = found.from_axis[top : top + rows, left : left + columns]
+        shows = radius - np.abs(from_axis)
+        shows *= np.float32(self._scale / _FADE)
+        shows += np.float32(0.25)
+        x, y = region[0] - cells[0] * step, region[1] - cells[1] * step
+        window = (slice(y, y + region[3]), slice(x, x + region[2]))
+        radius, shows = (
+            np.asarray(cv2.resize(a, (columns * step, rows * step)), np.float32)[window]
+            for a in (radius, shows)
+        )
+        column, row = self._fine.rays(region).met(radius)
+        return column, row, shows
 
     def _cells(self, region: Region) -> Region:
         """The nodes that a region needs."""
@@ -116,20 +126,7 @@ class Caster:
         left, top = x // step - 1, y // step - 1
         return left, top, (x + width - 1) // step + 2 - left, (y + height - 1) // step + 2 - top
 
-    def _surfaces(self, shapes: list[Shape], cells: Region, coarse: Rays) -> list[F32]:
-        """The radius of each at these nodes."""
-        at = coarse.slices(cells)
-        first = self._first[0][at], self._first[1][at]
-        return coarse.part(cells).surfaces([radius_table(shape) for shape in shapes], first)
-
-    def _rays(self, region: Region) -> tuple[Rays, Rays]:
-        """Rays of every pixel and of the nodes, of the region at least."""
-        fine, coarse = self._fine, self._coarse
-        if fine is None or coarse is None or not fine.holds(region):
-            fine = Rays.through(self._view, region, 1, self._density, 0.5)
-            cells = self._cells(region)
-            coarse = Rays.through(self._view, cells, self._step, 1 / _TABLE_STEP, 0.0)
-            self._fine, self._coarse = fine, coarse
-            # Where the rays meet the widest of cylinders, any search for a surface begins.
-            self._first = coarse.meet(np.full_like(coarse.level, WIDEST))
-        return fine, coarse
+    def _surfaces(self, shapes: list[Shape], cells: Region) -> _Found:
+        rays = self._coarse.rays(cells)
+        tables = [radius_table(shape) for shape in shapes]
+        return _Found(cells, shapes, rays.repeated(len(shapes)).surface(tables), rays.from_axis)

@@ -34,7 +34,7 @@ _PRIOR_MEAN: Final = np.array([0.0, 0.06, 0.0, 0.0])
 _PRIOR: Final = np.diag(np.array([0.8, 0.15, 0.10, 0.06]) ** -2.0)
 _LIMITS: Final = (float(MAX_YAW), float(MAX_PITCH), 0.30, 0.18)
 _ITERATIONS: Final = 16
-_ENOUGH: Final = 1e-4
+_ENOUGH: Final = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def fit_pose(landmarks: Landmarks) -> Pose:
     turn = across / ipd
     middle = (left + right) / 2
     level = (flat - middle) / (ipd * turn)
-    if float(np.max(level.imag * keep)) < 0.2:
+    if max(y for y, seen in zip(level.imag.tolist(), keep.tolist(), strict=True) if seen) < 0.2:
         raise InputError(
             "the landmarks cannot be a face: no nose or mouth stands below the eyes "
             "(left and right are the subject's; are they swapped?)"
@@ -173,14 +173,12 @@ class _Fit:
     ) -> tuple[complex, complex, float]:
         """Size and roll (one complex number), shift, and misfit in units of the best similarity
         for this yaw, pitch, chin and width."""
-        v = _weighing(yaw, pitch, chin, width)
-        along = [sum(p * q for p, q in zip(row, v, strict=True)) for row in self.square.tolist()]
-        length = sum((p.conjugate() * q).real for p, q in zip(v, along, strict=True))
-        cross = self.cross.tolist()
-        size = complex(sum(p.conjugate() * q for p, q in zip(v, cross, strict=True))) / length
+        v: C128 = np.array(_weighing(yaw, pitch, chin, width))
+        length = float(np.vdot(v, self.square @ v).real)
+        size = complex(np.vdot(v, self.cross)) / length
         rest = max(self.power - abs(size) ** 2 * length, 0.0)
         misfit = math.sqrt(rest / self.weight) / max(abs(size), 1e-9)
-        middle = sum(p * q for p, q in zip(v, self.place.tolist(), strict=True))
+        middle = complex(self.place @ v)
         return size, complex(self.point) - size * middle, misfit
 
 

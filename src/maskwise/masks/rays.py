@@ -1,4 +1,4 @@
-"""Parallel rays through the pixels of a picture, and where they meet the surface of a mask."""
+"""Parallel rays through a picture, and where they meet the surface of a mask."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from maskwise.masks.fit import Pose
 from maskwise.masks.surface import ARC_MAX, ARC_RADIUS, AXIS_Z, Y_TOP
-from maskwise.types import F32, F64
+from maskwise.types import F32
 
 Region: TypeAlias = tuple[int, int, int, int]
 """x, y, width, height in px of a picture, or in cells of a grid over it."""
@@ -21,8 +20,10 @@ Region: TypeAlias = tuple[int, int, int, int]
 WIDEST: Final = np.float32(1.25)
 """Units: no surface is farther from the head's axis."""
 _ROUNDS: Final = 3
-_SAME: Final = np.float32(1e-6)
-_LEAST_SLOPE: Final = np.float32(0.7)
+_STEEPEST: Final = 3.0
+_FLATTEST: Final = np.full((1, 1), 0.7)
+_NOT_NOUGHT: Final = np.float32(1e-9)
+"""Lost in any step that is one."""
 
 
 def around(one: Region, other: Region) -> Region:
@@ -33,86 +34,37 @@ def around(one: Region, other: Region) -> Region:
 
 
 class Rays(NamedTuple):
-    """Parallel rays through the grid of a picture, and a raster of the sheet that they look up.
+    """Parallel rays through a grid over a picture, and a raster of the sheet that they look up.
 
     A ray meets a circular cylinder of radius r about the head's axis at the root
     s = sqrt(r^2 - from_axis^2) before the axis: at the angle ``azimuth`` + atan2(from_axis, s)
-    and the height ``level`` + s ``fall``. from_axis, its square, off_axis, its absolute value:
-    (H, W) float32, units. level, (H, W), and what is derived from it, in px of the raster.
-    x, y: the grid's first column and row.
+    and the height ``level`` + s ``fall``. from_axis: (H, W) float32, units. level_x, (W,), and
+    level_y, (H, 1), the two parts of level, and what is derived from it, in px of the raster.
     """
 
-    x: int
-    y: int
     from_axis: F32
-    off_axis: F32
-    square: F32
-    level: F32
+    level_x: F32
+    level_y: F32
     turn: np.float32
     start: np.float32
     fall: np.float32
 
-    @staticmethod
-    def through(view: View, region: Region, step: int, density: float, half: float) -> Rays:
-        """Rays through the middles of cells of ``step`` px, by cell; the raster has its first
-        pixel ``half`` a pixel inside the sheet's corner."""
-        x, y, width, height = region
-        middle = (step - 1) / 2
-        columns: F64 = np.arange(float(x), float(x + width)) * step + middle
-        rows: F64 = np.arange(float(y), float(y + height)) * step + middle
-        (ax, ay, a0), (lx, ly, l0) = view.from_axis, view.level
-        from_axis = _plane(columns * ax, rows * ay + a0)
-        lx, ly, l0 = lx * density, ly * density, (l0 - Y_TOP) * density - half
-        return Rays(
-            x,
-            y,
-            from_axis,
-            np.abs(from_axis),
-            from_axis * from_axis,
-            _plane(columns * lx, rows * ly + l0),
-            np.float32(-ARC_RADIUS * density),
-            np.float32(((view.azimuth + np.pi / 2) * ARC_RADIUS + ARC_MAX) * density - half),
-            np.float32(view.fall * density),
+    def repeated(self, count: int) -> Rays:
+        """These rays so many times, one below the other."""
+        if count == 1:
+            return self
+        return self._replace(
+            from_axis=np.concatenate([self.from_axis] * count),
+            level_y=np.concatenate([self.level_y] * count),
         )
 
-    def holds(self, region: Region) -> bool:
-        """Whether a region of the grid lies in it."""
-        x, y, width, height = region
-        rows, columns = self.level.shape
-        return (
-            self.x <= x
-            and self.y <= y
-            and x + width <= self.x + columns
-            and y + height <= self.y + rows
-        )
-
-    def slices(self, region: Region) -> tuple[slice, slice]:
-        """Rows and columns of a region of the grid."""
-        x, y, width, height = region
-        return slice(y - self.y, y - self.y + height), slice(x - self.x, x - self.x + width)
-
-    def part(self, region: Region) -> Rays:
-        """The rays of a region of the grid."""
-        at = self.slices(region)
-        return Rays(
-            region[0],
-            region[1],
-            self.from_axis[at],
-            self.off_axis[at],
-            self.square[at],
-            self.level[at],
-            self.turn,
-            self.start,
-            self.fall,
-        )
-
-    def meet(self, radius: F32) -> tuple[F32, F32]:
-        """(column, row) of the raster where the rays meet cylinders of this radius; beyond it,
+    def met(self, radius: F32) -> tuple[F32, F32]:
+        """(column, row) of the raster where the rays meet cylinders of this radius; beyond one,
         its silhouette."""
         # OpenCV's functions are several times as fast as NumPy's, or take half the time where
         # an array is a part of a wider one.
         s = np.asarray(cv2.multiply(radius, radius), np.float32)
-        cv2.subtract(s, self.square, dst=s)
+        s -= self.from_axis * self.from_axis
         cv2.threshold(s, 0, 0, cv2.THRESH_TOZERO, dst=s)
         cv2.sqrt(s, dst=s)
         # From the viewer's right, 0 to pi: no jump lies there.
@@ -120,56 +72,38 @@ class Rays(NamedTuple):
         column *= self.turn
         column += self.start
         s *= self.fall
-        cv2.add(s, self.level, dst=s)
+        s += self.level_x
+        s += self.level_y
         return column, s
 
-    def surfaces(self, tables: Sequence[F32], first: tuple[F32, F32]) -> list[F32]:
-        """The radius of each surface of ``tables`` where the rays meet it, (H, W) float32 units.
-
-        first: where they meet the cylinder of the radius ``WIDEST``, of ``meet``.
+    def surface(self, tables: Sequence[F32]) -> F32:
+        """The radius where the rays meet a surface, (H, W) float32 units: that of ``tables[0]``
+        for the uppermost rows, and so on, in equal parts.
 
         The radius where a ray meets one cylinder gives the next, starting from the widest. Plain
         steps swing to and fro near the silhouette: each is scaled by the secant through the
         last two (Steffensen's method). Three rounds come within 0.002 units on average.
-        Several surfaces are looked for in one stack of arrays, which are so small that the
-        calls cost most.
         """
-        rays, count = self, len(tables)
-        if count > 1:
-            rays = self._repeated(count)
-            first = np.tile(first[0], (count, 1)), np.tile(first[1], (count, 1))
         last: F32 | np.float32 = WIDEST
-        gap = _looked_up(tables, *first)
+        gap = _looked_up(tables, *self.met(np.full_like(self.from_axis, WIDEST)))
         gap -= WIDEST
-        radius = gap * np.float32(0.5)
+        radius = np.asarray(gap * np.float32(0.5), np.float32)
         radius += WIDEST
         for _ in range(_ROUNDS - 1):
-            next_gap = _looked_up(tables, *rays.meet(radius))
+            next_gap = _looked_up(tables, *self.met(radius))
             next_gap -= radius
             step = radius - last
-            step[np.abs(step) < _SAME] = _SAME
-            # One less the slope of what the table answers; held where the secant says nothing.
+            step += _NOT_NOUGHT
+            # One less the slope of what the table answers; held where the secant says little,
+            # or nothing.
             slope = gap - next_gap
-            slope /= step
-            cv2.threshold(slope, 3, 0, cv2.THRESH_TRUNC, dst=slope)
-            np.maximum(slope, _LEAST_SLOPE, out=slope)
+            cv2.divide(slope, step, dst=slope)
+            cv2.threshold(slope, _STEEPEST, 0, cv2.THRESH_TRUNC, dst=slope)
+            cv2.max(slope, _FLATTEST, dst=slope)
             last, gap = radius, next_gap
-            radius = next_gap / slope
+            radius = np.asarray(next_gap / slope, np.float32)
             radius += last
-        return np.split(radius, count)
-
-    def _repeated(self, count: int) -> Rays:
-        """These rays so many times, one below the other."""
-
-        def stack(a: F32) -> F32:
-            return np.tile(a, (count, 1))
-
-        return self._replace(
-            from_axis=stack(self.from_axis),
-            off_axis=stack(self.off_axis),
-            square=stack(self.square),
-            level=stack(self.level),
-        )
+        return radius
 
 
 def _looked_up(tables: Sequence[F32], column: F32, row: F32) -> F32:
@@ -222,6 +156,35 @@ class View:
             fall,
         )
 
+    def grid(self, step: int, density: float, half: float) -> Grid:
+        """Rays through the middles of cells of ``step`` px; the raster has ``density`` px a unit,
+        and its first pixel ``half`` a pixel inside the sheet's corner."""
+        middle = (step - 1) / 2
+        (ax, ay, a0), (lx, ly, l0) = self.from_axis, self.level
+        lx, ly, l0 = lx * density, ly * density, (l0 - Y_TOP) * density - half
+        return Grid(
+            (ax * step, ay * step, a0 + (ax + ay) * middle),
+            (lx * step, ly * step, l0 + (lx + ly) * middle),
+            np.float32(-ARC_RADIUS * density),
+            np.float32(((self.azimuth + np.pi / 2) * ARC_RADIUS + ARC_MAX) * density - half),
+            np.float32(self.fall * density),
+        )
 
-def _plane(across: npt.NDArray[np.floating], down: npt.NDArray[np.floating]) -> F32:
-    return np.asarray(across.astype(np.float32) + down.astype(np.float32)[:, None], np.float32)
+
+class Grid(NamedTuple):
+    """A grid of rays, without an end; see ``Rays``. The first two by cell, as in ``View``."""
+
+    from_axis: tuple[float, float, float]
+    level: tuple[float, float, float]
+    turn: np.float32
+    start: np.float32
+    fall: np.float32
+
+    def rays(self, region: Region) -> Rays:
+        """Those of a region of the grid."""
+        x, y, width, height = region
+        columns = np.arange(x, x + width, dtype=np.float32)
+        rows = np.arange(y, y + height, dtype=np.float32)[:, None]
+        (ax, ay, a0), (lx, ly, l0) = self.from_axis, self.level
+        from_axis = columns * ax + (rows * ay + a0)
+        return Rays(from_axis, columns * lx, rows * ly + l0, self.turn, self.start, self.fall)

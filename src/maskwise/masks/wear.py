@@ -17,12 +17,14 @@ from maskwise.masks.fit import Pose, fit_pose
 from maskwise.masks.jpeg_loss import save_again
 from maskwise.masks.light import Light, estimate
 from maskwise.masks.rays import Region, around
-from maskwise.masks.shading import lit, planes, shading_of
+from maskwise.masks.shading import lit, planes
 from maskwise.masks.sheet import Texture
 from maskwise.masks.surface import Shape
 from maskwise.masks.truth import NOTHING, Part, Worn, WornFace, covered_landmarks, truth
 from maskwise.types import F32, U8, Chip, Image, Landmarks, MaskSpec
 
+_AT_ONCE: Final = 16
+"""Faces whose poses, lights and surfaces are kept while masks are laid on them."""
 _FULL_LIGHT: Final = np.float32(0.93)
 """What a white mask keeps of the brightest pixel value where it faces the light."""
 
@@ -30,13 +32,10 @@ _FULL_LIGHT: Final = np.float32(0.93)
 class _Face:
     """A face that masks go on: its pose, its light, and what does not depend on the mask.
 
-    many: whether several masks will be laid on it, so that it pays to prepare all its pixels.
     as_saved: whether the pixels stand where their file has them.
     """
 
-    def __init__(
-        self, pixels: U8, landmarks: Landmarks, *, many: bool = False, as_saved: bool = False
-    ) -> None:
+    def __init__(self, pixels: U8, landmarks: Landmarks, *, as_saved: bool = False) -> None:
         self.pose: Final[Pose] = fit_pose(landmarks)
         self.light: Final[Light] = estimate(pixels, self.pose, as_saved=as_saved)
         # The sheet that is about as fine as the face is large.
@@ -44,16 +43,7 @@ class _Face:
         self.density: Final = fit[0] if fit else DENSITIES[-1]
         self.rays: Final = Caster(self.pose, float(self.density))
         self.onto: Final = self.pose.onto
-        self.shading: Final = shading_of(self.light)
-        self.dye: Final = _dye(self.light)
-        self._bare: Final = planes(pixels.astype(np.float32)) if many else None
-
-    def bare(self, pixels: U8, window: tuple[slice, slice]) -> list[F32]:
-        """Red, green and blue, (h, w) float32 each, of what a mask is laid on: a part of
-        ``pixels``, which are as they came where many masks are laid on them."""
-        if self._bare is None:
-            return planes(pixels[window].astype(np.float32))
-        return [plane[window] for plane in self._bare]
+        self.gain: Final[list[float]] = (self.light.gain * _FULL_LIGHT).tolist()
 
     def placed(self, specs: Sequence[MaskSpec], picture: tuple[int, ...]) -> list[_Placed]:
         """Each mask's sheet, and where it lies on a picture of (height, width)."""
@@ -86,11 +76,16 @@ def wear_on_chips(chips: Sequence[Chip], specs: Sequence[MaskSpec]) -> tuple[U8,
     size = _common_size(chips)
     out = np.empty((len(chips), len(specs), size, size, 3), np.uint8)
     alpha = np.zeros((len(chips), len(specs), size, size), np.uint8)
-    for n, chip in enumerate(chips):
-        face = _Face(chip.pixels, chip.landmarks, many=len(specs) > 1)
-        out[n] = chip.pixels
-        for m, placed in enumerate(face.placed(specs, (size, size))):
-            _lay(out[n, m], alpha[n, m], face, placed, specs[m].seed)
+    for start in range(0, len(chips), _AT_ONCE):
+        part = chips[start : start + _AT_ONCE]
+        faces = [_Face(chip.pixels, chip.landmarks) for chip in part]
+        placed = [face.placed(specs, (size, size)) for face in faces]
+        # A mask on one face after the other: its sheet stays in the core's cache.
+        for m, spec in enumerate(specs):
+            for n, chip in enumerate(part):
+                pixels = out[start + n, m]
+                pixels[:] = chip.pixels
+                _lay(pixels, alpha[start + n, m], faces[n], placed[n][m], spec.seed)
     return out, alpha
 
 
@@ -168,9 +163,7 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     if region is None:
         return None
     x, y, width, height = region
-    # Towards the silhouette the sheet is squeezed into few pixels: let it fade over two.
-    column, row, edge = face.rays.cast(sheet.shape, region, per_px=0.5)
-    edge += np.float32(0.25)
+    column, row, edge = face.rays.cast(sheet.shape, region)
     cv2.threshold(edge, 1, 0, cv2.THRESH_TRUNC, dst=edge)
     cv2.threshold(edge, 0, 0, cv2.THRESH_TOZERO, dst=edge)
     # Four channels and float maps: OpenCV's quickest way.
@@ -178,40 +171,44 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
         np.asarray(cv2.remap(a, column, row, cv2.INTER_LINEAR), np.uint8)
         for a in (sheet.rgba, sheet.relief)
     )
-    bright, kept = lit(relief, edge, face.shading)
-    layer = rgba.astype(np.float32)
-    cv2.multiply(layer, cv2.merge([bright, bright, bright, edge]), dst=layer)
-    layer = np.asarray(cv2.transform(layer, face.dye), np.float32)
-    layer = photo.blurred(layer, light.blur_px)
-    *drawn, cover = planes(layer)
+    bright, kept = lit(relief, edge, light)
+    bright *= edge
+    if light.saturation < 1:
+        rgba = np.asarray(cv2.transform(rgba, _greyed(light.saturation)), np.uint8)
+    # From here plane by plane: nothing is merged, and bytes turn into floats as they are used.
+    *colors, shape = planes(rgba)
+    soft = photo.Soft(light.blur_px, (height, width))
+    *drawn, cover = soft.planes
+    for into, color, gain in zip(drawn, colors, face.gain, strict=True):
+        cv2.multiply(color, bright, dst=into, scale=gain, dtype=cv2.CV_32F)
+    np.multiply(shape, edge, out=cover)
+    soft.blur()
     own = np.asarray(cv2.convertScaleAbs(cover), np.uint8)
     cover *= np.float32(1 / 255)
     window = (slice(y, y + height), slice(x, x + width))
     cv2.max(alpha[window], own, dst=alpha[window])
-    if light.noise > 0.5:
+    noisy = light.noise > 0.5
+    if noisy:
         grain = photo.noise_for(cover.shape, light.noise, light.grain_px, seed)
         grain *= cover
-        for plane in drawn:
-            cv2.add(plane, grain, dst=plane)
+        for into in drawn:
+            cv2.add(into, grain, dst=into)
     np.subtract(np.float32(1), cover, out=cover)
     kept *= cover
-    for plane, under in zip(drawn, face.bare(pixels, window), strict=True):
-        cv2.multiply(under, kept, dst=cover)
-        cv2.add(plane, cover, dst=plane)
-        cv2.threshold(plane, 0, 0, cv2.THRESH_TOZERO, dst=plane)
-    cv2.convertScaleAbs(cv2.merge(drawn), dst=pixels[window])
+    for into, under in zip(drawn, planes(pixels[window]), strict=True):
+        cv2.accumulateProduct(under.astype(np.float32), kept, into)
+        if noisy:
+            # Grain may have taken it below nought.
+            cv2.threshold(into, 0, 0, cv2.THRESH_TOZERO, dst=into)
+    pixels[window] = cv2.merge([cv2.convertScaleAbs(plane) for plane in drawn])
     return Part(x, y, own)
 
 
-def _dye(light: Light) -> F32:
-    """(4, 4) float32: a sheet's RGBA, shaded, as this light and camera show it."""
-    grey = (1 - light.saturation) / 3
-    mix = np.zeros((4, 4), np.float32)
-    mix[:3, :3] = grey
-    mix.ravel()[:11:5] += light.saturation
-    mix[:3] *= light.gain[:, None] * _FULL_LIGHT
-    mix[3, 3] = 1
-    return mix
+def _greyed(saturation: float) -> F32:
+    """(4, 4) float32: a sheet's RGBA as a camera of this saturation shows it."""
+    mix = np.diag([saturation, saturation, saturation, 1.0])
+    mix[:3, :3] += (1 - saturation) / 3
+    return np.asarray(mix, np.float32)
 
 
 def _region(sheet: Texture, face: _Face, picture: tuple[int, ...]) -> Region | None:
