@@ -211,6 +211,26 @@ class TestArcFace:
             ArcFaceONNX(str(written / "w600k_r50.onnx"), session=object())  # type: ignore[arg-type]
 
 
+def test_a_file_of_another_folder_or_time_is_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chip = built.picture(1, 112, 112)
+    for folder, inside in (("a", False), ("b", True)):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        built.write_encoder(Path("net.onnx"), inside=inside)
+        model = ArcFaceONNX("net.onnx")
+        assert model.input_mean == (0 if inside else 127.5)
+        monkeypatch.chdir(tmp_path)
+        assert model.get_feat(chip).shape == (1, built.DIM)
+    monkeypatch.chdir(tmp_path / "b")
+    built.write_encoder(Path("net.onnx"))
+    assert ArcFaceONNX("net.onnx").input_mean == 127.5
+    for points in (True, False):
+        built.write_detector(Path("det.onnx"), points=points)
+        assert SCRFD("det.onnx").use_kps == points
+
+
 class TestDevices:
     @pytest.fixture
     def there(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -141,6 +141,7 @@ def resolve(what: str) -> ModelFile:
         raise ConfigurationError(f"{what!r} is no path ({error})") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror or error})") from error
+    path = path.absolute()  # whatever folder one is in when it is opened
     found = by_sha256(sha)
     wanted = licences.of_file(sha) if found is None else found.accept
     if wanted:

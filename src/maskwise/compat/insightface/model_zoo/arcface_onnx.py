@@ -92,9 +92,10 @@ class ArcFaceONNX(OnnxModel):
 
     @property
     def _backend(self) -> ArcFace:
-        return _encoder(self.model_file, self._device)
+        return _encoder(str(self._file.path), self._file.sha256, self._device)
 
 
 @lru_cache(maxsize=16)
-def _encoder(file: str, device: str | None) -> ArcFace:
+def _encoder(file: str, sha256: str, device: str | None) -> ArcFace:
+    """sha256: of the file; another one under its name is another encoder."""
     return ArcFace(file, device=device)

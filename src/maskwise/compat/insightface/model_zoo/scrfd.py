@@ -127,13 +127,15 @@ class SCRFD(OnnxModel):
         return found, points if backend.scheme is not None else None
 
     def _backend(self, nms: float, size: Size | None, threshold: float = 0.5) -> Scrfd:
-        return _detector(self.model_file, threshold, nms, size, self._device)
+        file = self._file
+        return _detector(str(file.path), file.sha256, threshold, nms, size, self._device)
 
 
 @lru_cache(maxsize=32)
-def _detector(
-    file: str, threshold: float, nms: float, size: Size | None, device: str | None
+def _detector(  # noqa: PLR0917 - lru_cache takes names for other calls
+    file: str, sha256: str, threshold: float, nms: float, size: Size | None, device: str | None
 ) -> Scrfd:
+    """sha256: of the file; another one under its name is another detector."""
     return Scrfd(file, threshold=threshold, nms=nms, size=size, device=device)
 
 
