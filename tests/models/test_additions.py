@@ -234,7 +234,9 @@ def test_nothing_is_left_when_it_cannot_be_written(
 def test_a_damaged_entry_is_named(store: Path, onnx: Path, text: str) -> None:
     add(store, from_onnx(onnx, "mine", "arcface"))
     (store / "added" / "mine" / "entry.json").write_text(text)
-    with pytest.raises(ModelError, match=r"entry\.json cannot be read.*models remove mine, then add it"):
+    with pytest.raises(
+        ModelError, match=r"entry\.json cannot be read.*models remove mine, then add it"
+    ):
         models.locate("mine")
     assert inventory.remove("mine") == [store / "added" / "mine"]
 
