@@ -98,7 +98,7 @@ def test_no_answer_is_no_yes(run: Run) -> None:
 def test_json_names_the_file_that_takes_it_back(run: Run) -> None:
     answer = run("models", "accept", NAME, "--yes", "--json")
     (line,) = answer.lines
-    assert line["accepted"] == NAME
+    assert (line["accept"], line["accepted"]) == (NAME, True)
     assert "commercial use" in answer.err
     Path(line["file"]).unlink()
     assert state(run) == "licence not accepted"

@@ -111,7 +111,7 @@ class TestInfo:
 
     def test_one_with_a_licence(self, run: Run) -> None:
         text = run("models", "info", "buffalo_l/w600k_r50").out
-        assert "--encoder arcface:buffalo_l/w600k_r50" in text
+        assert "--encoder buffalo_l/w600k_r50\n" in text
         assert "600,000 people" in text
         assert f"no: maskwise models accept {ACCEPT}" in text
         assert "non-commercial research alone" in text
@@ -119,16 +119,39 @@ class TestInfo:
     def test_a_pack(self, run: Run) -> None:
         (facts,) = run("models", "info", "buffalo_l", "--json").lines
         assert facts["use"] == [
-            "--detector scrfd:buffalo_l/det_10g",
-            "--encoder arcface:buffalo_l/w600k_r50",
+            "--detector buffalo_l/det_10g",
+            "--encoder buffalo_l/w600k_r50",
         ]
         assert facts["size"] == 288_621_354
         assert "raccoon_l/w600k_r50" in run("models", "info", "raccoon_l").out
 
+    def test_whether_its_licence_was_accepted(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def told(name: str) -> tuple[str | None, bool | None]:
+            (facts,) = run("models", "info", name, "--json").lines
+            return facts["accept"], facts["accepted"]
+
+        assert told("sface") == (None, None)
+        assert told("buffalo_l") == told("buffalo_l/det_10g") == (ACCEPT, False)
+        monkeypatch.setenv(licences.ACCEPT_VARIABLE, ACCEPT)
+        assert told("buffalo_l") == told("buffalo_l/det_10g") == (ACCEPT, True)
+        assert f"yes ({ACCEPT})" in run("models", "info", "buffalo_l").out
+
+    def test_the_use_that_it_tells_is_an_address(self, run: Run) -> None:
+        """Opening nothing: a backend is made, its file is read at first use."""
+        from maskwise import detect, encode
+
+        for name in models.known():
+            (facts,) = run("models", "info", name, "--json").lines
+            option, _, address = facts["use"].partition(" ")
+            if option in ("--encoder", "--detector"):
+                (encode if option == "--encoder" else detect).create(address)
+
     def test_every_model_and_pack(self, run: Run) -> None:
         for name in [*models.known(), *entries.packs()]:
             (facts,) = run("models", "info", name, "--json").lines
-            assert facts["name"] == name
+            assert facts["model"] == name
             assert facts["in_words"], name
             assert run("models", "info", name).status == 0
 
@@ -271,9 +294,17 @@ class TestOwn:
         assert "use it with --encoder mine" in answer.out
         rows = {row["model"]: row for row in run("models", "list", "--json").lines}
         assert (rows["mine"]["state"], rows["mine"]["licence"]) == ("here", "MIT")
-        assert "--encoder arcface:mine" in run("models", "info", "mine").out
+        assert "--encoder mine\n" in run("models", "info", "mine").out
         assert run("models", "remove", "mine").out == f"deleted {store / 'added' / 'mine'}\n"
         assert run("models", "remove", "mine").status == 2
+
+    def test_json_tells_what_happened(self, run: Run, mine: Path, store: Path) -> None:
+        words = ("add", "mine.onnx", "--name", "mine", "--backend", "arcface")
+        (added,) = run("models", *words, "--json").lines
+        assert (added["model"], added["state"]) == ("mine", "added")
+        (removed,) = run("models", "remove", "mine", "--json").lines
+        files = [str(store / "added" / "mine")]
+        assert removed == {"model": "mine", "state": "removed", "files": files}
 
     def test_a_manifest(self, run: Run, mine: Path) -> None:
         Path("own.toml").write_text(
@@ -282,7 +313,7 @@ class TestOwn:
         )
         answer = run("models", "add", "own.toml", "--json")
         assert answer.status == 0, answer.err
-        assert (answer.lines[0]["added"], answer.lines[0]["backend"]) == ("own", "file")
+        assert (answer.lines[0]["model"], answer.lines[0]["backend"]) == ("own", "file")
         rows = {row["model"]: row for row in run("models", "list", "--json").lines}
         files = mine.stat().st_size + Path("own.toml").stat().st_size
         assert rows["own"]["size"] == files

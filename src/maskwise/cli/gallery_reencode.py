@@ -88,7 +88,7 @@ def command(
     Examples:
       maskwise gallery re-encode --encoder sface --dry-run
       maskwise gallery re-encode --encoder sface --detector yunet --photos people/
-      maskwise gallery re-encode --encoder arcface:buffalo_l/w600k_r50 --out staff-512.db
+      maskwise gallery re-encode --encoder buffalo_l/w600k_r50 --out staff-512.db
 
     Exit codes: 0 done; 1 done, but some photos were left out (each is named); 2 refused, usage or
     gallery error, and the gallery is as it was; 130 interrupted, likewise.

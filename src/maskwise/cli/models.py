@@ -153,7 +153,8 @@ def remove(names: tuple[str, ...], as_json: bool) -> None:
     for name in names:
         gone = inventory.remove(name)
         if as_json:
-            print_json({"removed": name, "files": [str(one) for one in gone]})
+            files = [str(one) for one in gone]
+            print_json({"model": name, "state": "removed", "files": files})
         else:
             for one in gone:
                 click.echo(f"deleted {printable(str(one))}")
@@ -189,6 +190,6 @@ def accept(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
 
 def _tell_accepted(name: str, record: Path, as_json: bool) -> None:
     if as_json:
-        print_json({"accepted": name, "file": str(record)})
+        print_json({"accept": name, "accepted": True, "file": str(record)})
     else:
         click.echo(f"accepted; to take it back, delete {printable(str(record))}")

@@ -70,7 +70,8 @@ def add(
     if as_json:
         print_json(
             {
-                "added": entry.name,
+                "model": entry.name,
+                "state": "added",
                 "kind": entry.kind,
                 "backend": entry.backend,
                 "file": str(where),

@@ -38,7 +38,7 @@ def info(name: str, as_json: bool) -> None:
     if as_json:
         print_json({key.replace(" ", "_"): value for key, value in facts.items()})
         return
-    for key, value in facts.items():
+    for key, value in _for_people(facts).items():
         if value not in (None, "", []):
             for line in _lines(key, value):
                 click.echo(line)
@@ -50,7 +50,7 @@ def _of_model(name: str) -> dict[str, Any]:
     held = inventory.holding(name)
     entry = held.entry
     return {
-        "name": entry.name,
+        "model": entry.name,
         "kind": entry.kind,
         "about": entry.about,
         "use": _use(entry),
@@ -58,7 +58,7 @@ def _of_model(name: str) -> dict[str, Any]:
         "get it": _how_to_get(entry.name) if held.state in ("not here", "damaged") else "",
         "licence": entry.licence,
         "in words": _in_words(entry),
-        "accepted": _accepted(entry.accept),
+        **_accepted(entry.accept),
         "trained on": entry.trained_on,
         "input": entry.preprocessing,
         "paper": entry.paper,
@@ -77,7 +77,7 @@ def _of_pack(pack: Pack) -> dict[str, Any]:
     members = [inventory.holding(name) for name in pack.members]
     wanting = any(one.state in ("not here", "damaged") for one in members)
     return {
-        "name": pack.name,
+        "model": pack.name,
         "kind": "pack",
         "about": pack.about,
         "models": [f"{one.entry.name} ({one.entry.kind}, {one.state})" for one in members],
@@ -85,7 +85,7 @@ def _of_pack(pack: Pack) -> dict[str, Any]:
         "get it": f"maskwise models pull {pack.name}" if wanting else "",
         "licence": members[0].entry.licence,
         "in words": _in_words(members[0].entry),
-        "accepted": _accepted(pack.accept),
+        **_accepted(pack.accept),
         "size": pack.size or None,
         "sha256": pack.sha256 or _unknown(None),
         "mirrors": list(pack.urls),
@@ -103,9 +103,7 @@ def _use(entry: ModelEntry) -> str:
 
     if entry.kind not in ("encoder", "detector"):
         return "by itself, where it is needed"
-    if entry.backend not in ADDRESSED or entry.name == entry.backend:
-        return f"--{entry.kind} {entry.backend}"
-    return f"--{entry.kind} {entry.backend}:{entry.name}"
+    return f"--{entry.kind} {entry.name if entry.backend in ADDRESSED else entry.backend}"
 
 
 def _how_to_get(name: str) -> str:
@@ -122,14 +120,24 @@ def _in_words(entry: ModelEntry) -> str:
     return licences.in_words(entry.licence)
 
 
-def _accepted(accept: str) -> str | None:
+def _accepted(accept: str) -> dict[str, Any]:
+    """The licence that must be accepted, and whether it was; None twice where there is none."""
     from maskwise.models import licences
 
-    if not accept:
-        return None
-    if licences.is_accepted(accept):
-        return f"yes ({accept})"
-    return f"no: maskwise models accept {accept}"
+    return {
+        "accept": accept or None,
+        "accepted": licences.is_accepted(accept) if accept else None,
+    }
+
+
+def _for_people(facts: dict[str, Any]) -> dict[str, Any]:
+    """The same with the licence's name and the answer on one line."""
+    told = dict(facts)
+    accept, accepted = told.pop("accept"), told["accepted"]
+    if accept is not None:
+        no = f"no: maskwise models accept {accept}"
+        told["accepted"] = f"yes ({accept})" if accepted else no
+    return told
 
 
 def _lines(key: str, value: Any) -> list[str]:
