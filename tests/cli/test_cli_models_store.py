@@ -353,6 +353,74 @@ class TestOwn:
         assert list(store.iterdir()) == []
 
 
+class TestAFolderThatIsNotThere:
+    """MASKWISE_MODELS names it."""
+
+    @pytest.fixture
+    def absent(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        folder = home / "of" / "mine"
+        monkeypatch.setenv(place.FOLDER_VARIABLE, str(folder))
+        return folder
+
+    def test_a_pull_makes_it(self, run: Run, small: Path, absent: Path) -> None:
+        answer = run("models", "pull", "sface")
+        assert answer.status == 0, answer.err
+        assert f"maskwise: {absent}, which MASKWISE_MODELS names, is made now\n" in answer.err
+        assert (absent / "face_recognition_sface_2021dec.onnx").is_file()
+        assert "is made" not in run("models", "pull", "sface").err
+
+    def test_a_pull_to_elsewhere_or_of_nothing_does_not(
+        self, run: Run, small: Path, absent: Path
+    ) -> None:
+        assert run("models", "pull", "sface", "--to", "carried").status == 0
+        nope = run("models", "pull", "nope")
+        assert nope.status == 2
+        assert "no model 'nope' to pull" in nope.err
+        assert not absent.exists()
+
+    @pytest.mark.parametrize("manifest", [True, False])
+    def test_an_addition_makes_it(self, run: Run, mine: Path, absent: Path, manifest: bool) -> None:
+        Path("own.toml").write_text(
+            'name = "own"\nfile = "mine.onnx"\nlicence = "MIT"\nsize = 112\n'
+            'points = "arcface-112"\ncolor = "rgb"\nscale = 1\nmean = 127.5\nstd = 127.5\n'
+        )
+        words = ["own.toml"] if manifest else ["mine.onnx", "--backend", "arcface"]
+        answer = run("models", "add", *words, "--name", "own")
+        assert answer.status == 0, answer.err
+        assert "is made now" in answer.err
+        assert [path.name for path in (absent / "added").iterdir()] == ["own"]
+
+    def test_others_do_not(self, run: Run, absent: Path) -> None:
+        for words in (
+            *(["list"], ["info", "sface"], ["verify"], ["path"], ["path", "sface"]),
+            ["remove", "sface"],
+        ):
+            answer = run("models", *words)
+            assert answer.status == 2, words
+            assert f"MASKWISE_MODELS: '{absent}' is no folder" in answer.err
+            assert len(answer.err.splitlines()) == 1
+        assert not absent.exists()
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="makes a link")
+    def test_what_cannot_be_one_is_refused(
+        self, run: Run, small: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Path("dangling").symlink_to("nowhere")
+        for name, reason in (
+            (str(mine), "is no folder"),
+            ("dangling", "is no folder"),
+            (f"{mine}/under", "cannot be written"),
+            ("a" * 300, "cannot be written"),
+        ):
+            monkeypatch.setenv(place.FOLDER_VARIABLE, name)
+            add = ("add", "mine.onnx", "--name", "mine", "--backend", "arcface")
+            for words in (("pull", "sface"), add):
+                answer = run("models", *words)
+                assert answer.status == 2, (name, words)
+                assert reason in answer.err
+                assert "Traceback" not in answer.err
+
+
 def test_the_path_of_the_store(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("models", "path").out == f"{store}\n"
     monkeypatch.delenv(place.FOLDER_VARIABLE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from maskwise.cli.options import json_option
-from maskwise.cli.output import print_json, printable
+from maskwise.cli.output import print_json, printable, remark
 from maskwise.paths import expanded, is_file
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add(
     that name is there already.
     """
     from maskwise.models import additions, place
+    from maskwise.models.writing import make_folder
 
     file = expanded(file)
     if not is_file(file):
@@ -64,9 +65,13 @@ def add(
                 "other encoder is described by a manifest (.toml)"
             )
         addition = additions.from_onnx(file, name, backend)
+    folder = place.folder(to_fill=True)
+    if making := place.yet_to_make():
+        remark(making)
+        make_folder(folder)
     _try(addition, file)
-    entry = additions.add(place.folder(), addition, licence)
-    where = place.folder() / entry.file
+    entry = additions.add(folder, addition, licence)
+    where = folder / entry.file
     if as_json:
         print_json(
             {

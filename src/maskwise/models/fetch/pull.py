@@ -53,13 +53,15 @@ def pull(
         name=name,
         models=models,
         pack=entries.packs().get(models[0].pack),
-        folder=expanded(to) if to is not None else place.folder(),
+        folder=expanded(to) if to is not None else place.folder(to_fill=True),
         url=url,
         source=expanded(source) if source is not None else None,
         sha256=sha256.lower(),
         trusting=trust_first,
         listener=listener,
     )
+    if to is None and (making := place.yet_to_make()):
+        listener.remark(making)
     waiting = f"another pull into {wish.folder} is under way; waiting for it"
     with alone(wish.folder, lambda: listener.remark(waiting)):
         return _all(wish)

@@ -112,7 +112,7 @@ def members_of(name: str) -> tuple[ModelEntry, ...]:
         return (entries.catalogue()[name],)
     if name in entries.shipped():
         raise ConfigurationError(f"{name} ships with maskwise: there is nothing to pull")
-    if name in additions.all_of(place.folder()):
+    if name in additions.all_of(place.folder(to_fill=True)):
         raise ConfigurationError(f"{name} is a model that you added: there is nothing to pull")
     there = ", ".join(sorted({*entries.packs(), *entries.catalogue()}))
     raise ConfigurationError(f"no model {name!r} to pull; there are: {there}")
