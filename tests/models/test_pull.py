@@ -23,8 +23,9 @@ from maskwise import models
 from maskwise.errors import ConfigurationError, FetchError, LicenceError, ModelError, OutputError
 from maskwise.models import entries, inventory, licences, place, trust
 from maskwise.models.entries import ModelEntry, Pack
+from maskwise.models.fetch import at_hand as at_hand_module
 from maskwise.models.fetch import over_http
-from maskwise.models.fetch.by_hand import found_in
+from maskwise.models.fetch.at_hand import found_in
 from maskwise.models.fetch.pull import pull
 from maskwise.models.lock import alone
 
@@ -453,6 +454,69 @@ class TestFromAFile:
         assert files(store) == files(tmp_path / "carried")
         monkeypatch.setenv(place.FOLDER_VARIABLE, str(tmp_path / "carried"))
         assert models.locate("pack/det").is_relative_to(tmp_path / "carried")
+
+    def test_files_of_other_names_in_a_folder(self, store: Path, at_hand: Path) -> None:
+        (at_hand / "a" / "b" / "c").mkdir(parents=True)
+        (at_hand / "first").write_bytes(bytes(len(FREE)))  # of the same size
+        (at_hand / "a" / "downloaded (1).onnx").write_bytes(FREE)
+        (at_hand / "a" / "b" / "c" / "recogniser").write_bytes(ENCODER)
+        assert found_in(at_hand) == ["free", "pack/rec"]
+        (one,) = pull("free", Told(), source=at_hand)
+        assert one.how == "copied"
+        pull("pack/rec", Told(), source=at_hand)
+        assert files(store) == {"free.onnx": FREE, "pack/rec.onnx": ENCODER}
+
+    def test_the_right_file_goes_before_the_right_name(self, store: Path, at_hand: Path) -> None:
+        (at_hand / "free.onnx").write_bytes(bytes(len(FREE)))
+        with pytest.raises(FetchError, match=r"free\.onnx is another file"):
+            pull("free", Told(), source=at_hand)
+        (at_hand / "x").write_bytes(FREE)
+        pull("free", Told(), source=at_hand)
+        assert files(store) == {"free.onnx": FREE}
+
+    def test_a_zip_of_another_name_in_a_folder(self, store: Path, at_hand: Path) -> None:
+        (at_hand / "pack(1).zip").write_bytes(PACK)
+        assert found_in(at_hand) == ["pack"]
+        pull("pack/rec", Told(), source=at_hand)
+        assert files(store) == {"pack/rec.onnx": ENCODER}
+
+    def test_a_file_that_several_packs_hold_counts_once(
+        self, at_hand: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known = entries.catalogue()
+        twin = replace(known["free"], name="twin", file="twin.onnx")
+        monkeypatch.setattr(entries, "catalogue", lambda: {**known, "twin": twin})
+        (at_hand / "x").write_bytes(FREE)
+        assert found_in(at_hand) == ["free"]
+        (at_hand / "twin.onnx").write_bytes(FREE)
+        assert found_in(at_hand) == ["twin"]
+
+    def test_it_is_not_looked_for_everywhere(
+        self, store: Path, at_hand: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not far down, not behind links to folders, and what has another size is not hashed."""
+        deep = at_hand / "1" / "2" / "3" / "4"
+        deep.mkdir(parents=True)
+        (deep / "x").write_bytes(FREE)
+        (at_hand / "other").write_bytes(FREE + bytes(100))
+        if sys.platform != "win32":
+            (at_hand / "again").symlink_to(at_hand)
+            (at_hand / "three").symlink_to(deep)
+            os.mkfifo(at_hand / "pipe")
+        hashed: list[Path] = []
+        monkeypatch.setattr(at_hand_module, "sha256_of", hashed.append)
+        assert found_in(at_hand) == []
+        with pytest.raises(FetchError, match="under that name or another"):
+            pull("free", Told(), source=at_hand)
+        assert hashed == []
+
+    def test_one_of_unknown_sha256_goes_by_its_name(self, store: Path, at_hand: Path) -> None:
+        (at_hand / "x").write_bytes(UNKNOWN)
+        with pytest.raises(FetchError, match=r"there is no new\.onnx"):
+            pull("odd/new", Told(), source=at_hand, trust_first=True)
+        (at_hand / "x").rename(at_hand / "new.onnx")
+        pull("odd/new", Told(), source=at_hand, trust_first=True)
+        assert files(store)["odd/new.onnx"] == UNKNOWN
 
     def test_a_folder_without_it(self, store: Path, at_hand: Path) -> None:
         with pytest.raises(FetchError, match=r"there is no free\.onnx"):

@@ -127,7 +127,7 @@ def pull(
 
 def _wanted(names: tuple[str, ...], source: Path | None, url: str, sha256: str) -> list[str]:
     """The names, or all that lies in the folder at hand."""
-    from maskwise.models.fetch import by_hand
+    from maskwise.models.fetch import at_hand
     from maskwise.models.fetch.wish import members_of
 
     if source is not None and url:
@@ -142,7 +142,7 @@ def _wanted(names: tuple[str, ...], source: Path | None, url: str, sha256: str) 
             raise click.UsageError(f"--from {source}: there is no such file or folder")
         if not source.is_dir():
             raise click.UsageError(f"name the model that {source} is (NAME --from {source})")
-        names = tuple(by_hand.found_in(source))
+        names = tuple(at_hand.found_in(source))
         if not names:
             raise ConfigurationError(f"{source}: there is no model that the catalogue knows")
     elif len(names) > 1 and (sha256 or (url and not url.endswith("/"))):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from maskwise.errors import ConfigurationError, FetchError, MaskwiseError
-from maskwise.models import beside, entries, trust
+from maskwise.models import beside, trust
 from maskwise.models.digests import sha256_of
 from maskwise.models.entries import ModelEntry, Pack
+from maskwise.models.fetch.at_hand import file_in, model_in
 from maskwise.models.fetch.packs import is_zip, take, unpack, write_checked
 from maskwise.models.fetch.wish import How, Pulled, Wish
 from maskwise.models.writing import require_space
@@ -16,7 +17,8 @@ from maskwise.models.writing import require_space
 def copied(wish: Wish, models: list[ModelEntry], source: Path) -> dict[str, Pulled]:
     """Copy ``models`` into the store, out of a zip where need be; what is at hand is left as it is.
 
-    source: a model's file, a zip, or a folder with either, laid out as a store or flat.
+    source: a model's file, a zip, or a folder with either, laid out as a store or flat; files of
+    other names are told by their sha256.
     Raises FetchError when one of them is not there, or is another file, OutputError when it cannot
     be written.
     """
@@ -30,7 +32,7 @@ def copied(wish: Wish, models: list[ModelEntry], source: Path) -> dict[str, Pull
     if wish.pack is not None and source.is_dir():
         _copy_beside(wish, wish.pack, source)
     for model in models:
-        path = at_hand(source, model)
+        path = _at_hand(wish, source, model)
         if path is not None:
             came[model.name] = copy(wish, model, path)
     rest = [model for model in models if model.name not in came]
@@ -39,7 +41,9 @@ def copied(wish: Wish, models: list[ModelEntry], source: Path) -> dict[str, Pull
     archive = _archive(wish, source)
     if archive is None:
         looked = ", ".join(Path(model.file).name for model in rest)
-        raise FetchError(f"{source}: there is no {looked} to take {wish.name} from")
+        raise FetchError(
+            f"{source}: there is no {looked} to take {wish.name} from, under that name or another"
+        )
     _require_known(wish, archive, rest)
     require_space(wish.folder, sum(model.size for model in rest), wish.name)
     return came | unpacked(wish, archive, rest, "copied")
@@ -81,31 +85,20 @@ def unpacked(wish: Wish, source: Path, models: list[ModelEntry], how: How) -> di
     }
 
 
-def at_hand(source: Path, model: ModelEntry) -> Path | None:
+def _at_hand(wish: Wish, source: Path, model: ModelEntry) -> Path | None:
     """The model's file in ``source``, or ``source`` itself; None for a zip, and where it is not."""
     if source.is_file():
         return None if is_zip(source) else source
-    places = (source / model.file, source / Path(model.file).name)
-    return next((path for path in places if path.is_file()), None)
-
-
-def found_in(folder: Path) -> list[str]:
-    """The names of the models of the catalogue that lie in ``folder``, and of the packs."""
-    packs = [name for name, pack in entries.packs().items() if is_zip(folder / pack.file)]
-    zipped = {member for name in packs for member in entries.packs()[name].members}
-    models = [
-        name
-        for name, model in entries.catalogue().items()
-        if name not in zipped and (folder / model.file).is_file()
-    ]
-    return sorted([*packs, *models])
+    return model_in(source, model, wish.expected(model))
 
 
 def _archive(wish: Wish, source: Path) -> Path | None:
     if wish.pack is None:
         return None
     path = source if source.is_file() else source / wish.pack.file
-    return path if is_zip(path) else None
+    if is_zip(path) or source.is_file():
+        return path if is_zip(path) else None
+    return file_in(source, wish.pack.size, wish.pack.sha256)
 
 
 def _require_known(wish: Wish, archive: Path, models: list[ModelEntry]) -> None:
