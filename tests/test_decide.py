@@ -333,7 +333,11 @@ class TestUncalibrated:
         assert "maskwise calibrate" in self.reason("e/1")
 
     def test_of_two_that_compare_both_are_named_and_what_to_do(self) -> None:
-        reason = self.reason(pair_id("e/yunet", "e/mmod"))
-        assert "the templates are of e/yunet, and this face's of e/mmod" in reason
+        reason = self.reason(pair_id("e/12/yunet", "e/12/mmod"))
+        assert "the templates are of e/12/yunet, and this face's of e/12/mmod" in reason
         assert "the detector that the people were enrolled with" in reason
-        assert "maskwise calibrate" not in reason  # that does not calibrate two together
+        assert "maskwise calibrate" not in reason  # that does not calibrate two detectors together
+
+    def test_two_encoders_are_to_be_calibrated_together(self) -> None:
+        reason = self.reason(pair_id("e/12/chip", "e/34/chip"))
+        assert "maskwise calibrate --folder DIR --reference-encoder ADDRESS" in reason

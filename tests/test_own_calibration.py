@@ -14,7 +14,7 @@ from maskwise import Recognizer, decide
 from maskwise.decide import OperatingPoints
 from maskwise.errors import ConfigurationError, MaskwiseError
 from maskwise.gallery import gallery_file, open_gallery
-from maskwise.own_calibration import place_beside, read_own
+from maskwise.own_calibration import entries, joined, place_beside, read_own
 from maskwise.testing.fakes import (
     FakeDetector,
     FakeEncoder,
@@ -180,7 +180,10 @@ def test_an_encoder_without_shipped_thresholds_has_no_fallback(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"version": 2}, "format 2.*update maskwise"),
+        ({"version": 3}, "format 3.*update maskwise"),
+        ({"version": 2}, "damaged"),
+        ({"version": 0}, "damaged"),
+        ({"version": True}, "damaged"),
         ({"version": "x"}, "damaged"),
         ({"format": "scores"}, "damaged"),
         ({"encoders": {}}, "damaged"),
@@ -274,6 +277,86 @@ def test_readers_see_the_old_file_or_the_new_one(tmp_path: Path) -> None:
         reader.join()
     assert seen
     assert set(seen) <= {0.1, 0.01}
+
+
+def several(**changes: Any) -> dict[str, Any]:
+    """Thresholds of fake-encoder, and of its references with a student's probes."""
+    pair = "fake-encoder x student"
+    student = content(
+        encoders={pair: {"bare-bare": row(0.5, 0.7)}},
+        provenance={"models": {**MODELS, "encoder": pair, "detector": "hog"}},
+        target_fmr=0.02,
+    )
+    made = joined({"fake-encoder": content(), pair: student})
+    return {**made, **changes}
+
+
+STUDENT = {**MODELS, "encoder": "student", "detector": "hog"}
+
+
+class TestSeveralEncoders:
+    def test_each_has_its_own_thresholds_target_and_models(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "c.json", several())
+        own = read_own(path, "fake-encoder", MODELS)
+        pair = read_own(path, "fake-encoder x student", STUDENT)
+        assert own is not None
+        assert pair is not None
+        assert own.at_fmr("bare-bare", 0.1).threshold == 0.6
+        assert pair.at_fmr("bare-bare", 0.1).threshold == 0.5
+        assert (own.default_fmr, pair.default_fmr) == (0.1, 0.02)
+        assert (own.source, pair.source) == ("own", "own")
+        assert (own.pairs, pair.pairs) == (
+            {"bare-bare", "bare-masked", "masked-masked"},
+            {"bare-bare"},
+        )
+
+    def test_other_models_than_the_pair_was_made_with_are_an_error(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "c.json", several())
+        with pytest.raises(ConfigurationError, match="detector hog, and this is fake-detector"):
+            read_own(path, "fake-encoder x student", {**MODELS, "encoder": "student"})
+        with pytest.raises(ConfigurationError, match="detector fake-detector, and this is hog"):
+            read_own(path, "fake-encoder", {**MODELS, "detector": "hog"})
+
+    def test_a_pair_that_is_not_there_is_none(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "c.json", several())
+        assert read_own(path, "fake-encoder x another", MODELS) is None
+        write(path, content())
+        assert read_own(path, "fake-encoder x student", STUDENT) is None
+        write(path, entries(several())["fake-encoder x student"])
+        assert read_own(path, "fake-encoder", MODELS) is None
+
+    def test_another_references_encoder_is_an_error(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "c.json", several())
+        models = {**STUDENT, "detector": "fake-detector"}
+        for wanted in ("student", "other x student", "student x fake-encoder"):
+            with pytest.raises(ConfigurationError, match="made with the encoder fake-encoder"):
+                read_own(path, wanted, models)
+
+    def test_it_comes_apart_as_it_was_joined(self) -> None:
+        found = entries(several())
+        assert set(found) == {"fake-encoder", "fake-encoder x student"}
+        assert found["fake-encoder"] == content()
+        assert joined(found) == several()
+        assert joined({"fake-encoder": content()}) == content()
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"version": 1},
+            {"encoders": {}},
+            {"encoders": ["fake-encoder"]},
+            {"encoders": {"fake-encoder": {}, "other": {}}},
+            {"made": {}},
+            {"made": {"fake-encoder": {}}},
+            {"made": {"fake-encoder": {}, "fake-encoder x student": {}}},
+            {"made": []},
+        ],
+    )
+    def test_damage_is_an_error_for_either(self, tmp_path: Path, changes: dict[str, Any]) -> None:
+        path = write(tmp_path / "c.json", several(**changes))
+        for wanted in ("fake-encoder", "fake-encoder x student"):
+            with pytest.raises(ConfigurationError, match=f"{path}: .*damaged.*maskwise calibrate"):
+                read_own(path, wanted, MODELS)
 
 
 def test_where_it_lies(tmp_path: Path) -> None:

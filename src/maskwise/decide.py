@@ -266,11 +266,19 @@ class OperatingPoints:
     def _uncalibrated(self) -> str:
         references, cross, probes = self.encoder_id.partition(_CROSS)
         if cross:
+            # One network by two detectors' landmarks is no pair that a command calibrates.
+            one_file = references.split("/")[:2] == probes.split("/")[:2]
             return (
                 f"the templates are of {references}, and this face's of {probes}: the two compare, "
                 "but no thresholds are calibrated for them together, so scores rank and decide "
                 "nothing; use the encoder and the detector that the people were enrolled with, or "
                 "move the gallery over (maskwise gallery re-encode)"
+                + (
+                    ""
+                    if one_file
+                    else ", or calibrate the two (maskwise calibrate --folder DIR "
+                    "--reference-encoder ADDRESS)"
+                )
             )
         return (
             f"the encoder {self.encoder_id} has no calibrated thresholds, so its scores rank and "
@@ -302,6 +310,16 @@ def pair_id(references: str | None, probes: str) -> str:
     The encoder's id where both are one.
     """
     return probes if references in (None, probes) else f"{references}{_CROSS}{probes}"
+
+
+def references_of(pair: str) -> str:
+    """The encoder of the references that thresholds are for; pair: as ``pair_id`` gives it."""
+    return pair.partition(_CROSS)[0]
+
+
+def probes_of(pair: str) -> str:
+    """Likewise of the probes."""
+    return pair.partition(_CROSS)[2] or pair
 
 
 def comparison_fmr(target_fpir: float, references: int) -> float:

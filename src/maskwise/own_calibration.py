@@ -4,6 +4,9 @@ It is one JSON file, ``<gallery>.calibration.json``, described in docs/calibrati
 or stops the decision: a file that is damaged, too new, or made with other models is an error, as
 deciding by other thresholds than the owner chose must not happen unnoticed. Where there is no
 file, the shipped thresholds decide.
+
+It holds the thresholds of the gallery's encoder, and of that one's references against the probes of
+others (``decide.pair_id``), each with what it was made of.
 """
 
 from __future__ import annotations
@@ -13,13 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from maskwise.decide import DEFAULT_FMR, OperatingPoints, curve_from_json
+from maskwise.decide import DEFAULT_FMR, OperatingPoints, curve_from_json, references_of
 from maskwise.errors import ConfigurationError, EvaluationError
 from maskwise.types import WearPair
 
 SUFFIX: Final = ".calibration.json"
 FORMAT: Final = "maskwise-operating-points"
-VERSION: Final = 1
+VERSION: Final = 2
 _PAIRS: Final[tuple[WearPair, ...]] = ("bare-bare", "bare-masked", "masked-masked")
 
 
@@ -31,9 +34,11 @@ def place_beside(gallery: Path) -> Path:
 def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> OperatingPoints | None:
     """The thresholds in ``path``; None when there is no such file.
 
-    encoder_id, models: of who decides (``Recognizer.models``). The shipped thresholds are the
-    fallback, where the encoder has some. Raises ConfigurationError that names the file and the
-    remedy: it cannot be read, is damaged or of a newer maskwise, or belongs to other models.
+    encoder_id: whose thresholds, as ``decide.pair_id`` names them; None too where the file holds
+    others of the same references' encoder alone. models: of who decides (``Recognizer.models``).
+    The shipped thresholds are the fallback, where the encoder has some. Raises ConfigurationError
+    that names the file and the remedy: it cannot be read, is damaged or of a newer maskwise, or
+    belongs to other models.
     """
     try:
         # At once: a calibration that is being replaced is read as it was or as it will be.
@@ -52,14 +57,19 @@ def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> Operatin
                 f"the gallery's calibration is of format {version}, and this maskwise reads up "
                 f"to {VERSION}: update maskwise",
             )
-        if form != FORMAT or version != VERSION:
+        if form != FORMAT:
             raise ValueError("not a calibration")
-        ((made_for, table),) = given["encoders"].items()
-        made_with = dict(given["provenance"]["models"])
+        found = entries(given)
+        made_for = encoder_id if encoder_id in found else next(iter(found))
+        if made_for != encoder_id and references_of(made_for) == references_of(encoder_id):
+            return None
+        one = found[made_for]
+        table = one["encoders"][made_for]
+        made_with = dict(one["provenance"]["models"])
         curves = {pair: curve_from_json(table[pair]) for pair in _PAIRS if pair in table}
         if not curves:
             raise ValueError("no wear pair in it")
-        target = float(given.get("target_fmr", DEFAULT_FMR))
+        target = float(one.get("target_fmr", DEFAULT_FMR))
         points = OperatingPoints(
             made_for,
             curves,
@@ -75,6 +85,49 @@ def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> Operatin
         _refuse_damaged(path, error)
     _check_models(path, {**made_with, "encoder": made_for}, {**models, "encoder": encoder_id})
     return points
+
+
+def entries(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a file holds, by encoder or pair: each as a file that holds it alone (version 1).
+
+    Raises ConfigurationError, KeyError, TypeError, AttributeError or ValueError for what is none.
+    """
+    version, tables = given["version"], dict(given["encoders"])
+    if type(version) is not int or not 1 <= version <= VERSION or not tables:
+        raise ValueError("not a calibration")
+    if version == 1:
+        (name,) = tables
+        return {name: dict(given)}
+    if len({references_of(name) for name in tables}) != 1:
+        raise ValueError("thresholds of several galleries' encoders")
+    return {
+        name: {
+            "format": given["format"],
+            "version": 1,
+            "encoders": {name: table},
+            **given["made"][name],
+        }
+        for name, table in tables.items()
+    }
+
+
+def joined(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of a file that holds ``parts``, which are as ``entries`` gives them.
+
+    Of version 1 where there is one alone, so that every maskwise reads it.
+    """
+    if len(parts) == 1:
+        return dict(*parts.values())
+    shared = ("format", "version", "encoders")
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "encoders": {name: part["encoders"][name] for name, part in parts.items()},
+        "made": {
+            name: {key: value for key, value in part.items() if key not in shared}
+            for name, part in parts.items()
+        },
+    }
 
 
 def _check_models(path: Path, made_with: Mapping[str, Any], models: Mapping[str, str]) -> None:

@@ -80,6 +80,7 @@ class Recognizer(Stages):
             encoder=encoder,
         )
         self._operating_points = operating_points
+        self._points_read: dict[str, OperatingPoints] = {}
         self.mask_types = _mask_types(masks)
         self.target_fmr = target_fmr
         self.target_fpir = target_fpir
@@ -100,20 +101,22 @@ class Recognizer(Stages):
         and decisions are "insufficient". Raises ConfigurationError when a calibration lies beside
         the gallery that cannot be used (see ``own_calibration``).
         """
-        if self._operating_points is not None:
-            return self._operating_points
-        file = self._gallery_file()
-        own = None
-        if file is not None:
-            own = read_own(place_beside(file), self.encoder.id, self.models)
-        return own or _shipped(self.encoder.id)
+        return self._operating_points or self._points_of(self.encoder.id)
 
     def _points_for_gallery(self) -> OperatingPoints:
         """``operating_points``, or those of this encoder's probes against another's references."""
         references = self.gallery.encoder_id
         if references in (None, self.encoder.id) or self._operating_points is not None:
             return self.operating_points
-        return _shipped(pair_id(references, self.encoder.id))
+        return self._points_of(pair_id(references, self.encoder.id))
+
+    def _points_of(self, pair: str) -> OperatingPoints:
+        """Those beside the gallery for an encoder or two, else the shipped ones; read once."""
+        if pair not in self._points_read:
+            file = self._gallery_file()
+            own = None if file is None else read_own(place_beside(file), pair, self.models)
+            self._points_read[pair] = own or _shipped(pair)
+        return self._points_read[pair]
 
     def _gallery_file(self) -> Path | None:
         given = self._gallery_argument

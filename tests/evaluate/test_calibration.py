@@ -293,7 +293,8 @@ def test_the_file_has_the_form_of_the_shipped_one(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda c: c.update(version=2), "version 2.*update maskwise"),
+        (lambda c: c.update(version=3), "version 3.*update maskwise"),
+        (lambda c: c.update(version=2), "make it again"),
         (lambda c: c.update(format="x"), "is no calibration; make one"),
         (lambda c: c.pop("format"), "make it again"),
         (lambda c: c.update(encoders={}), "make it again"),

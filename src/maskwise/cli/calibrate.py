@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from maskwise.cli.calibrate_place import place_for, reference_recognizer
 from maskwise.cli.calibrate_results import (
     Source,
     calibration_json,
@@ -21,13 +20,12 @@ from maskwise.cli.options import (
     gallery_option,
     json_option,
     model_options,
-    open_gallery,
     pass_tools,
     share_option,
 )
 from maskwise.cli.output import Progress, print_json, remark
 from maskwise.cli.status import OK, SKIPPED
-from maskwise.errors import ConfigurationError, EvaluationError, OutputError
+from maskwise.errors import ConfigurationError, EvaluationError
 
 if TYPE_CHECKING:
     from maskwise.evaluate.calibration import MapKind
@@ -81,6 +79,12 @@ FEW_PEOPLE = 30
     help="Of the masks and the pairs that are drawn.",
 )
 @model_options("detector", "encoder")
+@click.option(
+    "--reference-encoder",
+    metavar="ADDRESS",
+    help="The gallery's encoder, where --encoder is another of its space: fits thresholds for "
+    "probes of the latter against references of the former.",
+)
 @cache_option
 @click.option("--dry-run", is_flag=True, help="Show what would be fitted, and write nothing.")
 @json_option("what was fitted as one JSON object")
@@ -99,6 +103,7 @@ def command(
     non_mated: int,
     seed: int,
     models: dict[str, str],
+    reference_encoder: str | None,
     cache: str | None,
     dry_run: bool,
     as_json: bool,
@@ -114,6 +119,7 @@ def command(
       maskwise calibrate --folder people/ --dry-run
       maskwise calibrate --folder people/ --target-fmr 0.0001
       maskwise calibrate --scores bare.npz --scores masked.npz --out mine.json
+      maskwise calibrate --folder people/ --encoder student --reference-encoder sface
 
     Exit codes: 0 done; 1 done, but some photos were left out, or a threshold is not supported by
     so few photos (each is named); 2 usage error, or too few photos; 130 interrupted: templates
@@ -125,11 +131,20 @@ def command(
 
     if (folder is None) == (not score_files):
         raise click.UsageError("name either --folder DIR or --scores FILE")
+    if reference_encoder is not None and folder is None:
+        raise click.UsageError("--reference-encoder goes with --folder DIR")
     target = DEFAULT_FMR if target_fmr is None else target_fmr
     recognizer = tools.recognizer(**models)
-    place = None if dry_run else _place(gallery, out, recognizer.encoder.id)
+    reference = None
+    if reference_encoder is not None:
+        reference = reference_recognizer(
+            tools, {**models, "encoder": reference_encoder}, recognizer
+        )
+    place = None if dry_run else place_for(gallery, out, recognizer.encoder, reference)
     if folder is not None:
-        source = _from_folder(recognizer, folder, non_mated, seed, cache)
+        source = _from_folder(
+            recognizer, reference, folder, non_mated=non_mated, seed=seed, cache=cache
+        )
     else:
         source = _from_files(score_files)
         if out is None and not dry_run:
@@ -142,43 +157,26 @@ def command(
     if place is not None:
         write_calibration(place, fitted)
     if as_json:
-        print_json(calibration_json(fitted, source, results, place, dry_run))
+        print_json(
+            {
+                **calibration_json(fitted, source, results, place, dry_run),
+                "reference_encoder": None if reference is None else reference.encoder.id,
+            }
+        )
     else:
         print_calibration(fitted, source, results, place, target)
     incomplete = source.failures or fitted.refused or any(r.unsupported for r in results.values())
     ctx.exit(SKIPPED if incomplete else OK)
 
 
-def _place(gallery: str | None, out: str | None, encoder_id: str) -> Path:
-    """Where to write; refused before the slow part where that cannot be."""
-    from maskwise.own_calibration import FORMAT, place_beside
-
-    if out is None:
-        with open_gallery(gallery) as store:
-            store.check_encoder(encoder_id)
-            if store.file is None:
-                raise ConfigurationError(
-                    f"{store.where}: this gallery is no file, so that nothing can lie beside it; "
-                    "name a file with --out"
-                )
-            return place_beside(store.file)
-    place = Path(out)
-    if not place.parent.is_dir():
-        raise OutputError(f"{out}: there is no folder {place.parent}; make it first")
-    if place.exists():
-        try:
-            ours = json.loads(place.read_text("utf-8"))["format"] == FORMAT
-        except (OSError, ValueError, KeyError, TypeError):
-            ours = False
-        if not ours:
-            raise ConfigurationError(
-                f"{out}: is there already and is no calibration; name another file"
-            )
-    return place
-
-
 def _from_folder(
-    recognizer: Recognizer, folder: str, non_mated: int, seed: int, cache: str | None
+    recognizer: Recognizer,
+    reference: Recognizer | None,
+    folder: str,
+    *,
+    non_mated: int,
+    seed: int,
+    cache: str | None,
 ) -> Source:
     from maskwise.evaluate.calibration import check_mated
     from maskwise.evaluate.calibration_trials import calibration_trials
@@ -192,23 +190,29 @@ def _from_folder(
         remark(note)
     # Before the slow part; faces that are not found may make it fewer still.
     check_mated(int(trials.mated.sum()))
-    done = 0
+    done, total = 0, len(trials.photos) * (1 if reference is None else 2)
     try:
         with (
             TemplateCache.open(cache) as templates,
-            Progress("templates", len(trials.photos)) as progress,
+            Progress("templates", total) as progress,
         ):
 
-            def told(made: Made) -> None:
+            def told(_: Made) -> None:
                 nonlocal done
-                done = made.done
+                done += 1
                 progress.advance()
 
             found = calibration_trials(
-                recognizer, folder, trials, cache=templates, seed=seed, on_photo=told
+                recognizer,
+                folder,
+                trials,
+                cache=templates,
+                seed=seed,
+                reference=reference,
+                on_photo=told,
             )
     except KeyboardInterrupt:
-        remark(f"after {done} of {len(trials.photos)} photos; the same command goes on from there")
+        remark(f"after {done} of {total} photos; the same command goes on from there")
         raise
     if found.people < FEW_PEOPLE:
         remark(

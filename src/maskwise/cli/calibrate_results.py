@@ -121,6 +121,7 @@ def print_calibration(
     target: float,
 ) -> None:
     """A table of the wear pairs, and what is to be said of them, for people."""
+    from maskwise.decide import probes_of, references_of
     from maskwise.types import WearPair
 
     rows: list[list[str | Text]] = []
@@ -145,9 +146,12 @@ def print_calibration(
         for line in rows:
             del line[_SHIPPED]
     print_table(columns, rows, right=columns[1:])
+    references = references_of(fitted.encoder_id)
+    of_two = references != fitted.encoder_id
     lines = [
         f"Thresholds at which at most {target:g} of pairs of different people pass (FMR), fitted "
         f"on {source.words}.",
+        *([f"References of {references}, probes of {probes_of(fitted.encoder_id)}."] * of_two),
         "Lost: the share of pairs of one person that do not pass (FNMR).",
         *(f"* {r.unsupported}." for r in results.values() if r.unsupported),
         *(f"{pair}: not calibrated: {why}." for pair, why in fitted.refused.items()),

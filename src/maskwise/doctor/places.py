@@ -107,6 +107,7 @@ def _fits(
     path: Path, pinned: tuple[str | None, str | None], chosen: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Whether the encoder that commands would take, and the calibration, fit the gallery."""
+    from maskwise.decide import pair_id
     from maskwise.models.readers import option_of
     from maskwise.own_calibration import place_beside, read_own
     from maskwise.pipeline import Recognizer
@@ -135,7 +136,7 @@ def _fits(
         return
     beside = place_beside(path)
     try:
-        own = read_own(beside, wanted, recognizer.models)
+        own = read_own(beside, pair_id(encoder, wanted), recognizer.models)
     except MaskwiseError as error:
         yield Finding("gallery", "calibration", "wrong", str(error))
         return

@@ -2,12 +2,14 @@
 
 It has the form of the shipped ``operating_points.json``: ``encoders`` -> encoder id -> wear pair ->
 a table of FMRs and thresholds (see ``decide``), each with its counts and its map of scores; beside
-them ``provenance``, what the scores were made of, and ``refused``, what could not be fitted.
-``own_calibration`` reads of it what decisions need.
+them ``provenance``, what the scores were made of, and ``refused``, what could not be fitted. A file
+of several encoders holds these for each, under ``made``. ``own_calibration`` reads of it what
+decisions need.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,30 +17,49 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from maskwise.decide import OperatingCurve
+from maskwise.decide import OperatingCurve, references_of
 from maskwise.errors import ConfigurationError, EvaluationError
 from maskwise.evaluate.calibration import Calibration, PairCalibration, known_pair
 from maskwise.evaluate.files import written_at_once
 from maskwise.evaluate.llr import map_from_json
 from maskwise.evaluate.scores import Provenance
 from maskwise.image import describe
-from maskwise.own_calibration import FORMAT, VERSION
+from maskwise.own_calibration import FORMAT, VERSION, entries, joined
 from maskwise.types import WearPair
 
 
 def write_calibration(path: str | os.PathLike[str], calibration: Calibration) -> None:
-    """Write ``calibration`` as JSON, at once or not at all; OutputError where that fails."""
+    """Write ``calibration`` as JSON, at once or not at all; OutputError where that fails.
+
+    What the file holds of the same references' encoder with the probes of others stays.
+    """
+    own = calibration.encoder_id
+    parts = {
+        name: part
+        for name, part in _entries_there(Path(path)).items()
+        if references_of(name) == references_of(own)
+    }
     with written_at_once(path) as file:
-        text = json.dumps(to_json(calibration), indent=1, sort_keys=True)
+        content = joined({**parts, own: to_json(calibration)})
+        text = json.dumps(content, indent=1, sort_keys=True)
         file.write(text.encode() + b"\n")
 
 
+def _entries_there(path: Path) -> dict[str, dict[str, Any]]:
+    """What a file holds; nothing where it is not there or damaged: it is replaced."""
+    with contextlib.suppress(OSError, KeyError, TypeError, AttributeError, ValueError):
+        given = json.loads(path.read_text("utf-8"))
+        if given["format"] == FORMAT:
+            return entries(given)
+    return {}
+
+
 def to_json(calibration: Calibration) -> dict[str, Any]:
-    """The content of the file, as ``json`` takes it."""
+    """The content of a file that holds it alone, as ``json`` takes it."""
     given = calibration.provenance
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": 1,
         "encoders": {
             calibration.encoder_id: {
                 pair: {
@@ -64,11 +85,13 @@ def to_json(calibration: Calibration) -> dict[str, Any]:
     }
 
 
-def read_calibration(path: str | os.PathLike[str]) -> Calibration:
+def read_calibration(path: str | os.PathLike[str], encoder_id: str = "") -> Calibration:
     """What ``write_calibration`` wrote.
 
+    encoder_id: which, of several that the file holds (``decide.pair_id``); "": that of references
+    and probes of one encoder, else the first.
     Raises EvaluationError that names the file and the remedy: not there, something else, of a
-    newer maskwise, damaged.
+    newer maskwise, damaged, without that encoder.
     """
     name = describe(path)
     try:
@@ -81,7 +104,15 @@ def read_calibration(path: str | os.PathLike[str]) -> Calibration:
                 f"is of format version {given['version']}, and this maskwise reads up to "
                 f"{VERSION}; update maskwise",
             )
-        ((encoder_id, table),) = given["encoders"].items()
+        found = entries(given)
+        wanted = encoder_id or min(found, key=lambda name: (name != references_of(name), name))
+        if wanted not in found:
+            _refuse(
+                name,
+                f"holds no thresholds of {wanted}; there are those of {', '.join(sorted(found))}",
+            )
+        given = found[wanted]
+        table = given["encoders"][wanted]
         provenance = Provenance(
             **{**given["provenance"], "notes": tuple(given["provenance"]["notes"])}
         )
@@ -119,7 +150,7 @@ def read_calibration(path: str | os.PathLike[str]) -> Calibration:
             error,
         )
     return Calibration(
-        encoder_id, MappingProxyType(pairs), provenance, MappingProxyType(refused), target
+        wanted, MappingProxyType(pairs), provenance, MappingProxyType(refused), target
     )
 
 

@@ -16,19 +16,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from maskwise.errors import EvaluationError
+from maskwise.encode import Encoder
+from maskwise.errors import ConfigurationError, EvaluationError
 from maskwise.evaluate.looks import AS_IS, Look, probe_look, reference_looks
 from maskwise.evaluate.scores import Labels, Scores
 from maskwise.evaluate.scoring import score_trials
 from maskwise.evaluate.template_cache import TemplateCache
 from maskwise.evaluate.templates import PhotoTemplates, Progress, make_templates
 from maskwise.evaluate.trials import TrialList
+from maskwise.image import describe
 from maskwise.pipeline import Recognizer
 
 PROBE_MASKS: Final = 2
@@ -56,36 +59,72 @@ def calibration_trials(
     *,
     cache: TemplateCache,
     seed: int = 0,
+    reference: Recognizer | None = None,
     on_photo: Callable[[Progress], None] | None = None,
 ) -> CalibrationTrials:
     """Score ``trials`` (pairs of photos below ``folder``) in each wear pair.
 
     Masked ones are made both ways round, with ``PROBE_MASKS`` masks a photo, drawn by ``seed``.
-    Photos that ``enrol`` would refuse are failures. Raises as ``make_templates``.
+    Photos that ``enrol`` would refuse are failures.
+    reference: who enrols, where that is another than ``recognizer``, who then only sees probes:
+    the scores are those of ``Recognizer.identify`` in a gallery of the other's encoder, and
+    ``on_photo`` is told of every photo twice.
+    Raises as ``make_templates``, and ConfigurationError for encoders of different spaces.
     """
+    if reference is not None:
+        check_one_space(reference.encoder, recognizer.encoder)
     references = reference_looks("virtual:default")
     probes = [probe_look("virtual:all", seed + k) for k in range(PROBE_MASKS)]
-    templates = make_templates(
-        recognizer,
-        folder,
-        trials.photos,
-        (*references, *probes),
-        cache=cache,
-        several_faces="refuse",
-        on_photo=on_photo,
-    )
-    parts = [_compared(trials, templates, references, AS_IS, seed, drawn=False)]
+
+    def made(maker: Recognizer, looks: Sequence[Look]) -> PhotoTemplates:
+        return make_templates(
+            maker,
+            folder,
+            trials.photos,
+            looks,
+            cache=cache,
+            several_faces="refuse",
+            on_photo=on_photo,
+        )
+
+    if reference is None:
+        home = templates = made(recognizer, (*references, *probes))
+    else:
+        home, templates = made(reference, references), made(recognizer, (AS_IS, *probes))
+        if home.photo_sha256 != templates.photo_sha256:
+            raise EvaluationError(
+                f"{describe(folder)}: photos changed while they were looked at; run it again"
+            )
+
+    def compared(pairs: TrialList, looks: Sequence[Look], probe: Look, *, drawn: bool) -> Scores:
+        return _compared(pairs, (home, templates), looks, probe, seed, drawn=drawn)
+
+    parts = [compared(trials, references, AS_IS, drawn=False)]
     both = _both_ways(trials)
     for probe in probes:
-        parts.append(_compared(both, templates, references, probe, seed, drawn=True))
-        bare = _compared(both, templates, (AS_IS,), probe, seed, drawn=True)
+        parts.append(compared(both, references, probe, drawn=True))
+        bare = compared(both, (AS_IS,), probe, drawn=True)
         # A reference that wears a real mask was compared just so already.
         parts.append(bare.subset(bare.reference_wear.where("none")))
-    valid = templates.valid[:, templates.column(AS_IS)]
-    there = [person for person, fine in zip(trials.subjects, valid, strict=True) if fine]
-    return CalibrationTrials(
-        joined(parts), len(set(there)), len(there), templates.failures(templates.column(AS_IS))
-    )
+    lost = [_failure(home, row) or _failure(templates, row) for row in range(len(trials.photos))]
+    there = [person for person, why in zip(trials.subjects, lost, strict=True) if not why]
+    failures = Counter(filter(None, lost))
+    return CalibrationTrials(joined(parts), len(set(there)), len(there), failures)
+
+
+def _failure(templates: PhotoTemplates, row: int) -> str:
+    column = templates.column(AS_IS)
+    return "" if templates.valid[row, column] else str(templates.status[row, column])
+
+
+def check_one_space(reference: Encoder, probe: Encoder) -> None:
+    """ConfigurationError for encoders whose templates cannot be compared."""
+    if (reference.space, reference.dim) != (probe.space, probe.dim):
+        raise ConfigurationError(
+            f"templates of {reference.id} (space {reference.space}, {reference.dim} numbers) and "
+            f"of {probe.id} (space {probe.space}, {probe.dim} numbers) cannot be compared, so "
+            "there are no thresholds of the two; name an encoder of the same space"
+        )
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
@@ -165,7 +204,7 @@ def without_repeats(scores: Scores) -> Scores:
 
 def _compared(
     trials: TrialList,
-    templates: PhotoTemplates,
+    sides: tuple[PhotoTemplates, PhotoTemplates],
     references: Sequence[Look],
     probe: Look,
     seed: int,
@@ -174,9 +213,11 @@ def _compared(
 ) -> Scores:
     """Scores of the trials whose mask state the pipeline has right, each made once.
 
-    drawn: only those whose probe wears a drawn mask; others were made with the photos as they are.
+    sides: the templates of references and probes. drawn: only those whose probe wears a drawn mask;
+    others were made with the photos as they are.
     """
-    found = score_trials(trials, templates, references, probe, seed=seed)
+    home, templates = sides
+    found = score_trials(trials, templates, references, probe, reference_templates=home, seed=seed)
     scores = found.scores
     keep = ~scores.failed
     for pair in scores.wear_pair().values:

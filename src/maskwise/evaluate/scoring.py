@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from maskwise.decide import pair_id
 from maskwise.errors import InputError
 from maskwise.evaluate.looks import AS_IS, Look
 from maskwise.evaluate.scores import Labels, Provenance, Scores
@@ -161,6 +162,7 @@ def score_trials(
     references: Sequence[Look],
     probe: Look,
     *,
+    reference_templates: PhotoTemplates | None = None,
     seed: int = 0,
     settings: Mapping[str, str] | None = None,
 ) -> TrialScores:
@@ -170,13 +172,16 @@ def score_trials(
     ``Recognizer.verify`` computes with ``masks`` of the same types. ``several_faces`` of the
     templates decides whether photos that it refuses count. Of a probe with a drawn mask that the
     pipeline takes for bare, and a masked reference, no further masks are drawn.
+    reference_templates: those of the references, where another encoder makes them; ``templates``
+    are then the probes' alone, on which no masks are drawn, as ``Recognizer.identify`` has it.
     Raises InputError where ``templates`` are not of the photos of ``trials``, or lack a look.
     """
-    if templates.photos != trials.photos:
+    home = templates if reference_templates is None else reference_templates
+    if templates.photos != trials.photos or home.photos != trials.photos:
         raise InputError("score_trials: the templates are of other photos than the trials")
-    left, right = Sides.of(templates, references), Sides.of(templates, [probe])
+    left, right = Sides.of(home, references), Sides.of(templates, [probe])
     # A bare probe may meet a masked reference: then it is the one that is drawn on.
-    turned = Sides.of(templates, references) if not probe.types else None
+    turned = Sides.of(templates, references) if not probe.types and home is templates else None
     count = len(trials)
     scores: F64 = np.full(count, np.nan)
     decided = np.zeros(count, np.uint8)
@@ -191,7 +196,9 @@ def score_trials(
         worn[:, 0] |= ~(left.valid[a] & right.valid[b]) & ~left.masked[a]
     return TrialScores(
         Scores(
-            provenance(templates, trials.sha256, seed, settings or {}, trials.notes),
+            provenance(
+                templates, trials.sha256, seed, settings or {}, trials.notes, references=home
+            ),
             trials.photos,
             trials.subjects,
             trials.pairs,
@@ -214,13 +221,26 @@ def provenance(
     seed: int,
     settings: Mapping[str, str],
     notes: tuple[str, ...] = (),
+    *,
+    references: PhotoTemplates | None = None,
 ) -> Provenance:
-    """What the scores of ``templates`` were made of, as of now."""
+    """What the scores of ``templates`` were made of, as of now.
+
+    references: theirs, where another encoder made them. The models are then the probes', and
+    those of the references that differ as ``reference_<stage>``.
+    """
     from maskwise import __version__
 
+    home = templates if references is None else references
+    encoder_id, models = pair_id(home.encoder_id, templates.encoder_id), dict(templates.models)
+    others = {
+        f"reference_{stage}": model
+        for stage, model in home.models.items()
+        if stage != "encoder" and model != templates.models.get(stage)
+    }
     return Provenance(
-        templates.encoder_id,
-        MappingProxyType(dict(templates.models)),
+        encoder_id,
+        MappingProxyType({**models, **others, "encoder": encoder_id}),
         templates.data_sha256,
         trials_sha256,
         __version__,
