@@ -42,7 +42,8 @@ def place_for(
                 raise EncoderMismatchError(
                     f"{store.where} holds templates of the encoder {pinned}, which compare with "
                     f"those of {encoder.id}; name the gallery's with --reference-encoder to fit "
-                    "thresholds of the two together"
+                    "thresholds of the two together; where both are one file, use the --detector "
+                    "that the people were enrolled with"
                 )
             else:
                 store.check_encoder(encoder.id)
