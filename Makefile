@@ -12,6 +12,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
   $(if $(shell $(p) -c 'import sys; print(sys.version_info >= (3, 10) or "")' 2>/dev/null),$(p))))
 VENV ?= .venv
 BIN := $(VENV)/bin
+# A process a core, a file of tests at a time: fixtures of a file are made once.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 OUT ?= demo-output
 
 # pip, quiet but for errors; every package is checked against its hash in the lock file.
@@ -40,10 +42,10 @@ demo: $(VENV)/.run
 	  || [ $$? -eq 1 ]  # 1: done, but some photos were skipped; the demo has named them
 
 test: test-fast
-	$(BIN)/pytest -m models --cov --cov-append --cov-report=term
+	$(BIN)/pytest $(PARALLEL) -m models --cov --cov-append --cov-report=term
 
 test-fast: $(VENV)/.dev
-	$(BIN)/pytest -m "not models" --cov --cov-report=
+	$(BIN)/pytest $(PARALLEL) -m "not models" --cov --cov-report=
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
