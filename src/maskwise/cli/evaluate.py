@@ -6,6 +6,7 @@ import click
 
 from maskwise.cli import (
     evaluate_cache,
+    evaluate_detection,
     evaluate_folder,
     evaluate_identification,
     evaluate_report,
@@ -28,6 +29,7 @@ for _one in (
     evaluate_folder,
     evaluate_verification,
     evaluate_identification,
+    evaluate_detection,
     evaluate_report,
     evaluate_cache,
 ):
