@@ -1,4 +1,4 @@
-"""Small ONNX files with the inputs and outputs of SCRFD and YuNet, which find coloured rectangles.
+"""Small ONNX files with the inputs and outputs of our detectors, which find coloured rectangles.
 
 A face is a rectangle of one colour (strength, 255, 0). In every cell the network measures how
 much of it is covered (green minus blue), how strongly (red minus blue), and how many covered cells
@@ -19,12 +19,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from maskwise.types import F32, U8
 
-Family = Literal["scrfd", "yunet"]
+Family = Literal["maskwise", "scrfd", "yunet"]
+
+_KINDS: Final[dict[Family, tuple[str, ...]]] = {
+    "maskwise": ("score", "box", "points"),
+    "scrfd": ("score", "bbox", "kps"),
+    "yunet": ("cls", "obj", "bbox", "kps"),
+}
 
 SHARES: Final = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
 """(x, y) of the points, as shares of the rectangle's width and height."""
 
-REACH: Final = 640  # px to each side that the network sees
+REACH: Final = {"maskwise": 1280, "scrfd": 640, "yunet": 640}  # px that it sees to each side
 
 
 def painted(canvas: U8, box: Sequence[int], strength: int = 255) -> U8:
@@ -66,8 +72,7 @@ def write(
     """
     graph = _Graph(family)
     anchors = anchors or (2 if family == "scrfd" and len(strides) == 3 else 1)
-    kinds = ["cls", "obj", "bbox", "kps"] if family == "yunet" else ["score", "bbox", "kps"]
-    kinds = kinds if points else kinds[:-1]
+    kinds = _KINDS[family] if points else _KINDS[family][:-1]
     heads = {
         stride: graph.heads(stride, factor)
         for stride, factor in zip(strides, scales or [1.0] * len(strides), strict=True)
@@ -78,19 +83,20 @@ def write(
             made = [heads[stride][kind]]
             if anchors == 2:
                 made.append(graph.op("Mul", made[0], graph.number(0.25 if kind == "score" else 2)))
-            wide = {"bbox": 4, "kps": 10}.get(kind, 1)
+            wide = {"bbox": 4, "box": 4, "kps": 10, "points": 10}.get(kind, 1)
             outputs.append(graph.listed(made, wide, f"{kind}_{stride}", batched))
     if names is not None:
         outputs = [
             graph.op("Identity", old, name=new) for old, new in zip(outputs, names, strict=True)
         ]
+    given = "image" if family == "maskwise" else "input"
     width, height = fixed or ("width", "height")
     shape = [None] * (3 if batched else 2)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             family,
-            [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, height, width])],
+            [helper.make_tensor_value_info(given, TensorProto.FLOAT, [1, 3, height, width])],
             [helper.make_tensor_value_info(one, TensorProto.FLOAT, shape) for one in outputs],
             graph.weights,
         ),
@@ -124,18 +130,19 @@ class _Graph:
 
     def heads(self, stride: int, factor: float) -> dict[str, str]:
         """(1, C, h, w) of each kind."""
-        # Input channels are R, G, B for SCRFD and B, G, R for YuNet; both are undone to 0..1.
-        red, blue = (0, 2) if self.family == "scrfd" else (2, 0)
+        # Input channels are R, G, B, and B, G, R for YuNet; all are undone to 0..1.
+        red, blue = (2, 0) if self.family == "yunet" else (0, 2)
         unit = 128 / 255 if self.family == "scrfd" else 1 / 255
         mix = np.zeros((2, 3, 1, 1))
         mix[0, red], mix[1, 1], mix[:, blue] = unit, unit, -unit
-        signal = self.op("Relu", self.op("Conv", "input", self.tensor(mix)))
+        given = "image" if self.family == "maskwise" else "input"
+        signal = self.op("Relu", self.op("Conv", given, self.tensor(mix)))
         cells = self.op(
             "AveragePool", signal, kernel_shape=[stride, stride], strides=[stride, stride]
         )
         strength = self.op("Slice", cells, *self._span(0, 1))
         covered = self.op("Slice", cells, *self._span(1, 2))
-        reach = REACH // stride
+        reach = REACH[self.family] // stride
         ones = self.tensor(np.ones((1, 1, 1, reach))), self.tensor(np.ones((1, 1, reach, 1)))
         # From a cell's upper left corner: the cells before it, and those from itself on.
         left = self.op("Conv", covered, ones[0], pads=[0, reach, 0, 0])
@@ -156,6 +163,14 @@ class _Graph:
         made = {"score": score, "bbox": away, "kps": self.op("Conv", away, self.tensor(ways))}
         if self.family == "scrfd":
             return made
+        if self.family == "maskwise":  # from the cell's centre
+            half = self.tensor(np.array([0.5, 0.5, -0.5, -0.5]).reshape(1, 4, 1, 1))
+            box = self.op("Relu", self.op("Add", away, half))
+            return {
+                "score": score,
+                "box": box,
+                "points": self.op("Sub", made["kps"], self.number(0.5)),
+            }
         # Centre and logarithm of the size; the score is the root of a product of two, of which
         # one may be larger than 1.
         middle, sides = np.zeros((2, 4, 1, 1)), np.zeros((2, 4, 1, 1))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -106,6 +108,60 @@ class TestFitted:
     @pytest.mark.parametrize("picture", [(250, 250), (4000, 3000), (100, 3000)])
     def test_a_file_of_one_size_gets_that_size(self, picture: tuple[int, int]) -> None:
         assert {look.canvas for look in looks.fitted(picture, (640, 640))} == {(640, 640)}
+
+
+class TestOwnSized:
+    @pytest.mark.parametrize(
+        ("picture", "sizes"),
+        [
+            ((20, 30), [(80, 120)]),
+            ((159, 80), [(320, 161)]),
+            ((160, 90), [(160, 90)]),
+            ((640, 360), [(640, 360)]),
+            ((641, 360), [(641, 360), (320, 179)]),
+            ((960, 1280), [(960, 1280), (240, 320)]),
+            ((1500, 1000), [(1280, 853), (320, 213)]),
+        ],
+    )
+    def test_without_tiles(self, picture: tuple[int, int], sizes: list[tuple[int, int]]) -> None:
+        planned = looks.own_sized(picture)
+        assert [look.size for look in planned] == sizes
+        assert all(look.canvas == look.size and look.place == (0, 0) for look in planned)
+
+    @given(sides, sides)
+    def test_no_look_is_large(self, width: int, height: int) -> None:
+        planned = looks.own_sized((width, height))
+        assert all(1 <= side <= 1280 for look in planned for side in look.canvas)
+        assert len(planned) <= 18  # 4096x4096 px
+
+    @given(sides, sides)
+    def test_the_larger_first_and_nobody_squeezed(self, width: int, height: int) -> None:
+        planned = looks.own_sized((width, height))
+        sizes = [max(look.size) for look in planned]
+        assert sizes == sorted(sizes, reverse=True)
+        assert sizes[-1] <= 320 or max(width, height) <= 640
+        for look in planned:
+            scale = look.scale[0 if width >= height else 1]
+            for axis, side in enumerate((width, height)):
+                assert look.scale[axis] == look.size[axis] / side
+                assert abs(look.size[axis] - side * scale) <= 1 or look.size[axis] == 1
+
+    @given(st.integers(1537, 9000), st.integers(1, 9000))
+    def test_tiles_cover_the_picture_and_overlap(self, width: int, height: int) -> None:
+        *tiles, whole, small = looks.own_sized((width, height))
+        assert (max(whole.size), max(small.size)) == (1280, 320)
+        assert {look.size for look in tiles} == {tiles[0].size}
+        assert max(tiles[0].size) == min(max(width, height), 4096)
+        assert all(look.averaged == (max(width, height) > 4096) for look in tiles)
+        for axis in (0, 1):
+            side, tile = tiles[0].size[axis], tiles[0].canvas[axis]
+            starts = sorted({-look.place[axis] for look in tiles})
+            assert starts[0] == 0
+            assert starts[-1] + tile == side
+            assert tile % 32 == 0 or len(starts) == 1
+            # A face of 96 px lies in one tile wherever it is.
+            assert all(after + 96 <= start + tile for start, after in pairwise(starts))
+        assert len({look.place for look in tiles}) == len(tiles)
 
 
 class TestPlanes:

@@ -132,7 +132,7 @@ def test_a_name_that_is_taken(store: Path, onnx: Path) -> None:
 
 def test_a_backend_that_cannot_be(onnx: Path) -> None:
     for backend in ("file", "dlib", ""):
-        with pytest.raises(ConfigurationError, match="arcface, scrfd, sface, yunet"):
+        with pytest.raises(ConfigurationError, match="arcface, maskwise, scrfd, sface, yunet"):
             from_onnx(onnx, "mine", backend)
 
 

@@ -24,6 +24,12 @@ def _dlib_hog() -> Detector:
     return DlibHog()
 
 
+def _maskwise(what: str | None) -> Detector:
+    from maskwise.detect.maskwise_net import MaskwiseNet
+
+    return MaskwiseNet(what)
+
+
 def _yunet(what: str | None) -> Detector:
     from maskwise.detect.yunet import Yunet
 
@@ -39,7 +45,11 @@ def _scrfd(what: str | None) -> Detector:
 DETECTORS: Final[dict[str, Callable[[], Detector]]] = {"mmod": _mmod, "dlib-hog": _dlib_hog}
 """The built-in detectors; each is imported when it is asked for."""
 
-READERS: Final[dict[str, Callable[[str | None], Detector]]] = {"yunet": _yunet, "scrfd": _scrfd}
+READERS: Final[dict[str, Callable[[str | None], Detector]]] = {
+    "maskwise": _maskwise,
+    "yunet": _yunet,
+    "scrfd": _scrfd,
+}
 """Those that read a file of the user's or of the store: ``yunet:PATH``, ``scrfd:NAME``."""
 
 

@@ -39,6 +39,16 @@ class Faces(NamedTuple):
         points = None if self.points is None else ((self.points - off) / by).astype(np.float32)
         return Faces(boxes, self.scores, points)
 
+    def clipped(self, width: int, height: int) -> Faces:
+        """With their boxes cut off at the edges of a picture of ``width`` x ``height`` px.
+
+        The edges are at 0 and at the width and height. What lies outside of it is left out;
+        points stay where they are.
+        """
+        boxes = np.clip(self.boxes, 0, np.array([width, height] * 2, np.float32))
+        inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+        return self._replace(boxes=boxes).take(inside)
+
     def detections(self) -> list[Detection]:
         """As the rest of maskwise knows them."""
         points = [None] * len(self.scores) if self.points is None else list(self.points)

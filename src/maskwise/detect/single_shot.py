@@ -1,4 +1,4 @@
-"""What YuNet and SCRFD share: a file that is checked once, looks at a picture, one box a face."""
+"""What MaskwiseNet, Yunet and Scrfd share: a checked file, looks at a picture, one box a face."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class SingleShot(ABC):
     _bgr: ClassVar[bool]
     _mean: ClassVar[float]
     _std: ClassVar[float]
+    _clipped: ClassVar[bool] = False
+    """Whether boxes are cut off at the picture's edges; the peers' are not."""
 
     def __init__(
         self,
@@ -95,7 +97,7 @@ class SingleShot(ABC):
         """All faces of ``image`` by falling score, with the five points where the file has them.
 
         Boxes and points are the network's numbers divided by the picture's scale, as the peers
-        give them; boxes may reach outside the picture.
+        give them; boxes may reach outside the picture, except ``MaskwiseNet``'s.
         Raises ModelError when the file is missing, not accepted, damaged or of another kind, and
         ConfigurationError when it takes another ``size`` only.
         """
@@ -110,9 +112,13 @@ class SingleShot(ABC):
                 source = shown
             found += [self._seen(shown, look, session, layout) for look in group]
         faces = dense.best_first(dense.joined(found))
-        return faces.take(
-            self._kept(faces, looks.MOST_COVERED if self._size is None else 1.0)
-        ).detections()
+        if self._clipped:
+            faces = faces.clipped(image.width, image.height)
+        return self._one_each(faces).detections()
+
+    def _one_each(self, faces: Faces) -> Faces:
+        """Of ``faces``, by falling score, the best box of each."""
+        return faces.take(self._kept(faces, looks.MOST_COVERED if self._size is None else 1.0))
 
     def _looks(self, picture: Size, layout: Layout) -> list[Look]:
         if self._size is None:

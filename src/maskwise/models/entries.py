@@ -26,6 +26,7 @@ ADDRESSED: Final[dict[str, Kind]] = {
     "arcface": "encoder",
     "sface": "encoder",
     "file": "encoder",
+    "maskwise": "detector",
     "yunet": "detector",
     "scrfd": "detector",
 }

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from maskwise import image
 from maskwise.detect.protocol import Detector
+from maskwise.errors import ImageError, InputError
 from maskwise.testing.pictures import drawn_face
 from maskwise.types import F32, U8, Detection, Image
 
@@ -74,20 +77,67 @@ class DetectorContract:
     def test_the_same_picture_gives_the_same_answer(
         self, detector: Detector, face: tuple[U8, F32]
     ) -> None:
-        image = Image(face[0])
-        first = detector.detect(image)
+        picture = Image(face[0])
+        first = detector.detect(picture)
         detector.detect(_on_grey(face[0], (300, 420), [(5, 8)]))
-        second = detector.detect(image)
+        second = detector.detect(picture)
         assert first
         assert [one.score for one in first] == [one.score for one in second]
         for one, other in zip(first, second, strict=True):
             np.testing.assert_array_equal(one.box, other.box)
+
+    @pytest.mark.parametrize("how", ["16 bits", "mirrored", "turned", "every second", "BGR"])
+    def test_an_array_of_any_layout_is_seen_as_its_pixels_are(
+        self, detector: Detector, face: tuple[U8, F32], how: str
+    ) -> None:
+        pixels = face[0]
+        views: dict[str, tuple[npt.NDArray[np.generic], U8]] = {
+            "16 bits": (pixels.astype(np.uint16) * 257, pixels),
+            "mirrored": (pixels[:, ::-1], pixels[:, ::-1]),
+            "turned": (np.rot90(pixels), np.rot90(pixels)),
+            "every second": (np.repeat(pixels, 2, axis=1)[:, ::2], pixels),
+            "BGR": (pixels[..., ::-1], pixels),
+        }
+        given, same = views[how]
+        order: image.ColorOrder = "bgr" if how == "BGR" else "rgb"
+        found = detector.detect(image.load(given, color_order=order))
+        wanted = detector.detect(Image(same.copy()))
+        assert wanted or how == "turned"
+        assert _numbers(found) == _numbers(wanted)
+
+    @pytest.mark.parametrize("shape", [(0, 0, 3), (0, 40, 3), (40, 0, 3)])
+    def test_a_picture_without_pixels_never_gets_here(self, shape: tuple[int, int, int]) -> None:
+        empty = np.zeros(shape, np.uint8)
+        with pytest.raises(ImageError, match="no pixels"):
+            image.load(empty)
+        with pytest.raises(InputError, match="a pixel or more"):
+            Image(empty)
+
+    @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 333), (40, 33), (256, 256)])
+    def test_whatever_is_seen_answers_are_numbers_best_first(
+        self, detector: Detector, size: tuple[int, int]
+    ) -> None:
+        rng = np.random.default_rng(11)
+        for pixels in (rng.integers(0, 256, (*size, 3)), rng.integers(0, 2, (*size, 3)) * 255):
+            found = detector.detect(Image(pixels.astype(np.uint8)))
+            scores = [one.score for one in found]
+            assert scores == sorted(scores, reverse=True)
+            assert np.isfinite(_numbers(found)).all()
 
     def test_the_id_is_stable(self, detector: Detector, face: tuple[U8, F32]) -> None:
         before = detector.id
         detector.detect(Image(face[0]))
         assert before
         assert detector.id == before
+
+
+def _numbers(found: list[Detection]) -> list[float]:
+    """Scores, boxes and points in a row."""
+    numbers: list[float] = []
+    for one in found:
+        points = [] if one.landmarks is None else one.landmarks.points.ravel().tolist()
+        numbers += [one.score, *one.box.tolist(), *points]
+    return numbers
 
 
 def _on_grey(pixels: U8, size: tuple[int, int], places: list[tuple[int, int]]) -> Image:
