@@ -9,6 +9,7 @@ from maskwise.cli import (
     evaluate_detection,
     evaluate_folder,
     evaluate_identification,
+    evaluate_landmarks,
     evaluate_report,
     evaluate_verification,
 )
@@ -30,6 +31,7 @@ for _one in (
     evaluate_verification,
     evaluate_identification,
     evaluate_detection,
+    evaluate_landmarks,
     evaluate_report,
     evaluate_cache,
 ):

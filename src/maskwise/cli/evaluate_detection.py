@@ -140,7 +140,10 @@ def command(
     ):
         looked = look(names, Path(images), opened, wanted, journal, on_photo=progress.advance)
     looking.name_unread(looked.unread, len(looked.photos))
-    found = [figures(name, ids[name], looked.photos, least_iou=iou) for name in opened]
+    found = [
+        figures(name, ids[name], looked.photos, least_iou=iou, least_px=wanted.limit_px)
+        for name in opened
+    ]
     about = About(
         Path(images),
         looking.command_line(ctx),

@@ -19,9 +19,10 @@ _COLUMNS: Final = (
     *("ms a photo", "ms a megapixel"),
 )
 _WORDS: Final = """\
-Recall: faces found, of those that are there. Precision: boxes over such a face; one over a face
-that the truth lacks counts against it: see the sheets of extra boxes. In brackets: 95 % intervals,
-faces taken as independent. Overlap: median of intersection over union, over the faces found.
+Recall: faces found, of those that are there. Precision: boxes over such a face, of all but those
+over faces that do not count and those that are less high than such; a box over a face that the
+truth lacks counts against it: see the sheets of extra boxes. In brackets: 95 % intervals, faces
+taken as independent. Overlap: median of intersection over union, over the faces found.
 """
 
 

@@ -44,12 +44,16 @@ class Miss:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extra:
-    """A box that the truth lacks. beside: its largest overlap with any face of the truth."""
+    """A box that the truth lacks. beside: its largest overlap with any face of the truth.
+
+    counted: in precision; not where it is less high than the faces that count.
+    """
 
     photo: str
     box: F64
     detection: Detection
     beside: float
+    counted: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +63,8 @@ class Figures:
     photos: those that it looked at. with_face: those in which it found one or more. faces: its
     boxes. judged: photos with a truth; None: there was none, and what follows is empty.
     recall: found faces of all that count, by wear and band, "all" among both. precision: by band,
-    boxes that found a face, of these and the extra ones. ignored: boxes that are neither.
+    boxes that found a face, of these and the extra ones that count. ignored: boxes over faces that
+    do not count.
     overlap: median, over faces that were found, of the best overlap of a box. ms_photo,
     ms_megapixel: medians over photos. curve: threshold, faces found and extra boxes, were it the
     threshold, by falling threshold.
@@ -86,12 +91,17 @@ ALL: Final = "all"
 
 
 def figures(
-    name: str, identity: str, photos: Sequence[Photo], *, least_iou: float = LEAST_IOU
+    name: str,
+    identity: str,
+    photos: Sequence[Photo],
+    *,
+    least_iou: float = LEAST_IOU,
+    least_px: float = 0.0,
 ) -> Figures:
-    """Of the detector ``name`` on ``photos``."""
+    """Of the detector ``name`` on ``photos``. least_px: the truth ignores less high faces."""
     seen = [photo.seen[name] for photo in photos]
     judged = [photo for photo in photos if photo.truth is not None]
-    tally = _Tally()
+    tally = _Tally(least_px)
     for photo in judged:
         tally.add(photo, name, least_iou)
     times = [(s.ms, s.ms / (s.width * s.height / 1e6)) for s in seen]
@@ -115,7 +125,8 @@ def figures(
 
 
 class _Tally:
-    def __init__(self) -> None:
+    def __init__(self, least_px: float) -> None:
+        self._least_px = least_px
         self.misses: list[Miss] = []
         self.extra: list[Extra] = []
         self.overlaps: list[float] = []
@@ -137,10 +148,14 @@ class _Tally:
             if face == IGNORED:
                 self.ignored += 1
                 continue
-            self._boxes.append((band_of(float(box[3] - box[1])), bool(face >= 0)))
-            self._scores.append((detection.score, bool(face >= 0)))
+            height = float(box[3] - box[1])
+            # No face so small is in the truth, so all such boxes would be false.
+            counted = face >= 0 or height >= self._least_px
             if face == EXTRA:
-                self.extra.append(Extra(photo.name, box, detection, float(beside)))
+                self.extra.append(Extra(photo.name, box, detection, float(beside), counted))
+            if counted:
+                self._boxes.append((band_of(height), bool(face >= 0)))
+                self._scores.append((detection.score, bool(face >= 0)))
 
     def _count_faces(self, photo: Photo, truth: Sequence[Face], matched: Matched) -> None:
         for face, by, nearest in zip(truth, matched.box, matched.nearest, strict=True):
@@ -242,6 +257,7 @@ def figures_json(found: Figures) -> dict[str, Any]:
         "median_overlap": found.overlap,
         "missed": len(found.misses),
         "extra": len(found.extra),
+        "extra_not_counted": sum(not one.counted for one in found.extra),
         "ms_photo": found.ms_photo,
         "ms_megapixel": found.ms_megapixel,
     }

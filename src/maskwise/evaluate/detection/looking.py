@@ -101,6 +101,11 @@ class Wanted:
     masked: bool | None = None
     wear: WearTeller | None = None
 
+    @property
+    def limit_px(self) -> float:
+        """The height from which faces count."""
+        return self.least_px if self.teacher is None else self.teacher.least_px
+
 
 @dataclass(slots=True, eq=False)
 class Looked:

@@ -45,7 +45,7 @@ def clipped(boxes: npt.ArrayLike, width: int, height: int) -> F64:
     One that lies outside has no area left.
     """
     given = np.asarray(boxes, np.float64).reshape(-1, 4)
-    out = given.copy()
+    out: F64 = np.array(given)
     out[:, 0::2] = np.clip(given[:, 0::2], -0.5, width - 0.5)
     out[:, 1::2] = np.clip(given[:, 1::2], -0.5, height - 0.5)
     return out

@@ -61,6 +61,7 @@ def _extra_row(name: str, number: int, extra: Extra) -> dict[str, Any]:
         "height_px": round(float(extra.box[3] - extra.box[1]), 2),
         "score": float(extra.detection.score),
         "overlap_with_truth": round(extra.beside, 4),
+        "counted": extra.counted,
     }
 
 

@@ -56,7 +56,7 @@ def side_by_side(found: Sequence[Figures]) -> Table:
     if judged:
         heads += [
             ("recall", "recall", "faces found, of those that count"),
-            ("precision", "precision", "boxes over a face, of those that are not ignored"),
+            ("precision", "precision", "boxes over a face, of those that count"),
             ("overlap", "overlap", "median of intersection over union, over the faces found"),
         ]
     heads += [

@@ -121,11 +121,12 @@ def _summary(found: Sequence[Figures]) -> list[str]:
         rate = one.with_face
         words = f"{one.name}: a face in {rate.errors:,} of {count(rate.trials, 'photo')}"
         if one.judged:
-            recall, precision = one.recall[ALL][ALL], one.precision[ALL]
+            recall, small = one.recall[ALL][ALL], sum(not box.counted for box in one.extra)
             words += (
                 f"; found {recall.errors:,} of {count(recall.trials, 'face')}, and "
-                f"{count(precision.trials - precision.errors, 'box', 'boxes')} that the truth lacks"
+                f"{count(len(one.extra), 'box', 'boxes')} that the truth lacks"
             )
+            words += f" ({small:,} of them less high than what counts)" if small else ""
         out.append(f"{words}.")
     return out
 
