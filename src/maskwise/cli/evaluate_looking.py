@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from maskwise.cli.options import json_option
-from maskwise.cli.output import naming, remark
+from maskwise.cli.output import remark
 from maskwise.cli.status import INTERRUPTED
 from maskwise.errors import ConfigurationError, EvaluationError
 
@@ -120,8 +120,8 @@ def photos_of(images: str, out: Path, most: int | None) -> list[str]:
 
 def name_unread(unread: dict[str, str], read: int) -> None:
     """On stderr. Raises EvaluationError where nothing could be read."""
-    for photo in list(unread)[:_MOST_NAMED]:
-        remark(f"left out: {naming(photo, unread[photo])}")
+    for reason in list(unread.values())[:_MOST_NAMED]:
+        remark(f"left out: {reason}")  # it names the photo
     if len(unread) > _MOST_NAMED:
         remark(f"... and {len(unread) - _MOST_NAMED} photos more, all in the report")
     if not read:

@@ -55,8 +55,8 @@ class Steady:
     """One photo and one detector. box: (4,) px, the detector's own of the bare face.
 
     truth: (5, 2) px, the points that errors are measured from, and that place the masks. bare:
-    (5, 2), the detector's own on the bare face; the same without a teacher. masks: by type.
-    All are None or empty unless ``measured``.
+    (5, 2), the detector's own on the bare face; the same without a teacher. masks: by type, only
+    where ``measured``. A face that ``wears_mask`` has the others, as it is; else they are None.
     """
 
     status: Status
@@ -191,7 +191,7 @@ def steady(picture: Image, sha256: str, detector: Detector, asked: Asked) -> Ste
     if main is None or bare is None or truth is None or points is None:
         return Steady(status if status != "measured" else "no_face")
     if asked.wear is not None and asked.wear.tell(picture, [truth]) == [True]:
-        return Steady("wears_mask")
+        return Steady("wears_mask", bare.box, truth.points, points.points)
     under = {}
     for name in asked.types:
         spec = spec_of(name, sha256, asked.seed)

@@ -53,6 +53,7 @@ class Pair:
 class SteadyFigures:
     """Of one detector. statuses: how many photos of each. masks: "all masks", then each type;
     "bare" first where a teacher's points are the truth. pairs: the worst first, lost ones before.
+    worn: photos whose face wears a mask already, for looking at.
     """
 
     name: str
@@ -60,6 +61,7 @@ class SteadyFigures:
     statuses: Mapping[Status, int]
     masks: Mapping[str, Errors]
     pairs: tuple[Pair, ...]
+    worn: Mapping[str, Steady]
 
 
 def steady_figures(
@@ -86,6 +88,7 @@ def steady_figures(
         {status: counts[status] for status in STATUSES if counts[status]},
         by_mask,
         tuple(sorted(pairs, key=_worst_first)),
+        {photo: one for photo, one in photos.items() if one.status == "wears_mask"},
     )
 
 

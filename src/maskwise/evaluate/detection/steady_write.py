@@ -108,7 +108,7 @@ def write_landmarks(
             blocks += painter.blocks(one, key)
         on_sheet()
         sections.append(Section(one.name, tuple(blocks)))
-    for kind in ("points", "worst", "lost"):
+    for kind in ("points", "worst", "lost", "worn"):
         for path in (folder / "sheets").glob(f"{kind}-*.png"):
             if path not in out.files:  # of an earlier run, and of other figures
                 path.unlink(missing_ok=True)
@@ -165,6 +165,10 @@ class _Painter:
             drawn = self._pairs(pairs)
             if drawn:
                 made.append(self._shots(f"{kind}-{key}", f"{one.name}: {title}", drawn, _COLUMNS))
+        worn = self._worn(one)
+        if worn:
+            title = f"{one.name}: on masks that were worn already"
+            made.append(self._shots(f"worn-{key}", title, worn, _COLUMNS))
         rows = self._rows(one)
         if rows:
             wide = 1 + len([name for name in one.masks if name not in (BARE, ALL_MASKS)])
@@ -177,7 +181,8 @@ class _Painter:
         write_file(self._out, self._folder / file, tiles.png(tiles.sheet(title, drawn, wide)))
         return Shots(
             title,
-            "Blue: the truth. Red: what was found. The number: the mean error of the five points.",
+            "Blue: the truth, and what places the mask. Red: what was found. The number: the mean "
+            "error of the five points.",
             tuple((tiles.address(pixels), words) for words, pixels in drawn[:_ON_PAGE]),
             (file,),
         )
@@ -199,6 +204,16 @@ class _Painter:
             first = pairs[0].steady
             out.append(("bare", _tile(picture, first, first.bare)))
             out += [self._masked(picture, pair) for pair in pairs]
+        return out
+
+    def _worn(self, one: SteadyFigures) -> list[tuple[str, U8]]:
+        """Real masks, spread evenly over the photos: there is no truth to measure these by."""
+        out = []
+        for photo in list(one.worn)[:: max(1, -(-len(one.worn) // _WORST))]:
+            picture = self._load(photo)
+            if picture is not None:
+                steady = one.worn[photo]
+                out.append((Path(photo).stem[:20], _tile(picture, steady, steady.bare)))
         return out
 
     def _pairs(self, pairs: Sequence[Pair]) -> list[tuple[str, U8]]:
@@ -228,4 +243,6 @@ def _tile(picture: Image, one: Steady, points: F32 | None) -> U8:
     assert one.box is not None
     assert one.truth is not None
     found = () if points is None else ((points, FOUND),)
-    return tiles.tile(picture, one.box, Marks(points=((one.truth, TRUTH), *found)))
+    return tiles.tile(
+        picture, one.box, Marks(points=((one.truth, TRUTH), *found)), margin=tiles.CLOSE
+    )

@@ -24,8 +24,10 @@ FOUND: Final = (213, 94, 0)
 _WHITE: Final = (255, 255, 255)
 _INK: Final = (30, 30, 30)
 _PAPER: Final = (250, 250, 248)
-_MARGIN: Final = 0.5
+MARGIN: Final = 0.5
 """What is shown round a box, in its longer sides: enough to tell what it is that was boxed."""
+CLOSE: Final = 0.15
+"""The same where points in the box are to be seen."""
 _LEAST_SHOWN_PX: Final = 24.0
 _GAP: Final = 8
 _QUALITY: Final = 80
@@ -41,13 +43,14 @@ class Marks:
     points: tuple[tuple[npt.NDArray[np.floating], Colour], ...] = ()
 
 
-def tile(picture: Image, box: npt.ArrayLike, marks: Marks, *, side_px: int = TILE_PX) -> U8:
-    """(side_px, side_px, 3) uint8: the surroundings of ``box``; grey where the photo ends."""
+def tile(picture: Image, box: npt.ArrayLike, marks: Marks, *, margin: float = MARGIN) -> U8:
+    """(TILE_PX, TILE_PX, 3) uint8: ``box`` and its surroundings; grey where the photo ends."""
     from PIL import Image as Pillow
     from PIL import ImageDraw
 
+    side_px = TILE_PX
     x1, y1, x2, y2 = (float(v) for v in np.asarray(box))
-    half = max((0.5 + _MARGIN) * max(x2 - x1, y2 - y1), _LEAST_SHOWN_PX)
+    half = max((0.5 + margin) * max(x2 - x1, y2 - y1), _LEAST_SHOWN_PX)
     # Never more than the photo and a border of its size: boxes may be wild.
     half = min(half, float(max(picture.width, picture.height)))
     left, top = (x1 + x2) / 2 - half, (y1 + y2) / 2 - half
