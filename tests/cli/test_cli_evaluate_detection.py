@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskwise import detect, occlusion
+from maskwise import detect, occlusion, samples
 from maskwise.testing.command_line import GREEN, Answer, Run, photo
 from maskwise.testing.fakes import FakeDetector, FakeMaskClassifier
 from maskwise.types import Detection, Image, Landmarks, Scheme
@@ -116,8 +116,12 @@ def test_unread_photos_are_named_and_give_status_one(run: Run, images: Path) -> 
 
 
 def test_so_many_photos_at_most(run: Run, images: Path) -> None:
-    (found,) = detection(run, "--most", "2", "--json").lines
-    assert found["detectors"][0]["photos"] == 2
+    Path("boxes.csv").write_text(
+        "file,x1,y1,x2,y2\nbare.png,90,40,209,159\nbelow/masked.png,90,40,209,159\ngreen.png,,,,\n"
+    )
+    (found,) = detection(run, "--most", "2", "--boxes", "boxes.csv", "--json").lines
+    (one,) = found["detectors"]
+    assert (one["photos"], one["judged_photos"], one["recall"]["all"]["all"]["of"]) == (2, 2, 2)
 
 
 def test_ctrl_c_keeps_what_was_seen(
@@ -220,3 +224,18 @@ def test_the_default_detector_is_that_of_the_variable(
 def test_two_detectors_of_a_name_are_told_apart(run: Run, images: Path) -> None:
     (found,) = detection(run, "--detector", "five", "--json").lines
     assert [one["detector"] for one in found["detectors"]] == ["five"]  # named twice, run once
+
+
+@pytest.mark.models
+def test_the_default_detector_on_sample_people(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MASKWISE_DETECTOR", raising=False)
+    answer = run(
+        "evaluate", "detection", "--images", str(samples.people()), "--most", "3", "--out", "out",
+        "--json",
+    )  # fmt: skip
+    (one,) = answer.lines[0]["detectors"]
+    assert one["photos_with_a_face"]["count"] == 3
+    assert one["id"].startswith(one["detector"])
+    assert one["ms_megapixel"] > 0

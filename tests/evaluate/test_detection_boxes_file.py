@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from maskwise.errors import EvaluationError
-from maskwise.evaluate.detection.boxes_file import POINTS, BoxesFile, read_boxes
+from maskwise.evaluate.detection.boxes_file import POINTS, SIDES, BoxesFile, read_boxes
 
 PHOTOS = ["a.jpg", "b/c.png", "empty.jpg"]
 
@@ -17,6 +18,29 @@ def read(tmp_path: Path, text: str) -> BoxesFile:
     path = tmp_path / "boxes.txt"
     path.write_text(text, "utf-8")
     return read_boxes(path, PHOTOS)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_the_examples_of_the_page_are_read(tmp_path: Path, kind: str) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "detection-evaluation.md"
+    if not page.exists():
+        pytest.skip("needs docs/detection-evaluation.md, which only a checkout holds")
+    found = re.search(rf"```{kind}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    path = tmp_path / "boxes"
+    path.write_text(found[1], "utf-8")
+    boxes = read_boxes(path, ["party/1.jpg", "party/2.jpg", "street.jpg"])
+    masked = [face.masked for faces in boxes.photos.values() for face in faces]
+    assert masked == ([True, False] if kind == "csv" else [True])
+
+
+def test_every_column_is_on_the_page() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "detection-evaluation.md"
+    if not page.exists():
+        pytest.skip("needs docs/detection-evaluation.md, which only a checkout holds")
+    text = page.read_text("utf-8")
+    for column in ("file", *SIDES, *POINTS, "masked", "ignored"):
+        assert f"`{column}`" in text
 
 
 def test_csv_with_and_without_mask_and_photos_without_faces(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from maskwise.evaluate.detection.truth import WearTeller, from_teacher
 from maskwise.evaluate.detection.write import About, write_detection
 from maskwise.testing.command_line import GREEN, photo
 from maskwise.testing.fakes import FakeMaskClassifier
-from maskwise.types import Detection
+from maskwise.types import Detection, Image
 
 NAMES = ["bare.png", "masked.png", "two.png"]
 SMALL = (GREEN, 300, 40, 20)
@@ -137,7 +137,7 @@ def test_what_was_seen_is_not_looked_at_again(folder: Path) -> None:
     again = FiveDetector()
     second = looked_at(folder, taught(WearTeller(FakeMaskClassifier())), five=again)
     assert again.asked == 0
-    assert (first.again, second.again) == (3, 9)  # the teacher is one of the two
+    assert (first.again, second.again) == (0, 9)  # the teacher is one of the two
     for name in ("five", "bare"):
         one, other = figures_json(of(first, name)), figures_json(of(second, name))
         for key in ("ms_photo", "ms_megapixel"):
@@ -147,10 +147,10 @@ def test_what_was_seen_is_not_looked_at_again(folder: Path) -> None:
 
 def test_a_run_that_was_broken_off_goes_on(folder: Path) -> None:
     class Interrupted(FiveDetector):
-        def detect(self, image: object) -> list[Detection]:
+        def detect(self, image: Image) -> list[Detection]:
             if self.asked == 3:
                 raise KeyboardInterrupt
-            return super().detect(image)  # type: ignore[arg-type]
+            return super().detect(image)
 
     with pytest.raises(KeyboardInterrupt):
         looked_at(folder, Wanted(), five=Interrupted())
@@ -160,6 +160,15 @@ def test_a_run_that_was_broken_off_goes_on(folder: Path) -> None:
     assert len(looked_at(folder, Wanted(), five=rest).photos) == 3
     assert rest.asked == 2  # one photo was left, and the first look is not timed
     assert all(json.loads(line) for line in journal.read_text().splitlines())
+
+
+def test_a_score_that_is_no_number_is_refused(folder: Path) -> None:
+    class Broken(FiveDetector):
+        def detect(self, image: Image) -> list[Detection]:
+            return [Detection(np.array([0, 0, 9, 9], np.float32), math.nan)]
+
+    with pytest.raises(EvaluationError, match=r"a score that is no number"):
+        looked_at(folder, Wanted(), five=Broken())
 
 
 def test_a_journal_of_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -127,11 +127,12 @@ def command(
         raise ConfigurationError("--boxes and --teacher contradict each other; give one")
     if teacher is None and looking.was_given(ctx, "teacher_score"):
         raise ConfigurationError("--teacher-score is for --teacher; name a detector with it")
-    names = looking.photos_of(images, out, most)
+    there = looking.photos_of(images, out)
     check_folder(out)
     opened = looking.open_detectors(detectors)
     asked = _Asked(boxes, teacher, teacher_score, min_height, masked)
-    wanted, truth = _wanted(names, asked)
+    wanted, truth = _wanted(there, asked)
+    names = looking.spread(there, most)
     ids = {name: one.id for name, one in opened.items()}
     with (
         looking.kept_when_interrupted(ctx),

@@ -80,7 +80,7 @@ def command(
     types = parse_types(mask_types)
     if not types:
         raise ConfigurationError("--masks: without a mask nothing can move; name one or more")
-    names = looking.photos_of(images, out, most)
+    names = looking.spread(looking.photos_of(images, out), most)
     check_folder(out)
     opened, notes = _with_points(looking.open_detectors(detectors))
     taught = None if teacher is None else _teacher(teacher)

@@ -95,8 +95,8 @@ def _short(address: str) -> str:
     return f"{name}{colon}{Path(what).name}" if what else name
 
 
-def photos_of(images: str, out: Path, most: int | None) -> list[str]:
-    """Paths below ``images`` with "/", sorted; ``most`` of them.
+def photos_of(images: str, out: Path) -> list[str]:
+    """Paths below ``images`` with "/", sorted.
 
     Raises ImageError where there is none, ConfigurationError where ``images`` is no folder and
     where ``out`` lies in it.
@@ -112,7 +112,11 @@ def photos_of(images: str, out: Path, most: int | None) -> list[str]:
     found = find_images(images)
     if not Path(images).is_dir():
         raise ConfigurationError(f"{images} is a file; name the folder with the photos")
-    names = [path.relative_to(images).as_posix() for path in found]
+    return [path.relative_to(images).as_posix() for path in found]
+
+
+def spread(names: list[str], most: int | None) -> list[str]:
+    """``most`` of them, evenly; None: all."""
     if most is None or most >= len(names):
         return names
     return [names[at * len(names) // most] for at in range(most)]

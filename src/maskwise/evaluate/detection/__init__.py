@@ -8,6 +8,7 @@
 | looking | photos -> what each detector finds in them, and how long it takes |
 | figures | recall, precision and times, by height and by wear |
 | steadiness, steady_figures | the five points, bare and under drawn masks |
-| tiles | pieces of photos with boxes and points, and sheets of them |
-| page, write, steady_write | the folder with all of it |
+| tiles, shots | pieces of photos with boxes and points, and sheets of them |
+| tables, page, files | figures as tables and a plot, the page, and how files are written |
+| write, steady_write | the folder with all of it, of faces and of points |
 """

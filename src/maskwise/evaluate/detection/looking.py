@@ -13,7 +13,7 @@ import numpy as np
 
 from maskwise import image
 from maskwise.detect import Detector
-from maskwise.errors import ImageError
+from maskwise.errors import EvaluationError, ImageError
 from maskwise.evaluate.detection.boxes_file import BoxesFile
 from maskwise.evaluate.detection.journal import Journal
 from maskwise.evaluate.detection.truth import Face, WearTeller, from_teacher, ignore_small
@@ -169,6 +169,7 @@ class _Eyes:
         self._journal, self._looked = journal, looked
         self._warm: set[int] = set()
         self._ids: dict[int, str] = {}
+        self._new: set[str] = set()
 
     def see(self, picture: Picture, detector: Detector) -> Seen:
         one = id(detector)
@@ -177,7 +178,7 @@ class _Eyes:
         key = f"{picture.sha256} {self._ids[one]}"
         known = self._journal.get(key)
         if known is not None:
-            self._looked.again += 1
+            self._looked.again += key not in self._new  # a teacher may be among the detectors
             return Seen.from_json(known)
         pixels = picture.image
         if one not in self._warm:
@@ -186,8 +187,14 @@ class _Eyes:
         start = time.perf_counter()
         found = detector.detect(pixels)
         ms = 1000 * (time.perf_counter() - start)
+        if not np.isfinite([d.score for d in found]).all():
+            raise EvaluationError(
+                f"{self._ids[one]}: gives {pixels.source} a score that is no number; it cannot be "
+                "evaluated"
+            )
         seen = Seen(pixels.width, pixels.height, tuple(found), ms)
         self._journal.add(key, seen.to_json())
+        self._new.add(key)
         return seen
 
     def wear(

@@ -124,6 +124,7 @@ def write_landmarks(
     footer = [
         "Beside this page lie landmarks.json, pairs.jsonl, tables/ (CSV) and, unless there are no "
         "thumbnails, sheets/ (PNG).",
+        "*: 95 % intervals; faces are taken as independent, which is rather too narrow.",
         f"Command: {about.command}",
     ]
     write_file(out, out.page, page("How steady the points are", lead, sections, footer))

@@ -107,6 +107,13 @@ def _key(band: str) -> str:
     return band.replace(" ", "_").replace("-", "_")
 
 
+def _ticks(most: float) -> list[float]:
+    """Round numbers from 0 to ``most``, four to ten of them."""
+    unit = 10.0 ** math.floor(math.log10(most))
+    step = next(unit * part for part in (1, 0.5, 0.25, 0.2) if most >= 3 * unit * part)
+    return [step * k for k in range(int(most / step) + 1)]
+
+
 def curve_plot(found: Sequence[Figures]) -> Plot | None:
     """Recall over extra boxes a photo, as the threshold falls; None where nothing can be drawn."""
     drawn = [one for one in found if one.judged and one.curve and one.recall[ALL][ALL].trials]
@@ -132,7 +139,7 @@ def curve_plot(found: Sequence[Figures]) -> Plot | None:
         "Each line: one detector, from its highest score to its lowest.",
     )
     frame.ticks(
-        [(float(v), f"{v:.3g}") for v in np.linspace(0, most, 5)],
+        [(v, f"{v:.3g}") for v in _ticks(most)],
         [(float(v), f"{100 * v:.0f} %") for v in np.linspace(0, 1, 6)],
         "extra boxes a photo",
         "recall",

@@ -77,6 +77,7 @@ def write_detection(
     footer = [
         "Beside this page lie detection.json, misses.jsonl, extra.jsonl, tables/ (CSV) and, unless "
         "there are no thumbnails, sheets/ (PNG).",
+        "*: 95 % intervals; faces are taken as independent, which is rather too narrow.",
         f"Command: {about.command}",
     ]
     lead = [about.truth, *_summary(found), *about.notes, *_unread(about.unread)]
