@@ -18,6 +18,7 @@ _COLUMNS: Final = (
     *("detector", "photos", "with a face", "boxes", "recall", "precision", "overlap"),
     *("ms a photo", "ms a megapixel"),
 )
+_JUDGED: Final = ("recall", "precision", "overlap")
 _WORDS: Final = """\
 Recall: faces found, of those that are there. Precision: boxes over such a face, of all but those
 over faces that do not count and those that are less high than such; a box over a face that the
@@ -33,22 +34,24 @@ def print_figures(found: Sequence[Figures], truth: str) -> None:
 
     judged = [one for one in found if one.judged]
     click.echo(f"{printable(truth)}\n")
+    columns = _COLUMNS if judged else tuple(c for c in _COLUMNS if c not in _JUDGED)
+    cells = [
+        {
+            "detector": one.name,
+            "photos": f"{one.photos:,}",
+            "with a face": _share(one.with_face),
+            "boxes": f"{one.faces:,}",
+            "recall": _share(one.recall.get(ALL, {}).get(ALL)),
+            "precision": _share(one.precision.get(ALL)),
+            "overlap": number(one.overlap, 2),
+            "ms a photo": number(one.ms_photo),
+            "ms a megapixel": number(one.ms_megapixel),
+        }
+        for one in found
+    ]
     print_table(
-        _COLUMNS,
-        [
-            (
-                one.name,
-                f"{one.photos:,}",
-                _share(one.with_face),
-                f"{one.faces:,}",
-                _share(one.recall.get(ALL, {}).get(ALL)),
-                _share(one.precision.get(ALL)),
-                number(one.overlap, 2),
-                number(one.ms_photo),
-                number(one.ms_megapixel),
-            )
-            for one in found
-        ],
+        columns,
+        [[row[column] for column in columns] for row in cells],
         right=("photos", "boxes", "overlap", "ms a photo", "ms a megapixel"),
     )
     if not judged:
