@@ -31,7 +31,7 @@ class Config:
     """
 
     losses: Losses = field(default_factory=Losses)
-    lr: float = 0.005
+    lr: float = 0.003
     layer_decay: float = 0.9
     weight_decay: float = 1e-4
     clip: float = 1.0

@@ -148,6 +148,10 @@ class Run:
             file.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
 
+    def begin(self) -> None:
+        """A line for the stock network."""
+        self.write({"student": "stock", **figures(self.stock, self.held, self.old, self.device)})
+
     def validated(self, spent_s: float) -> None:
         """A line for each student."""
         for student in self.students:
@@ -180,7 +184,6 @@ class Run:
 
     def mixtures(self) -> None:
         """What mixtures with the stock network do, a line each."""
-        self.write({"student": "stock", **figures(self.stock, self.held, self.old, self.device)})
         for student, share in itertools.product(self.students, _SHARES):
             network = mixed(self.stock, student.averaged, share)
             found = figures(network, self.held, self.old, self.device)
@@ -265,6 +268,7 @@ def main() -> None:
     run = Run(arguments, held, device)
     teacher = Teacher(run.stock, faces, device)
     print(f"ready after {time.monotonic() - _STARTED:.1f} s on {device}", flush=True)
+    run.begin()
     learn(run, faces, teacher, drawers)
     if not arguments.no_mixtures:
         run.mixtures()
