@@ -79,8 +79,9 @@ def own_beside_opencv(
     while time.perf_counter() < end or len(times[0]) < 4:
         for spans in times:
             spans.append([0.0] * len(photos))
-        for i in range(len(photos)):
-            for which in (0, 1) if (i + len(times[0])) % 2 else (1, 0):
+        # All photos in turn: the threads of either wait awake for a while, in the other's way.
+        for which in (0, 1) if len(times[0]) % 2 else (1, 0):
+            for i in range(len(photos)):
                 start = time.perf_counter()
                 runs[which](i)
                 times[which][-1][i] = (time.perf_counter() - start) * 1000

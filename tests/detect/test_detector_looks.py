@@ -214,8 +214,8 @@ class TestPlanes:
 def test_boxes_at_a_tiles_inner_edges_are_cut() -> None:
     boxes = np.float32([[0, 9, 9, 20], [9, 0, 20, 9], [20, 9, 64, 20], [9, 20, 20, 64]])
     whole = Look((64, 64), (64, 64), (0, 0), (1.0, 1.0))
-    assert looks.uncut(whole, boxes).tolist() == [True] * 4
+    assert looks.counting(whole, boxes).tolist() == [True] * 4
     upper_left = Look((64, 64), (100, 100), (0, 0), (1.0, 1.0))
-    assert looks.uncut(upper_left, boxes).tolist() == [True, True, False, False]
+    assert looks.counting(upper_left, boxes).tolist() == [True, True, False, False]
     lower_right = Look((64, 64), (100, 100), (-36, -36), (1.0, 1.0))
-    assert looks.uncut(lower_right, boxes).tolist() == [False, False, True, True]
+    assert looks.counting(lower_right, boxes).tolist() == [False, False, True, True]

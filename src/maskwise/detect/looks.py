@@ -41,14 +41,15 @@ _WORTH_TILES: Final = 1.2
 # a large photo is seen in its own size.
 _WHOLE: Final = 1280
 _MOST_TILED: Final = 4096
-# Above the first a picture is seen once more with its longest side of the second, for a face that
-# fills it.
-_ONE_LOOK: Final = 640
-_CLOSE_UP: Final = 320
-# A picture below the first is enlarged to the second, by this at most.
-_TINY: Final = 160
-_TINY_SEEN: Final = 320
-_TINY_ENLARGED: Final = 4.0
+# The longest side of the small look, and the least height of a face that counts there: the other
+# looks see the rest better.
+_CLOSE_UP: Final = 160
+_CLOSE_UP_LEAST: Final = 64
+# Where the other looks saw a face of this share of the longest side there is no close-up behind it.
+_CLOSE_UP_SEEN: Final = 0.25
+# A picture below the first is enlarged to the second, by _MOST_ENLARGED at most.
+_ENLARGED_BELOW: Final = 320
+_ENLARGED_TO: Final = 512
 # What every network here steps by: tiles of a multiple of it need no black beside them.
 _STEP: Final = 32
 
@@ -59,7 +60,8 @@ class Look:
 
     What reaches over the canvas is cut off, what is around the picture is black. A point (x, y) of
     the canvas is (x, y) minus ``place``, divided by ``scale``, in the picture. averaged: shrunk by
-    means of areas, not by the four nearest px.
+    means of areas, not by the four nearest px. least: px of the canvas; lower faces are left to
+    other looks.
     """
 
     canvas: Size
@@ -67,6 +69,7 @@ class Look:
     place: Size
     scale: tuple[float, float]
     averaged: bool = False
+    least: int = 0
 
 
 def letterboxed(picture: Size, canvas: Size) -> Look:
@@ -119,16 +122,16 @@ def fitted(picture: Size, fixed: Size | None) -> list[Look]:
 def own_sized(picture: Size) -> list[Look]:
     """The looks for a network that takes any size and finds faces of 20 px up to the whole frame.
 
-    The larger first. Up to 640 px a side one look in the picture's own size is all (tiny ones are
-    enlarged), since time counts there. Up to 1280 px a small look is added; above, tiles in the
-    picture's own size (that of 4096 px a side at most), and the whole picture at 1280 px.
+    The larger first. A picture is seen in its own size (a small one enlarged, a large one in
+    tiles and once whole at 1280 px), and once small, for a face that fills it, unless the size is
+    such that the first look sees those too.
     """
     longest = max(picture)
-    if longest < _TINY:
-        return [_look(picture, min(_TINY_SEEN / longest, _TINY_ENLARGED))]
-    if longest <= _ONE_LOOK:
+    small = replace(_look(picture, min(_CLOSE_UP / longest, 1.0)), least=_CLOSE_UP_LEAST)
+    if longest < _ENLARGED_BELOW:
+        return [_look(picture, min(_ENLARGED_TO / longest, _MOST_ENLARGED)), small]
+    if longest == _ENLARGED_BELOW:
         return [unchanged(picture)]
-    small = _look(picture, _CLOSE_UP / longest)
     if longest <= _WHOLE:
         return [unchanged(picture), small]
     whole = _look(picture, _WHOLE / longest)
@@ -176,18 +179,26 @@ def _starts(look: Look, canvas: Size, axis: int) -> tuple[int, ...]:
     return (0,) if rest <= 0 else (0, rest)
 
 
-def uncut(look: Look, boxes: F32) -> Bool:
-    """(N,) which of ``boxes`` (N, 4), in px of the canvas, are not cut by a tile's edge.
+def counting(look: Look, boxes: F32) -> Bool:
+    """(N,) which of ``boxes`` (N, 4), in px of the canvas, no other look sees better.
 
-    Those that are show a part of a face, which another look shows whole.
+    Those cut by a tile's edge show a part of a face, which another look shows whole.
     """
-    found: Bool = np.ones(len(boxes), np.bool_)
+    found: Bool = np.asarray(boxes[:, 3] - boxes[:, 1] >= look.least, np.bool_)
     for axis in (0, 1):
         if look.place[axis] < 0:
             found &= boxes[:, axis] >= 1
         if look.place[axis] + look.size[axis] > look.canvas[axis]:
             found &= boxes[:, 2 + axis] <= look.canvas[axis] - 1
     return found
+
+
+def answered(look: Look, picture: Size, seen: list[F32]) -> bool:
+    """Whether a look for close-ups is needless: ``seen`` boxes (N, 4) hold a face large enough."""
+    if not look.least:
+        return False
+    least = _CLOSE_UP_SEEN * max(picture)
+    return any(bool((boxes[:, 3] - boxes[:, 1] >= least).any()) for boxes in seen)
 
 
 def resized(pixels: U8, look: Look) -> U8:

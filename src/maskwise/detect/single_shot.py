@@ -107,6 +107,8 @@ class SingleShot(ABC):
         planned = self._looks((image.width, image.height), layout)
         for _, same in groupby(planned, key=lambda look: look.size):
             group = list(same)
+            if looks.answered(group[0], (image.width, image.height), [one.boxes for one in found]):
+                continue
             shown = looks.resized(source, group[0])
             if group[0].averaged:  # the next is smaller: large photos are averaged once
                 source = shown
@@ -137,13 +139,15 @@ class SingleShot(ABC):
         for stride, arrays in zip(layout.strides, outputs, strict=True):
             scores = self._scores(arrays)
             index = np.flatnonzero(scores >= np.float32(self._threshold))
+            if parts and not len(index):  # most grids of most pictures
+                continue
             place = index // layout.anchors
             columns = blob.shape[3] // stride
             cells = np.stack([place % columns, place // columns], axis=1).astype(np.float32)
             boxes = self._boxes(cells, stride, [one[index] for one in arrays])
             parts.append(Faces(boxes[0], scores[index], boxes[1]))
         seen = dense.joined(parts)
-        return seen.take(looks.uncut(look, seen.boxes)).moved(look.scale, look.place)
+        return seen.take(looks.counting(look, seen.boxes)).moved(look.scale, look.place)
 
     def _opened(self) -> tuple[onnxruntime.InferenceSession, Layout]:
         """The session, asked for every time since a forked child needs its own."""

@@ -118,9 +118,10 @@ def _session(
     options.log_severity_level = _NOTHING
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Each model has its own threads. Spinning while another's work, they cost the detector a
-    # quarter of its time on two cores, and the encoder after it half.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Each model has its own threads. They wait awake for their next part of a run, since a small
+    # network has many, and sleep after it: awake while another model works, they would cost that
+    # a quarter to half of its time on two cores.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     if device != providers.CPU:
         options.use_deterministic_compute = True
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
