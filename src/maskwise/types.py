@@ -266,7 +266,7 @@ class MaskSpec:
     wear_style: str = "proper"
     coverage: float = 0.5
     seed: int = 0
-    version: int = 3
+    version: int = 4
     detail: str = ""
 
     def to_json(self) -> str:

@@ -9,6 +9,7 @@ from maskwise.masks.cast import Caster
 from maskwise.masks.light import Light
 from maskwise.masks.shading import lit
 from maskwise.masks.surface import Shape
+from maskwise.masks.usual import BRIGHTEST, brightness
 
 
 @pytest.mark.parametrize("lean", [(0, 0, 0), (0.6, 0.1, -0.2), (-0.7, -0.3, 0.3)])
@@ -18,14 +19,15 @@ def test_bytes_of_the_relief_are_lit_as_their_normals(lean: tuple[float, ...]) -
     n = np.stack([nx, ny, 0 * nx, np.sqrt(1 - nx**2 - ny**2)], axis=-1)
     relief = np.rint(128 + 127 * n).astype(np.uint8)
     relief[..., 2] = 0
-    bright, kept = lit(relief, np.ones(nx.shape, np.float32), light)
+    factor, taken = lit(relief, light)
+    bright = factor * np.minimum(brightness(relief[..., 1], relief[..., 3]), BRIGHTEST)
     # The usual light from above, times what this one adds; a strong one darkens what turns away.
     x, y, z = lean
     usual = 0.63 + 0.37 * n[..., 3] - 0.34 * ny
     more = x * nx + y * ny + z * (n[..., 3] - 0.8) - 0.45 * abs(x) - 0.2 * abs(y)
     expected = np.clip(usual * np.exp(more), 0.25, 1.08)
     np.testing.assert_allclose(bright, expected, atol=0.02)
-    np.testing.assert_array_equal(kept, 1)
+    np.testing.assert_array_equal(taken, 0)
 
 
 def test_a_mask_is_brighter_towards_the_light_and_as_painted_ahead() -> None:
@@ -33,7 +35,8 @@ def test_a_mask_is_brighter_towards_the_light_and_as_painted_ahead() -> None:
         light = Light(np.ones(3, np.float32), 1.0, np.array(lean, np.float32), 0.7, 0.0, 0.0)
         n = np.array([nx, ny, -128 / 127, np.sqrt(1 - nx * nx - ny * ny)])
         relief = np.broadcast_to(np.rint(128 + 127 * n).astype(np.uint8), (2, 2, 4)).copy()
-        return float(lit(relief, np.ones((2, 2), np.float32), light)[0][0, 0])
+        usual = brightness(*(np.ascontiguousarray(relief[..., k]) for k in (1, 3)))
+        return float((lit(relief, light)[0] * usual)[0, 0])
 
     usual = (0.0, 0.0, 0.0)
     assert at(0, 0, usual) == pytest.approx(1, abs=1e-3)

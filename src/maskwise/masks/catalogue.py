@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Drawer: TypeAlias = "Callable[[Sheet, MaskSpec], None]"
 
-DRAWING_VERSION: Final = 3
+DRAWING_VERSION: Final = 4
 """Goes into every spec; raised when the same spec would give visibly other pixels."""
 
 

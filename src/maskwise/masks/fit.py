@@ -46,8 +46,7 @@ class Pose:
     with a long chin or wide jaw stretches the frame: then it is the rotation after the inverse
     of the stretch. Its rows are what one pixel right, one down, and a step to the viewer are in
     the face frame, whichever; its last row times a normal of the surface tells where that faces.
-    shift: (2,) float64 px. Angles in radians; yaw is positive when the nose points to the right
-    of the picture, pitch when it points down.
+    shift: (2,) float64 px. Angles in radians; the nose points right at yaw > 0, down at pitch > 0.
     """
 
     scale: float
@@ -63,9 +62,12 @@ class Pose:
 
     @cached_property
     def onto(self) -> F64:
-        """(2, 3) float64, scale x M: px a unit of the face frame, without the shift. Kept, as
-        all that is laid on a face asks for it."""
-        return np.asarray(self.scale * np.linalg.inv(self.rotation)[:, :2].T, np.float64)
+        """(2, 3) float64, scale x M: px a unit of the face frame, without the shift. Kept."""
+        (a, b, c), (d, e, f), (g, h, i) = self.rotation.tolist()
+        first = (e * i - f * h, f * g - d * i, d * h - e * g)
+        by = self.scale / (a * first[0] + b * first[1] + c * first[2])
+        second = (c * h - b * i, a * i - c * g, b * g - a * h)
+        return np.array([[by * v for v in row] for row in (first, second)])
 
 
 def fit_pose(landmarks: Landmarks) -> Pose:

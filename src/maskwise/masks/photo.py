@@ -106,32 +106,18 @@ def _immerkaer(grey: F32) -> float:
     return float(np.add.reduce(fine[:k])) / k / 0.397 / 6
 
 
-class Soft:
-    """Four planes, (H, W) float32 each, to be made as soft as a photo of blur ``blur_px``.
+def softness(blur_px: float) -> tuple[float, F64]:
+    """What makes a mask as soft as a photo of blur ``blur_px``: the deviation in px of a
+    Gaussian, and its weights (K, 1) for a row or column of pixels.
 
     A sheet is about 0.5 px soft as it is drawn; at least what keeps thin straps from breaking
     up is added.
     """
-
-    def __init__(self, blur_px: float, size: tuple[int, int]) -> None:
-        self._extra = math.sqrt(max(blur_px**2 - 0.25, 0.2))
-        # Pixels farther than 2.5 deviations weigh about 1/100 together; OpenCV would take twice
-        # as many.
-        height, width = size
-        reach = self._reach = min(max(1, round(2.5 * self._extra)), height - 1)
-        # One below the other, and what lies between mirrors their edges: one call instead of
-        # four.
-        self._all = np.empty((4, height + 2 * reach, width), np.float32)
-        self.planes = list(self._all[:, reach : reach + height])
-
-    def blur(self) -> None:
-        """Soften the planes, in place."""
-        reach, out = self._reach, self._all
-        out[:, :reach] = out[:, 2 * reach : reach : -1]
-        out[:, -reach:] = out[:, -reach - 2 : -2 * reach - 2 : -1]
-        taps = 2 * reach + 1
-        flat = out.reshape(-1, out.shape[2])
-        cv2.GaussianBlur(flat, (taps, taps), self._extra, dst=flat)
+    extra = math.sqrt(max(blur_px**2 - 0.25, 0.2))
+    # Pixels farther than 2.5 deviations weigh about 1/100 together; OpenCV would take twice
+    # as many.
+    taps = 2 * max(1, round(2.5 * extra)) + 1
+    return extra, np.asarray(cv2.getGaussianKernel(taps, extra), np.float64)
 
 
 def noise_for(shape: tuple[int, ...], noise: float, grain_px: float, seed: int) -> F32:

@@ -38,13 +38,13 @@ class Rays(NamedTuple):
 
     A ray meets a circular cylinder of radius r about the head's axis at the root
     s = sqrt(r^2 - from_axis^2) before the axis: at the angle ``azimuth`` + atan2(from_axis, s)
-    and the height ``level`` + s ``fall``. from_axis: (H, W) float32, units. level_x, (W,), and
-    level_y, (H, 1), the two parts of level, and what is derived from it, in px of the raster.
+    and the height ``level`` + s ``fall``. from_axis and its square: (H, W) float32, units.
+    level, and what is derived from it, in px of the raster.
     """
 
     from_axis: F32
-    level_x: F32
-    level_y: F32
+    square: F32
+    level: F32
     turn: np.float32
     start: np.float32
     fall: np.float32
@@ -53,18 +53,17 @@ class Rays(NamedTuple):
         """These rays so many times, one below the other."""
         if count == 1:
             return self
-        return self._replace(
-            from_axis=np.concatenate([self.from_axis] * count),
-            level_y=np.concatenate([self.level_y] * count),
-        )
+        from_axis, square, level = (np.concatenate([plane] * count) for plane in self[:3])
+        return Rays(from_axis, square, level, *self[3:])
 
     def met(self, radius: F32) -> tuple[F32, F32]:
         """(column, row) of the raster where the rays meet cylinders of this radius; beyond one,
         its silhouette."""
         # OpenCV's functions are several times as fast as NumPy's, or take half the time where
-        # an array is a part of a wider one.
+        # an array is a part of a wider one. Each step is rounded alike wherever a ray stands
+        # in its array (no multiplication and addition in one).
         s = np.asarray(cv2.multiply(radius, radius), np.float32)
-        s -= self.from_axis * self.from_axis
+        cv2.subtract(s, self.square, dst=s)
         cv2.threshold(s, 0, 0, cv2.THRESH_TOZERO, dst=s)
         cv2.sqrt(s, dst=s)
         # From the viewer's right, 0 to pi: no jump lies there.
@@ -72,25 +71,26 @@ class Rays(NamedTuple):
         column *= self.turn
         column += self.start
         s *= self.fall
-        s += self.level_x
-        s += self.level_y
+        cv2.add(s, self.level, dst=s)
         return column, s
 
     def surface(self, tables: Sequence[F32]) -> F32:
-        """The radius where the rays meet a surface, (H, W) float32 units: that of ``tables[0]``
-        for the uppermost rows, and so on, in equal parts.
+        """The radius where the rays meet the surface of each table, (T H, W) float32 units:
+        that of ``tables[0]`` in the uppermost rows, and so on.
 
         The radius where a ray meets one cylinder gives the next, starting from the widest. Plain
         steps swing to and fro near the silhouette: each is scaled by the secant through the
         last two (Steffensen's method). Three rounds come within 0.002 units on average.
         """
         last: F32 | np.float32 = WIDEST
-        gap = _looked_up(tables, *self.met(np.full_like(self.from_axis, WIDEST)))
+        # The first cylinder is the same for all.
+        gap = _looked_up(tables, *self.met(np.full_like(self.from_axis, WIDEST)), each=False)
         gap -= WIDEST
         radius = np.asarray(gap * np.float32(0.5), np.float32)
         radius += WIDEST
+        rays = self.repeated(len(tables))
         for _ in range(_ROUNDS - 1):
-            next_gap = _looked_up(tables, *self.met(radius))
+            next_gap = _looked_up(tables, *rays.met(radius))
             next_gap -= radius
             step = radius - last
             step += _NOT_NOUGHT
@@ -106,16 +106,19 @@ class Rays(NamedTuple):
         return radius
 
 
-def _looked_up(tables: Sequence[F32], column: F32, row: F32) -> F32:
-    """What each table has at its part, from top to bottom, of the rows of ``column``, ``row``."""
-    out = np.empty_like(column, order="C")
-    height = len(out) // len(tables)
+def _looked_up(tables: Sequence[F32], column: F32, row: F32, *, each: bool = True) -> F32:
+    """What the tables have at ``column``, ``row``, one below the other: ``each`` at its part of
+    the rows, from top to bottom, or all at the same."""
+    count = len(tables)
+    height = len(column) // count if each else len(column)
+    out = np.empty((count * height, column.shape[1]), np.float32)
     for k, table in enumerate(tables):
         part = slice(k * height, (k + 1) * height)
+        at = part if each else slice(None)
         cv2.remap(
             table,
-            column[part],
-            row[part],
+            column[at],
+            row[at],
             cv2.INTER_LINEAR,
             dst=out[part],
             borderMode=cv2.BORDER_REPLICATE,
@@ -187,4 +190,5 @@ class Grid(NamedTuple):
         rows = np.arange(y, y + height, dtype=np.float32)[:, None]
         (ax, ay, a0), (lx, ly, l0) = self.from_axis, self.level
         from_axis = columns * ax + (rows * ay + a0)
-        return Rays(from_axis, columns * lx, rows * ly + l0, self.turn, self.start, self.fall)
+        level = columns * lx + (rows * ly + l0)
+        return Rays(from_axis, from_axis * from_axis, level, self.turn, self.start, self.fall)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from maskwise.masks import usual
 from maskwise.masks.surface import (
     ARC_MAX,
     ARC_RADIUS,
@@ -38,14 +39,18 @@ class Texture:
 
     rgba: colour premultiplied by alpha, and alpha. relief: x and y of the surface normal in
     the face frame (128 + 127 n), the contact shadow that the mask throws on the face, and
-    the size of z.
-    net: (3, N) float64 points of the face frame, a net over what is not empty and beyond.
+    the size of z. shown: rgba as the usual light shows it, in shares of ``usual.BRIGHTEST``.
+    coarse: relief at half the size.
+    net: (3, N) float32 points of the face frame, a net over what is not empty: none of that is
+    farther than a twentieth of a unit from one.
     density: px a unit. shape: how the mask stands off the face.
     """
 
     rgba: U8
     relief: U8
-    net: F64
+    shown: U8
+    coarse: U8
+    net: F32
     density: float
     shape: Shape
 
@@ -53,11 +58,12 @@ class Texture:
         """The same at half the density."""
         height, width = self.rgba.shape[:2]
         size = (width // 2, height // 2)
-        small = [
-            np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_AREA), np.uint8)
-            for a in (self.rgba, self.relief)
-        ]
-        return Texture(_locked(small[0]), _locked(small[1]), self.net, self.density / 2, self.shape)
+        rgba, relief, shown = (
+            _locked(np.asarray(cv2.resize(a, size, interpolation=cv2.INTER_AREA), np.uint8))
+            for a in (self.rgba, self.relief, self.shown)
+        )
+        coarse = _locked(usual.halved(relief))
+        return Texture(rgba, relief, shown, coarse, self.net, self.density / 2, self.shape)
 
 
 def rgb(color: str) -> F32:
@@ -165,7 +171,7 @@ class Sheet:
     def finish(self, shape: Shape) -> Texture:
         """Normals from shape and relief, the shadow beside the edge, all as bytes."""
         density = self.density
-        rgba, relief = (np.zeros((*self.cover.shape, 4), np.uint8) for _ in range(2))
+        rgba, relief, shown = (np.zeros((*self.cover.shape, 4), np.uint8) for _ in range(3))
         step = max(1, density // 8)
         # Nothing is to be seen beyond where the shadow ends.
         _, top, _, height = cv2.boundingRect((self.cover > 0).view(np.uint8))
@@ -173,20 +179,29 @@ class Sheet:
         rows = slice(top - top % step, end)
         if height:
             cover = self.cover[rows]
-            color = cv2.multiply(
-                self.color[rows], cv2.merge([cover] * 3), scale=255, dtype=cv2.CV_8U
-            )
-            cv2.merge([color, cv2.convertScaleAbs(cover, alpha=255)], dst=rgba[rows])
             shadow = _shadow(cover, density)
             normals = _normals(_radius(shape, density)[rows] + self.height[rows], self.arc, density)
             cv2.merge([*normals[:2], shadow, normals[2]], dst=relief[rows])
-            spread = cv2.dilate(shadow, np.ones((step + 1, step + 1), np.uint8))
-            y, x = np.nonzero(spread[::step, ::step] > 2)
-            net = points_on(shape, self.arc[0, x * step], self.y[rows][y * step, 0])
+            bright = usual.brightness(*normals[1:]) * np.float32(1 / usual.BRIGHTEST)
+            np.minimum(bright, np.float32(1), out=bright)
+            alpha = cv2.convertScaleAbs(cover, alpha=255)
+            for light, into in ((cover, rgba), (cover * bright, shown)):
+                color = cv2.multiply(
+                    self.color[rows], cv2.merge([light] * 3), scale=255, dtype=cv2.CV_8U
+                )
+                cv2.merge([color, alpha], dst=into[rows])
+            fine = max(1, density // 10)
+            spread = cv2.dilate(shadow, np.ones((fine + 1, fine + 1), np.uint8))
+            y, x = np.nonzero(spread[::fine, ::fine] > 2)
+            net = points_on(shape, self.arc[0, x * fine], self.y[rows][y * fine, 0])
         else:
             net = np.zeros((0, 3))
-        net = np.ascontiguousarray(net.T)
-        return Texture(_locked(rgba), _locked(relief), net, float(density), shape)
+        coarse = usual.halved(relief)
+        for image in (rgba, relief, shown, coarse):
+            image.flags.writeable = False
+        return Texture(
+            rgba, relief, shown, coarse, net.T.astype(np.float32, "C"), float(density), shape
+        )
 
     def _pixels(self, corners: Outline) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
         points = (np.asarray(corners, np.float64) - [-ARC_MAX, Y_TOP]) * self.density - 0.5

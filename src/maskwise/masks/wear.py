@@ -19,12 +19,18 @@ from maskwise.masks.light import Light, estimate
 from maskwise.masks.rays import Region, around
 from maskwise.masks.shading import lit, planes
 from maskwise.masks.sheet import Texture
-from maskwise.masks.surface import Shape
+from maskwise.masks.surface import AXIS_Z, Shape
 from maskwise.masks.truth import NOTHING, Part, Worn, WornFace, covered_landmarks, truth
+from maskwise.masks.usual import BRIGHTEST
 from maskwise.types import F32, U8, Chip, Image, Landmarks, MaskSpec
 
 _AT_ONCE: Final = 16
 """Faces whose poses, lights and surfaces are kept while masks are laid on them."""
+_ONE, _HALF, _QUARTER = np.float32(1), np.float32(0.5), np.float32(0.25)
+_SOFT: Final = 1.0
+"""px of softness from where a worn mask is softened with its shading and its silhouette."""
+_SQUEEZED: Final = 0.1
+"""Units before the head's axis: what lies up to there is squeezed into a quarter of a pixel."""
 _FULL_LIGHT: Final = np.float32(0.93)
 """What a white mask keeps of the brightest pixel value where it faces the light."""
 
@@ -41,9 +47,15 @@ class _Face:
         # The sheet that is about as fine as the face is large.
         fit = [d for d in DENSITIES if d >= 0.8 * self.pose.scale]
         self.density: Final = fit[0] if fit else DENSITIES[-1]
-        self.rays: Final = Caster(self.pose, float(self.density))
-        self.onto: Final = self.pose.onto
-        self.gain: Final[list[float]] = (self.light.gain * _FULL_LIGHT).tolist()
+        extra, self.soft = photo.softness(self.light.blur_px)
+        self.softened: Final = extra > _SOFT
+        fades = 0.0 if self.softened else extra
+        self.rays: Final = Caster(self.pose, float(self.density), fades)
+        towards = self.pose.rotation[2] * (1, 0, 1)
+        self.seen: Final = np.vstack([self.pose.onto, towards]).astype(np.float32)
+        """(3, 3): px of the picture, and how far before the head's axis a ray finds a point."""
+        self.behind: Final = float(towards[2]) * AXIS_Z + _SQUEEZED
+        self.gain: Final[list[float]] = (self.light.gain * (_FULL_LIGHT * BRIGHTEST)).tolist()
 
     def placed(self, specs: Sequence[MaskSpec], picture: tuple[int, ...]) -> list[_Placed]:
         """Each mask's sheet, and where it lies on a picture of (height, width)."""
@@ -163,44 +175,56 @@ def _lay(pixels: U8, alpha: U8, face: _Face, placed: _Placed, seed: int) -> Part
     if region is None:
         return None
     x, y, width, height = region
-    column, row, edge = face.rays.cast(sheet.shape, region)
+    # Light and shadow change slowly: the usual light shows the finest already, and what this one
+    # adds is reckoned for blocks of pixels.
+    rays = face.rays
+    low = rays.cast_blocks(sheet.shape, rays.blocks(region))
+    column, row, edge = (rays.spread(plane) for plane in low)
     cv2.threshold(edge, 1, 0, cv2.THRESH_TRUNC, dst=edge)
     cv2.threshold(edge, 0, 0, cv2.THRESH_TOZERO, dst=edge)
     # Four channels and float maps: OpenCV's quickest way.
-    rgba, relief = (
-        np.asarray(cv2.remap(a, column, row, cv2.INTER_LINEAR), np.uint8)
-        for a in (sheet.rgba, sheet.relief)
-    )
-    bright, kept = lit(relief, edge, light)
+    rgba = cv2.remap(sheet.shown, column, row, cv2.INTER_LINEAR)
+    if not face.softened:
+        # Bytes, before they are lit, in half the time: what multiplies them is softer than such
+        # a photo, or fades as softly already.
+        rgba = cv2.sepFilter2D(rgba, -1, face.soft, face.soft)
+    column, row = (plane * _HALF - _QUARTER for plane in low[:2])
+    relief = np.asarray(cv2.remap(sheet.coarse, column, row, cv2.INTER_LINEAR), np.uint8)
+    bright, kept = (rays.spread(plane) for plane in lit(relief, light))
     bright *= edge
+    kept *= edge
+    np.subtract(_ONE, kept, out=kept)
     if light.saturation < 1:
-        rgba = np.asarray(cv2.transform(rgba, _greyed(light.saturation)), np.uint8)
+        rgba = cv2.transform(rgba, _greyed(light.saturation))
     # From here plane by plane: nothing is merged, and bytes turn into floats as they are used.
-    *colors, shape = planes(rgba)
-    soft = photo.Soft(light.blur_px, (height, width))
-    *drawn, cover = soft.planes
-    for into, color, gain in zip(drawn, colors, face.gain, strict=True):
-        cv2.multiply(color, bright, dst=into, scale=gain, dtype=cv2.CV_32F)
-    np.multiply(shape, edge, out=cover)
-    soft.blur()
-    own = np.asarray(cv2.convertScaleAbs(cover), np.uint8)
-    cover *= np.float32(1 / 255)
+    worn = np.empty((4, height, width), np.float32)
+    weights = [(bright, gain) for gain in face.gain] + [(edge, 1.0)]
+    for into, plane, (weight, gain) in zip(
+        worn, planes(np.asarray(rgba, np.uint8)), weights, strict=True
+    ):
+        cv2.multiply(plane, weight, dst=into, scale=gain, dtype=cv2.CV_32F)
+        if face.softened:
+            cv2.sepFilter2D(into, -1, face.soft, face.soft, dst=into)
     window = (slice(y, y + height), slice(x, x + width))
+    if (across := alpha[window].shape) != (height, width):
+        worn, kept = (a[..., : across[0], : across[1]].copy() for a in (worn, kept))
+    drawn, cover = worn[:3], worn[3]
+    own = np.asarray(cv2.convertScaleAbs(cover), np.uint8)
     cv2.max(alpha[window], own, dst=alpha[window])
     noisy = light.noise > 0.5
     if noisy:
-        grain = photo.noise_for(cover.shape, light.noise, light.grain_px, seed)
+        grain = photo.noise_for(cover.shape, light.noise / 255, light.grain_px, seed)
         grain *= cover
-        for into in drawn:
-            cv2.add(into, grain, dst=into)
-    np.subtract(np.float32(1), cover, out=cover)
-    kept *= cover
+        drawn += grain
+    # What the mask leaves of what is under it.
+    cv2.scaleAdd(kept * cover, -1 / 255, kept, dst=kept)
     for into, under in zip(drawn, planes(pixels[window]), strict=True):
         cv2.accumulateProduct(under.astype(np.float32), kept, into)
         if noisy:
             # Grain may have taken it below nought.
             cv2.threshold(into, 0, 0, cv2.THRESH_TOZERO, dst=into)
-    pixels[window] = cv2.merge([cv2.convertScaleAbs(plane) for plane in drawn])
+    flat = cv2.convertScaleAbs(drawn.reshape(-1, drawn.shape[2]))
+    pixels[window] = cv2.merge(list(flat.reshape(drawn.shape)))
     return Part(x, y, own)
 
 
@@ -215,15 +239,30 @@ def _region(sheet: Texture, face: _Face, picture: tuple[int, ...]) -> Region | N
     """x, y, width, height in px of what a mask may touch; None when that is outside."""
     if not sheet.net.size:
         return None
-    # The net reaches an eighth of a unit beyond the mask.
-    px = face.onto @ sheet.net
-    left, top = np.minimum.reduce(px, axis=1).tolist()
-    right, bottom = np.maximum.reduce(px, axis=1).tolist()
+    px = face.seen @ sheet.net
+    across, down, before = px
     to_x, to_y = face.pose.shift.tolist()
-    x, y = max(0, floor(left + to_x - 2)), max(0, floor(top + to_y - 2))
-    width = min(ceil(right + to_x + 2), picture[1]) - x
-    height = min(ceil(bottom + to_y + 2), picture[0]) - y
-    return (x, y, width, height) if min(width, height) >= 2 else None
+    # Half a mesh of the net, and what the photo's softness spreads.
+    more = 1 + face.pose.scale / 20
+    # No ray meets the half of the surface that lies behind the head's axis.
+    keep = before > face.behind
+    keep &= across > -more - to_x
+    keep &= across < picture[1] + more - to_x
+    keep &= down > -more - to_y
+    keep &= down < picture[0] + more - to_y
+    px = px.compress(keep, axis=1)
+    if not px.size:
+        return None
+    left, top, _ = np.minimum.reduce(px, axis=1).tolist()
+    right, bottom, _ = np.maximum.reduce(px, axis=1).tolist()
+    x, y = max(0, floor(left + to_x - more)), max(0, floor(top + to_y - more))
+    width = min(ceil(right + to_x + more), picture[1]) - x
+    height = min(ceil(bottom + to_y + more), picture[0]) - y
+    if min(width, height) < 2:
+        return None
+    # Whole blocks, of two px; they may pass the border by one.
+    width, height = width + x % 2, height + y % 2
+    return x - x % 2, y - y % 2, width + width % 2, height + height % 2
 
 
 __all__ = [
