@@ -53,8 +53,8 @@ _MODELS = {
     "detector": ("mmod", "What finds the faces: mmod, dlib-hog, yunet[:FILE] or scrfd[:FILE]."),
     "encoder": (
         "dlib-resnet-v1",
-        "What encodes them: dlib-resnet-v1, sface, arcface:FILE, file:MANIFEST.toml, or a model "
-        "of `maskwise models list`.",
+        "What encodes them: dlib-resnet-v1, maskwise-v1, sface, arcface:FILE, file:MANIFEST.toml, "
+        "or a model of `maskwise models list`.",
     ),
 }
 
