@@ -1,4 +1,4 @@
-"""The adapted network: the contract, its space, and that a mask moves its numbers less."""
+"""The adapted network: the contract, its space, and that it tells masked people apart better."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class TestNames:
 
 @pytest.fixture(scope="module")
 def chips(sample_photos: list[Path]) -> tuple[U8, U8]:
-    """(12, 150, 150, 3) each: faces of sample people, bare and in a surgical mask."""
+    """(24, 150, 150, 3) each: two of each of the sample people, bare and in a surgical mask."""
     detector, predictor = detect.create(), landmarks.create()
     chips = []
-    for path in sample_photos[:12]:
+    for path in sample_photos:
         picture = image.load(path)
         points = predictor.predict(picture, detector.detect(picture)[:1])[0]
         chips.append(align(picture, points, DLIB_CHIP))
@@ -70,10 +70,15 @@ def test_bare_faces_keep_their_numbers(chips: tuple[U8, U8]) -> None:
     assert found.max() < 0.99999  # it is another network
 
 
-def test_a_mask_moves_the_numbers_less(chips: tuple[U8, U8]) -> None:
-    old, new = DlibResnet(threads=1), MaskwiseV1(threads=1)
-    bare = old.encode_batch(chips[0])  # as galleries of the stock network hold them
-    stock = alike(bare, old.encode_batch(chips[1]))
-    ours = alike(bare, new.encode_batch(chips[1]))
-    assert ours.mean() > stock.mean() + 0.01
-    assert (ours > stock).mean() > 0.8
+def test_masked_people_are_told_apart_better(
+    chips: tuple[U8, U8], sample_photos: list[Path]
+) -> None:
+    """Against bare references of the stock network, as old galleries hold them."""
+    people = np.array([path.parent.name for path in sample_photos])
+    same, itself = people[:, None] == people[None], np.eye(len(people), dtype=bool)
+    references = DlibResnet(threads=1).encode_batch(chips[0])
+    apart = []
+    for encoder in (DlibResnet(threads=1), MaskwiseV1(threads=1)):
+        scores = references @ encoder.encode_batch(chips[1]).T
+        apart.append(scores[same & ~itself].mean() - scores[~same].mean())
+    assert apart[1] > apart[0] + 0.008  # measured: 0.081 and 0.096

@@ -1,10 +1,10 @@
 """A student, mixed with the stock network: the file that ships, and its line in the manifest.
 
-    PYTHONPATH=src python training/encoder/mix.py work/run/joined.onnx --share 0.9 --name maskwise-v1
+    PYTHONPATH=src python training/encoder/mix.py NAME.onnx --share 0.9 --name maskwise-v1
 
-Each weight is ``share`` of the student's and the rest the stock network's. With --name the file goes
-to where manifest.toml says, and sha256 and size into that table (the rest of it is written by
-hand); with --out to another place, to be looked at.
+Each weight is ``share`` of the student's and the rest the stock network's. With --name the file
+goes to where manifest.toml says, and sha256 and size into that table (the rest of it is written
+by hand); with --out to another place, to be looked at.
 """
 
 from __future__ import annotations
