@@ -96,7 +96,7 @@ class Finder:
     """Looks for the face that a photo is about, and its points, with the shipped detector."""
 
     def __init__(self) -> None:
-        self._detector = detect.create()
+        self._detector = detect.create("mmod")
         self._predictors = (Dlib5(), Dlib68())
 
     def face(self, person: str, picture: Image) -> Face:

@@ -63,7 +63,7 @@ def main() -> None:
 
 def the_face(picture: Image) -> tuple[Detection, Landmarks]:
     """The main face, and its five points: four eye corners and the nose base."""
-    found = detect.create().detect(picture)
+    found = detect.create("mmod").detect(picture)
     if not found:
         raise SystemExit(f"{picture.source}: no face found; name another photo")
     face = max(found, key=lambda d: prominence(d, picture))

@@ -73,7 +73,7 @@ def chips(part: Part, every: int = 1) -> Chips:
 
     Cut once and kept; a run that was broken off goes on where it was.
     """
-    detector, predictor = detect.create(), landmarks.create()
+    detector, predictor = detect.create("mmod"), landmarks.create()
     key = hashlib.sha256(f"{detector.id} {predictor.id}".encode()).hexdigest()[:8]
     paths = photos(part)[::every]
     starts = range(0, len(paths), _SHARD)

@@ -1,6 +1,6 @@
 """An address -> a backend: the built-in ones, the store's, and those of installed packages.
 
-An address is a name (``mmod``), or a name and what it shall read (``yunet:~/yunet.onnx``,
+An address is a name (``maskwise``), or a name and what it shall read (``yunet:~/yunet.onnx``,
 ``arcface:buffalo_l/w600k_r50``), or the name of a model that the store knows.
 """
 

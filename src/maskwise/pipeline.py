@@ -63,7 +63,7 @@ class Recognizer(Stages):
         self,
         gallery: str | Path | Gallery | None = None,
         *,
-        detector: str | detect.Detector = "mmod",
+        detector: str | detect.Detector = detect.DEFAULT,
         predictor: str | landmarks.LandmarkPredictor = "auto",
         mask_classifier: str | occlusion.MaskClassifier = "trunk",
         encoder: str | encode.Encoder = "dlib-resnet-v1",

@@ -50,7 +50,7 @@ class Stages:
     def __init__(
         self,
         *,
-        detector: str | detect.Detector = "mmod",
+        detector: str | detect.Detector = detect.DEFAULT,
         predictor: str | landmarks.LandmarkPredictor = "auto",
         mask_classifier: str | occlusion.MaskClassifier = "trunk",
         encoder: str | encode.Encoder = "dlib-resnet-v1",
@@ -131,7 +131,7 @@ class Stages:
             if self.detector.scheme is None:
                 raise ConfigurationError(
                     f"the detector {self.detector.id} gives no landmarks; choose one that does "
-                    "(yunet, scrfd), or other landmarks (dlib5)"
+                    "(maskwise, yunet, scrfd), or other landmarks (dlib5)"
                 )
             return landmarks.Detected(self.detector.scheme)
         return landmarks.create(wanted)

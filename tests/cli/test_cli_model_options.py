@@ -84,7 +84,7 @@ class TestEveryCommand:
 
 @pytest.mark.parametrize(
     ("detector", "asked"),
-    [(None, {}), ("mmod", {"detector": "mmod"})],
+    [(None, {"predictor": "detector"}), ("mmod", {"detector": "mmod"})],
 )
 def test_masks_are_placed_by_the_detector_that_was_named(
     run: Run, home: Path, recording: Recording, detector: str | None, asked: dict[str, str]

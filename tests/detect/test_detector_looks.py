@@ -114,13 +114,13 @@ class TestOwnSized:
     @pytest.mark.parametrize(
         ("picture", "sizes"),
         [
-            ((20, 30), [(80, 120)]),
-            ((159, 80), [(320, 161)]),
-            ((160, 90), [(160, 90)]),
-            ((640, 360), [(640, 360)]),
-            ((641, 360), [(641, 360), (320, 179)]),
-            ((960, 1280), [(960, 1280), (240, 320)]),
-            ((1500, 1000), [(1280, 853), (320, 213)]),
+            ((20, 30), [(40, 60), (20, 30)]),
+            ((159, 80), [(318, 160), (159, 80)]),
+            ((300, 90), [(512, 153), (160, 48)]),
+            ((320, 90), [(320, 90)]),
+            ((321, 200), [(321, 200), (160, 99)]),
+            ((960, 1280), [(960, 1280), (120, 160)]),
+            ((1500, 1000), [(1280, 853), (160, 106)]),
         ],
     )
     def test_without_tiles(self, picture: tuple[int, int], sizes: list[tuple[int, int]]) -> None:
@@ -139,17 +139,30 @@ class TestOwnSized:
         planned = looks.own_sized((width, height))
         sizes = [max(look.size) for look in planned]
         assert sizes == sorted(sizes, reverse=True)
-        assert sizes[-1] <= 320 or max(width, height) <= 640
+        assert sizes[-1] <= 160 or max(width, height) == 320
         for look in planned:
             scale = look.scale[0 if width >= height else 1]
             for axis, side in enumerate((width, height)):
                 assert look.scale[axis] == look.size[axis] / side
                 assert abs(look.size[axis] - side * scale) <= 1 or look.size[axis] == 1
 
+    def test_the_small_look_is_for_close_ups_alone(self) -> None:
+        large, small = looks.own_sized((640, 480))
+        boxes = np.array([[0, 0, 9, 63], [0, 0, 9, 64]], np.float32)
+        assert looks.counting(large, boxes).tolist() == [True, True]
+        assert looks.counting(small, boxes).tolist() == [False, True]
+
+    def test_the_small_look_is_left_out_where_a_large_face_was_seen(self) -> None:
+        large, small = looks.own_sized((640, 480))
+        seen = np.array([[0, 0, 9, 159], [0, 0, 9, 160]], np.float32)
+        assert not looks.answered(small, (640, 480), [seen[:0], seen[:1]])
+        assert looks.answered(small, (640, 480), [seen[:1], seen[1:]])
+        assert not looks.answered(large, (640, 480), [seen])
+
     @given(st.integers(1537, 9000), st.integers(1, 9000))
     def test_tiles_cover_the_picture_and_overlap(self, width: int, height: int) -> None:
         *tiles, whole, small = looks.own_sized((width, height))
-        assert (max(whole.size), max(small.size)) == (1280, 320)
+        assert (max(whole.size), max(small.size)) == (1280, 160)
         assert {look.size for look in tiles} == {tiles[0].size}
         assert max(tiles[0].size) == min(max(width, height), 4096)
         assert all(look.averaged == (max(width, height) > 4096) for look in tiles)

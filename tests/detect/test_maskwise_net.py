@@ -85,7 +85,7 @@ class TestDecoding:
     def test_one_cell(self, plant: Plant, stride: int) -> None:
         points = [0, 0, 1, 0, 0.5, 0.5, -0.25, 1, 1, 1]
         plant({(stride, 3, 2): cell(0.75, [2, 1, 1, 1.5], points)})
-        (found,) = MaskwiseNet("stub").detect(Image(grey(160, 192)))
+        (found,) = MaskwiseNet("stub").detect(Image(grey(160, 320)))
         # The cell's centre is 3.5, 2.5 cells from the upper left.
         np.testing.assert_allclose(found.box, np.array([1.5, 1.5, 4.5, 4]) * stride)
         assert found.score == 0.75
@@ -101,7 +101,7 @@ class TestDecoding:
     ) -> None:
         """Boxes and points, encoded by the definition into any cell of any grid."""
         stride = data.draw(st.sampled_from(STRIDES))
-        column, row = data.draw(st.integers(0, 640 // stride - 1)), data.draw(st.integers(0, 3))
+        column, row = data.draw(st.integers(0, 320 // stride - 1)), data.draw(st.integers(0, 3))
         centre = (np.array([column, row]) + 0.5) * stride
         away = np.array([data.draw(st.floats(0, 300)) + 1 for _ in range(4)])
         points = np.array(data.draw(st.lists(st.floats(-300, 900), min_size=10, max_size=10)))
@@ -109,9 +109,9 @@ class TestDecoding:
         values = cell(1, away / stride, ((five - centre) / stride).ravel())
         cells = {(stride, column, row): values}
         install(monkeypatch, NAMES, lambda blob: outputs(blob, cells))
-        (found,) = MaskwiseNet("stub").detect(Image(grey(480, 640)))
+        (found,) = MaskwiseNet("stub").detect(Image(grey(240, 320)))
         box = np.concatenate([centre - away[:2], centre + away[2:]])
-        np.testing.assert_allclose(found.box, np.clip(box, 0, [640, 480] * 2), atol=1e-3)
+        np.testing.assert_allclose(found.box, np.clip(box, 0, [320, 240] * 2), atol=1e-3)
         assert found.landmarks is not None
         np.testing.assert_allclose(found.landmarks.points, five, atol=1e-3)  # never cut
 
@@ -119,24 +119,32 @@ class TestDecoding:
         self, plant: Plant
     ) -> None:
         session = plant({})
-        pixels = np.random.default_rng(0).integers(0, 256, (170, 190, 3), np.uint8)
+        pixels = np.random.default_rng(0).integers(0, 256, (170, 320, 3), np.uint8)
         MaskwiseNet("stub").detect(Image(pixels))
         _, blob = session.seen  # the first is the check of the file
-        assert blob.shape == (1, 3, 192, 192)
-        np.testing.assert_array_equal(blob[0, :, :170, :190].transpose(1, 2, 0), pixels)
+        assert blob.shape == (1, 3, 192, 320)
+        np.testing.assert_array_equal(blob[0, :, :170].transpose(1, 2, 0), pixels)
         assert (blob[0, :, 170:] == 0).all()
-        assert (blob[0, :, :, 190:] == 0).all()
 
     def test_the_threshold_is_inclusive(self, plant: Plant) -> None:
-        plant({(8, 2, 2): cell(0.625), (8, 9, 9): cell(0.62)})
-        assert len(MaskwiseNet("stub", threshold=0.625).detect(Image(grey(160, 192)))) == 1
-        assert len(MaskwiseNet("stub", threshold=0.62).detect(Image(grey(160, 192)))) == 2
+        plant({(16, 2, 2): cell(0.625), (16, 6, 6): cell(0.62)})
+        assert len(MaskwiseNet("stub", threshold=0.625).detect(Image(grey(160, 320)))) == 1
+        assert len(MaskwiseNet("stub", threshold=0.62).detect(Image(grey(160, 320)))) == 2
+
+    @pytest.mark.parametrize(("threshold", "low"), [(0.5, 0.65), (0.8, 0.9), (0, 0)])
+    def test_low_faces_need_more(self, plant: Plant, threshold: float, low: float) -> None:
+        """24 px is not low."""
+        for height, least in ((1.499, low), (1.5, threshold)):
+            for score in (least - 0.01, least + 0.01):
+                plant({(16, 4, 4): cell(score, [1, 0.5, 1, height - 0.5])})
+                found = MaskwiseNet("stub", threshold=threshold).detect(Image(grey(160, 320)))
+                assert any(one.score > 0 for one in found) == (score >= least and score > 0)
 
     def test_best_first_and_equal_scores_in_one_order(self, plant: Plant) -> None:
         cells: Cells = {(8, 2 + 4 * i, 12): cell(0.75) for i in range(4)}
         cells |= {(16, 2, 2): cell(0.5), (32, 3, 1): cell(1.0)}
         plant(cells)
-        found = MaskwiseNet("stub").detect(Image(grey(160, 192)))
+        found = MaskwiseNet("stub").detect(Image(grey(160, 320)))
         assert [one.score for one in found] == [1, 0.75, 0.75, 0.75, 0.75, 0.5]
         assert [one.box[0] for one in found[1:5]] == [12, 44, 76, 108]
 
@@ -149,7 +157,7 @@ class TestDecoding:
                 (8, 8, 8): cell(0.6, [1, 1, 1, 1]),  # inside the first
             }
         )
-        found = MaskwiseNet("stub").detect(Image(grey(160, 192)))
+        found = MaskwiseNet("stub").detect(Image(grey(160, 320)))
         assert [one.score for one in found] == [np.float32(0.9), np.float32(0.7)]
 
 
@@ -157,15 +165,15 @@ class TestEdges:
     def test_boxes_are_cut_off_at_the_picture_and_points_are_not(self, plant: Plant) -> None:
         points = np.tile([-2.0, -3.0], 5)
         plant({(32, 0, 0): cell(0.9, [3, 3, 1, 1], points), (32, 4, 4): cell(0.8, [1, 1, 9, 9])})
-        found = MaskwiseNet("stub").detect(Image(grey(150, 170)))
-        assert [one.box.tolist() for one in found] == [[0, 0, 48, 48], [112, 112, 170, 150]]
+        found = MaskwiseNet("stub").detect(Image(grey(150, 320)))
+        assert [one.box.tolist() for one in found] == [[0, 0, 48, 48], [112, 112, 320, 150]]
         assert found[0].landmarks is not None
         np.testing.assert_allclose(found[0].landmarks.points, [[16 - 64, 16 - 96]] * 5)
 
     def test_a_face_in_the_black_beside_the_picture_is_none(self, plant: Plant) -> None:
-        plant({(8, 22, 3): cell(0.9, [1, 1, 0.5, 1])})  # from x 172 on
-        assert MaskwiseNet("stub").detect(Image(grey(160, 172))) == []
-        assert len(MaskwiseNet("stub").detect(Image(grey(160, 173)))) == 1
+        plant({(8, 3, 22): cell(0.9, [1, 0.5, 1, 1])})  # from y 176 on
+        assert MaskwiseNet("stub").detect(Image(grey(176, 320))) == []
+        assert len(MaskwiseNet("stub").detect(Image(grey(177, 320)))) == 1
 
     @pytest.mark.parametrize("kind", ["score", "box", "points"])
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -176,9 +184,9 @@ class TestEdges:
         bad: dict[str, Any] = {key: np.ravel(one).astype(np.float32) for key, one in cell().items()}
         bad[kind][place] = value
         plant({(16, 3, 3): bad, (16, 7, 7): cell(0.7)})
-        (found,) = MaskwiseNet("stub", threshold=0).detect(Image(grey(160, 192)))[:1]
+        (found,) = MaskwiseNet("stub", threshold=0).detect(Image(grey(160, 320)))[:1]
         assert found.score == np.float32(0.7)
-        for one in MaskwiseNet("stub").detect(Image(grey(160, 192))):
+        for one in MaskwiseNet("stub").detect(Image(grey(160, 320))):
             assert np.isfinite(one.box).all()
             assert np.isfinite(one.score)
 
@@ -191,7 +199,7 @@ class TestEdges:
             for y in range(160 // stride)
         }
         plant(every)
-        for one in MaskwiseNet("stub", threshold=0).detect(Image(grey(160, 160))):
+        for one in MaskwiseNet("stub", threshold=0).detect(Image(grey(160, 320))):
             assert np.isfinite(one.box).all()
             assert np.isfinite(one.score)
 
@@ -200,15 +208,15 @@ class TestSizes:
     @pytest.mark.parametrize(
         ("shape", "seen"),
         [
-            ((1, 1), [(32, 32)]),
-            ((60, 80), [(256, 320)]),
-            ((200, 160), [(224, 160)]),
-            ((640, 480), [(640, 480)]),
-            ((480, 641), [(480, 672), (256, 320)]),
-            ((1280, 960), [(1280, 960), (320, 256)]),
-            ((1000, 1400), [(928, 1280), (256, 320)]),
-            ((900, 2000), [(928, 1056), (928, 1056), (576, 1280), (160, 320)]),
-            ((1, 9000), [(32, 1120)] * 4 + [(32, 1280), (32, 320)]),
+            ((1, 1), [(32, 32), (32, 32)]),
+            ((60, 80), [(128, 160), (64, 96)]),
+            ((200, 160), [(416, 320), (160, 128)]),
+            ((320, 250), [(320, 256)]),
+            ((480, 641), [(480, 672), (128, 160)]),
+            ((1280, 960), [(1280, 960), (160, 128)]),
+            ((1000, 1400), [(928, 1280), (128, 160)]),
+            ((900, 2000), [(928, 1056), (928, 1056), (576, 1280), (96, 160)]),
+            ((1, 9000), [(32, 1120)] * 4 + [(32, 1280), (32, 160)]),
         ],
     )
     def test_what_the_network_is_shown(
@@ -331,6 +339,11 @@ class TestAddress:
         monkeypatch.setattr(models, "resolve", resolve)
         assert detect.create("maskwise").id.startswith("maskwise/000000000000/fitted-1/")
         assert asked == [MODEL]
+
+    def test_it_is_the_default(self) -> None:
+        sha = models.entry(MODEL).sha256[:12]
+        assert detect.create().id == detect.create("maskwise").id == MaskwiseNet().id
+        assert MaskwiseNet().id.split("/")[1] == sha
 
     def test_the_id_names_what_changes_answers(self, file: str) -> None:
         name, sha, size, *_ = MaskwiseNet(file).id.split("/")

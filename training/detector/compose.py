@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from tiles import FACES, SIDE
 from torch import Tensor
+from torch.nn import functional
 
 # Tiles along a side of the canvas, and how often.
 _GRIDS: Final = ((1, 0.58), (2, 0.2), (3, 0.1), (4, 0.07), (6, 0.05))
@@ -60,7 +60,8 @@ class Composer:
         for _ in range(2):
             last = self.levels[-1]
             parts = [
-                F.avg_pool2d(part.float(), 2, ceil_mode=True).byte() for part in last.split(2048)
+                functional.avg_pool2d(part.float(), 2, ceil_mode=True).byte()
+                for part in last.split(2048)
             ]
             self.levels.append(torch.cat(parts))
 
@@ -76,7 +77,7 @@ class Composer:
                 images.append(pixels)
                 tables.append(table)
         most = max(table.shape[1] for table in tables)
-        table = torch.cat([F.pad(one, (0, 0, 0, most - one.shape[1])) for one in tables])
+        table = torch.cat([functional.pad(one, (0, 0, 0, most - one.shape[1])) for one in tables])
         # Faces first: what stands behind them all is cut off.
         order = (table[..., 14] > 0).float().argsort(dim=1, descending=True, stable=True)
         used = min(int((table[..., 14] > 0).sum(1).max()), _MOST)
@@ -156,7 +157,7 @@ class Composer:
         plain = (self._uniform(count, 1, 1, 1) * 2 - 1).clamp(min=0) * 255
         return torch.where(self._uniform(count, 1, 1, 1) < _BEHIND, drawn, plain)
 
-    def _drawn(
+    def _drawn(  # noqa: PLR0917
         self, tile: Tensor, matrix: Tensor, centre: Tensor, to: Tensor, scale: Tensor, cell: int
     ) -> tuple[Tensor, Tensor]:
         """(N, 3, cell, cell) float, and where the tile is, (N, 1, cell, cell)."""
@@ -176,7 +177,7 @@ class Composer:
                 there = (there + 0.5) / SIDE * 2 - 1
                 there = there.reshape(-1, cell, cell, 2)
                 covered[mine] = (there.abs() <= 1).all(-1)[:, None]
-                out[mine] = F.grid_sample(
+                out[mine] = functional.grid_sample(
                     source[tile[mine]].float(), there, padding_mode="border", align_corners=False
                 )
         return out, covered
@@ -197,8 +198,10 @@ class Composer:
         side = images.shape[-1]
         for share in (0.5, 0.7):
             soft = self._uniform(*one) < 0.13
-            small = F.interpolate(images, size=int(side * share), mode="bilinear", antialias=True)
-            back = F.interpolate(small, size=side, mode="bilinear")
+            small = functional.interpolate(
+                images, size=int(side * share), mode="bilinear", antialias=True
+            )
+            back = functional.interpolate(small, size=side, mode="bilinear")
             images = torch.where(soft, back, images)
         strength = (self._uniform(*one) - 0.5).clamp(min=0) * 24
         noise = torch.randn(images.shape, generator=self.random, device=self.device)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from compose import Canvases
 from network import STRIDES, distances
 from torch import Tensor
+from torch.nn import functional
 
 _CELLS: Final = 10
 _SCORE_POWER: Final = 0.5
@@ -27,7 +27,7 @@ _BOX, _POINTS = 2.0, 4.0
 
 
 class Cells(NamedTuple):
-    """Of all grids of one canvas size: centres (N, 2) px, strides (N,), sizes (N, 2) least, most."""
+    """Of all grids of one size: centres (N, 2) px, strides (N,), sizes (N, 2) from, to, px."""
 
     centres: Tensor
     strides: Tensor
@@ -75,7 +75,7 @@ def loss(
         target, face = _assigned(scores.sigmoid(), boxes, truth, at)
         neither = _within(at.centres, truth.boxes, truth.kinds == 2) & (face < 0)
     count = target.sum().clamp(min=1)
-    entropy = F.binary_cross_entropy_with_logits(scores, target, reduction="none")
+    entropy = functional.binary_cross_entropy_with_logits(scores, target, reduction="none")
     # Quality focal: what is right already weighs little (Li et al., arXiv:2006.04388).
     entropy = entropy * (scores.detach().sigmoid() - target).abs().pow(1.5)
     score_loss = (entropy * ~neither).sum() / count
@@ -87,9 +87,9 @@ def loss(
     box_loss = ((1 - complete) * weight).sum() / count
     size = (wanted[:, 2:] - wanted[:, :2]).prod(-1).clamp(min=1).sqrt()
     apart = (points[canvas, cell] - truth.points[canvas, mine]) / size[:, None, None]
-    point_loss = F.smooth_l1_loss(apart, torch.zeros_like(apart), beta=0.02, reduction="none").mean(
-        (1, 2)
-    )
+    point_loss = functional.smooth_l1_loss(
+        apart, torch.zeros_like(apart), beta=0.02, reduction="none"
+    ).mean((1, 2))
     point_loss = (point_loss * weight * truth.sound[canvas, mine]).sum() / count
     total = score_loss + _BOX * box_loss + _POINTS * 5 * point_loss
     parts = {"score": score_loss, "box": box_loss, "points": point_loss}

@@ -11,8 +11,8 @@ import copy
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 STRIDES: Final = (8, 16, 32)
 # Distances are exp(x) strides: 20 cells of 32 px, half of a 1280 px frame, are exp(3).
@@ -41,9 +41,9 @@ class Separable(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, out, H / stride, W / stride)."""
-        y = F.relu(self.depth_norm(self.depth(x)))
+        y = functional.relu(self.depth_norm(self.depth(x)))
         y = self.point_norm(self.point(y))
-        return F.relu(x + y if self.residual else y)
+        return functional.relu(x + y if self.residual else y)
 
 
 class Head(nn.Module):
@@ -101,8 +101,12 @@ class Network(nn.Module):
         fine = self.fine(self.stem(scaled))
         middle = self.middle(fine)
         coarse = self.aside[2](self.coarse(middle))
-        middle = self.joined[1](self.aside[1](middle) + F.interpolate(coarse, scale_factor=2.0))
-        fine = self.joined[0](self.aside[0](fine) + F.interpolate(middle, scale_factor=2.0))
+        middle = self.joined[1](
+            self.aside[1](middle) + functional.interpolate(coarse, scale_factor=2.0)
+        )
+        fine = self.joined[0](
+            self.aside[0](fine) + functional.interpolate(middle, scale_factor=2.0)
+        )
         return [head(x) for head, x in zip(self.heads, (fine, middle, coarse), strict=True)]
 
 

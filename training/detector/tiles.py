@@ -33,7 +33,7 @@ _STYLES: Final = ("proper", "under-nose", "under-chin", "slipped")
 _ROUGH: Final = 0.12
 # Of the tiles without a face: what a first network took for one, signs and letters, masks that
 # nobody wears, hands.
-_TAKEN, _SIGNS, _ALONE, _HANDS = 0.35, 0.2, 0.15, 0.1
+_TAKEN, _SIGNS, _ALONE, _HANDS = 0.35, 0.25, 0.1, 0.1
 
 
 class Photos(NamedTuple):
@@ -139,11 +139,13 @@ def lay_out(photos: Photos, masked: int, empty: int) -> Layout:
     return Layout(sources, faces)
 
 
-# What the processes know: inherited, so set before they begin.
-_photos: Photos
-_layout: Layout
-_pixels: U8
-_seed: int
+class _Shared:
+    """What the processes inherit: set once, before they are forked."""
+
+    photos: Photos
+    layout: Layout
+    pixels: U8
+    seed: int
 
 
 def _begin() -> None:
@@ -153,16 +155,18 @@ def _begin() -> None:
 def _make(job: tuple[int, int, int]) -> None:
     """Tiles start to end of a round."""
     turn, start, end = job
-    count = len(_photos.faces)
+    count = len(_Shared.photos.faces)
     for tile in range(start, end):
-        rng = np.random.default_rng([_seed, turn, tile])
-        source = int(_layout.sources[tile])
+        rng = np.random.default_rng([_Shared.seed, turn, tile])
+        source = int(_Shared.layout.sources[tile])
         if source < 0:
-            _pixels[tile] = _empty(rng)
-        elif tile < count or _photos.real[source]:
-            _pixels[tile] = _photos.picture(source)
+            _Shared.pixels[tile] = _empty(rng)
+        elif tile < count or _Shared.photos.real[source]:
+            _Shared.pixels[tile] = _Shared.photos.picture(source)
         else:
-            _pixels[tile] = _masked(_photos.picture(source), _photos.faces[source], rng)
+            _Shared.pixels[tile] = _masked(
+                _Shared.photos.picture(source), _Shared.photos.faces[source], rng
+            )
 
 
 def _masked(pixels: U8, faces: F32, rng: np.random.Generator) -> U8:
@@ -214,10 +218,10 @@ def _cover(pixels: U8, row: F32, rng: np.random.Generator) -> None:
 def _empty(rng: np.random.Generator) -> U8:
     """No face: the surroundings of one, enlarged; often masks that nobody wears, or skin."""
     chance = rng.random()
-    if chance < _TAKEN and len(_photos.taken):
+    if chance < _TAKEN and len(_Shared.photos.taken):
         return _taken(rng)
-    photo = int(rng.integers(len(_photos.faces)))
-    pixels, faces = _photos.picture(photo), _photos.faces[photo]
+    photo = int(rng.integers(len(_Shared.photos.faces)))
+    pixels, faces = _Shared.photos.picture(photo), _Shared.photos.faces[photo]
     out = _surroundings(pixels, faces[faces[:, 14] > 0], rng)
     chance -= _TAKEN
     if chance < _SIGNS:
@@ -232,11 +236,11 @@ def _empty(rng: np.random.Generator) -> U8:
 def _taken(rng: np.random.Generator) -> U8:
     """What was taken for a face, in the middle of some of its surroundings."""
     for _ in range(20):
-        photo, *box = _photos.taken[int(rng.integers(len(_photos.taken)))]
+        photo, *box = _Shared.photos.taken[int(rng.integers(len(_Shared.photos.taken)))]
         x1, y1, x2, y2 = (float(v) for v in box)
         centre = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
         half = max(x2 - x1, y2 - y1) * rng.uniform(0.6, 1.0)
-        faces = _photos.faces[int(photo)]
+        faces = _Shared.photos.faces[int(photo)]
         faces = faces[faces[:, 14] > 0]
         apart = (faces[:, :2] >= centre + half).any(1) | (faces[:, 2:4] <= centre - half).any(1)
         if apart.all():
@@ -247,13 +251,13 @@ def _taken(rng: np.random.Generator) -> U8:
     move = SIDE / 2 - factor * centre
     into = np.array([[factor, 0, move[0]], [0, factor, move[1]]])
     cut = cv2.warpAffine(
-        _photos.picture(int(photo)), into, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE
+        _Shared.photos.picture(int(photo)), into, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(cut, np.uint8)
 
 
 def _signs(pixels: U8, rng: np.random.Generator) -> None:
-    """Letters, strokes like those of Chinese signs, squares as of a QR code, or rings and spokes."""
+    """Letters, strokes like those of Chinese signs, squares of a QR code, rings and spokes."""
     paper, ink = (tuple(float(v) for v in rng.uniform(0, 255, 3)) for _ in range(2))
     for _ in range(int(rng.integers(1, 4))):
         size = float(np.exp(rng.uniform(np.log(20), np.log(160))))
@@ -376,15 +380,14 @@ class Tiles:
     """
 
     def __init__(self, file: Path, *, masked: int, empty: int, workers: int, seed: int) -> None:
-        global _photos, _layout, _pixels, _seed
-        _photos, _seed = load(file), seed
-        self.layout, self.real = lay_out(_photos, masked, empty), _photos.real
-        _layout = self.layout
+        _Shared.photos, _Shared.seed = load(file), seed
+        self.layout, self.real = lay_out(_Shared.photos, masked, empty), _Shared.photos.real
+        _Shared.layout = self.layout
         count = len(self.layout.sources)
         # Shared with the processes that are forked from this one.
         memory = mmap.mmap(-1, count * SIDE * SIDE * 3)
         self.pixels: U8 = np.frombuffer(memory, np.uint8).reshape(count, SIDE, SIDE, 3)
-        _pixels = self.pixels
+        _Shared.pixels = self.pixels
         self._pool: Pool = multiprocessing.get_context("fork").Pool(workers, _begin)
         self._drawn: AsyncResult[Any] | None = None
 

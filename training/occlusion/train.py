@@ -104,7 +104,7 @@ def real_masks() -> tuple[npt.NDArray[np.uint8], Bool, int]:
     folder = data_folder()
     with (folder / "mfr2-dev-labels.csv").open() as file:
         rows = list(csv.DictReader(file))
-    detector, predictor = detect.create(), landmarks.create()
+    detector, predictor = detect.create("mmod"), landmarks.create()
     pixels, truth, missed = [], [], 0
     for row in track(rows, "real masks", console=_CONSOLE):
         name = row["name"]

@@ -27,7 +27,7 @@ class Stages:
     """The default detector, five points and encoder."""
 
     def __init__(self) -> None:
-        self.detector = detect.create()
+        self.detector = detect.create("mmod")
         self.predictor = landmarks.create()
         self.encoder = encode.create()
 

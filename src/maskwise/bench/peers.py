@@ -91,9 +91,9 @@ _MAKERS: Final[dict[str, Callable[[], Contestant]]] = {
 }
 
 PEERS: Final = tuple(_MAKERS)
-"""``dlib`` and ``face_recognition-cnn`` find faces by the network that maskwise's default detector
-has; ``dlib-hog`` and ``face_recognition`` (its own default) by HOG, which is faster and misses most
-masked faces."""
+"""``dlib`` and ``face_recognition-cnn`` find faces by the network of maskwise's ``mmod``, which was
+its default once; ``dlib-hog`` and ``face_recognition`` (its own default) by HOG, which is faster
+and misses most masked faces."""
 
 
 def make(name: str) -> Contestant:

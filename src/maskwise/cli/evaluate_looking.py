@@ -45,8 +45,9 @@ def looking_options(command: Command) -> Command:
                 "detectors",
                 metavar="ADDRESS",
                 multiple=True,
-                help="What is evaluated: mmod, yunet[:FILE], scrfd[:FILE], dlib-hog. May be given "
-                f"several times.  [env var: {_VARIABLE}; default: that of the other commands]",
+                help="What is evaluated: maskwise, mmod, yunet[:FILE], scrfd[:FILE], dlib-hog. May "
+                f"be given several times.  [env var: {_VARIABLE}; default: that of the other "
+                "commands]",
             ),
             click.option(
                 "--most",

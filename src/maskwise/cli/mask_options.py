@@ -74,7 +74,7 @@ def models(given: Mapping[str, Any]) -> dict[str, str]:
 
     address = given["detector"]
     if address is None:
-        return {}
+        return {"predictor": "detector"}  # the default detector has points of its own
     own = detect.create(address).scheme is not None
     return {"detector": address, **({"predictor": "detector"} if own else {})}
 

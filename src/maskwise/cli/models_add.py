@@ -22,7 +22,7 @@ _PICTURE_PX: Final = 64  # of the side of what a detector is tried on
 @click.option("--name", help="What to call it.  [default for a manifest: its name, or its stem]")
 @click.option(
     "--backend",
-    metavar="arcface|sface|scrfd|yunet",
+    metavar="arcface|sface|maskwise|scrfd|yunet",
     help="Which backend reads it; a manifest says that by itself.",
 )
 @click.option("--licence", metavar="TEXT", help="What you know of its licence, to be shown.")
@@ -61,8 +61,8 @@ def add(
     else:
         if name is None or backend is None:
             raise click.UsageError(
-                "an ONNX file needs --name NAME and --backend arcface, sface, scrfd or yunet; any "
-                "other encoder is described by a manifest (.toml)"
+                "an ONNX file needs --name NAME and --backend arcface, sface, maskwise, scrfd or "
+                "yunet; any other encoder is described by a manifest (.toml)"
             )
         addition = additions.from_onnx(file, name, backend)
     folder = place.folder(to_fill=True)

@@ -50,7 +50,10 @@ def gallery_option(command: Command) -> Command:
 
 
 _MODELS = {
-    "detector": ("mmod", "What finds the faces: mmod, dlib-hog, yunet[:FILE] or scrfd[:FILE]."),
+    "detector": (
+        "maskwise",
+        "What finds the faces: maskwise, mmod, dlib-hog, yunet[:FILE] or scrfd[:FILE].",
+    ),
     "encoder": (
         "dlib-resnet-v1",
         "What encodes them: dlib-resnet-v1, maskwise-v1, sface, arcface:FILE, file:MANIFEST.toml, "

@@ -8,6 +8,9 @@ from typing import Final
 from maskwise.backends import create_backend
 from maskwise.detect.protocol import Detector
 
+DEFAULT: Final = "maskwise"
+"""The address of the detector that is used where none is named."""
+
 ENTRY_POINTS: Final = "maskwise.detectors"
 """The entry-point group where other packages announce detectors."""
 
@@ -53,8 +56,8 @@ READERS: Final[dict[str, Callable[[str | None], Detector]]] = {
 """Those that read a file of the user's or of the store: ``yunet:PATH``, ``scrfd:NAME``."""
 
 
-def create(address: str = "mmod") -> Detector:
-    """The detector ``address``, such as ``mmod``, ``yunet`` or ``scrfd:det_10g.onnx``.
+def create(address: str = DEFAULT) -> Detector:
+    """The detector ``address``, such as ``maskwise``, ``yunet`` or ``scrfd:det_10g.onnx``.
 
     Raises ConfigurationError that lists all when there is none, and when it cannot be made.
     """
@@ -81,4 +84,4 @@ def _meant(address: str) -> str:
     return meant_by(address, "detector")
 
 
-__all__ = ["DETECTORS", "ENTRY_POINTS", "READERS", "Detector", "create"]
+__all__ = ["DEFAULT", "DETECTORS", "ENTRY_POINTS", "READERS", "Detector", "create"]

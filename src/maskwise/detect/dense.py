@@ -92,6 +92,13 @@ def kept(
     every side that is measured: 1 where the last column and row count as the box's own.
     most_covered: share of a box that may lie in a better one.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # of a network gone astray
+        return _kept(boxes, most_iou, extra, most_covered)
+
+
+def _kept(
+    boxes: npt.NDArray[np.floating], most_iou: float, extra: float, most_covered: float
+) -> I64:
     low, high = boxes[:, :2], boxes[:, 2:]
     areas = (high - low + extra).prod(axis=1)
     left = np.arange(len(boxes))

@@ -48,7 +48,8 @@ class MaskwiseNet(SingleShot):
 
     what: None for the file that ships, else one that training/detector/ exported. Without ``size``
     the picture is seen in its own size, enlarged or in tiles, and once small; see
-    ``looks.own_sized``. Faces lower than 24 px need a higher score than ``threshold``. Boxes are cut off at the picture's edges, points are not.
+    ``looks.own_sized``. Faces lower than 24 px need a higher score than ``threshold``. Boxes are
+    cut off at the picture's edges, points are not.
     """
 
     name = "maskwise"

@@ -11,7 +11,7 @@ from maskwise.types import Detection, Image, Landmarks, Scheme
 class Detected:
     """The LandmarkPredictor that predicts nothing: for detectors that give landmarks of ``scheme``.
 
-    Such as YuNet and SCRFD, with ``five``.
+    Such as our own, YuNet and SCRFD, with ``five``.
     """
 
     def __init__(self, scheme: Scheme = "five") -> None:
@@ -35,7 +35,8 @@ class Detected:
                 got = "none" if one.landmarks is None else f"{one.landmarks.scheme} ones"
                 raise ConfigurationError(
                     f"the landmarks of the detector were asked for, {self._scheme} ones, and it "
-                    f"gave {got}; choose the detector yunet or scrfd, or other landmarks (dlib5)"
+                    f"gave {got}; choose the detector maskwise, yunet or scrfd, or other landmarks "
+                    "(dlib5)"
                 )
             found.append(one.landmarks)
         return found

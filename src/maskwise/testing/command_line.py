@@ -30,6 +30,7 @@ POINTS = OperatingPoints(
 
 def make_recognizer(**arguments: Any) -> Recognizer:
     """What commands get for their Recognizer in these tests."""
+    arguments.pop("predictor", None)  # `mask` asks for the detector's points
     return Recognizer(
         detector=FakeDetector(),
         predictor=FakePredictor(),

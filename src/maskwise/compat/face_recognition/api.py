@@ -69,7 +69,7 @@ def face_locations(
 
     number_of_times_to_upsample: how often the picture is doubled first; finds smaller faces.
     model: "cnn" is dlib's MMOD network. "hog" is dlib's HOG detector where dlib is installed,
-    else our default detector, the same network with the picture fitted to it.
+    else the same network as "cnn" with the picture fitted to it.
     Raises ImageError for what is no picture, ConfigurationError (a ValueError) for a model or
     number that cannot be, and in the strict mode NoFaceError for no face.
     """

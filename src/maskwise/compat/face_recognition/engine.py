@@ -98,7 +98,7 @@ def detector(model: str, upsample: int) -> Detector:
 
 
 def hog() -> str:
-    """What model="hog" is here: ``dlib``, its own HOG detector, or ``maskwise``, our default."""
+    """What model="hog" is here: ``dlib``, its own HOG detector, or ``maskwise``, our ``mmod``."""
     chosen = os.environ.get(HOG_VARIABLE, "").strip().lower()
     if chosen not in ("", "dlib", "maskwise"):
         raise ConfigurationError(f"{HOG_VARIABLE}: expected dlib or maskwise, got {chosen!r}")
@@ -198,7 +198,7 @@ def _detector(name: str, upsample: int, process: int) -> Detector:
         return DlibHog(upsample=upsample)
     from maskwise.detect.mmod import Mmod
 
-    # Our default detector fits the picture's size by itself; once is what all callers leave.
+    # Our own way with MMOD fits the picture's size by itself; once is what all callers leave.
     return Mmod(upsample=None if name == "maskwise" and upsample == 1 else upsample)
 
 
