@@ -152,4 +152,5 @@ class TestAnEncoderWithoutThresholds:
 def test_an_unknown_address_is_one_line(run: Run, people: Path) -> None:
     answer = run(*("enrol", "people", "--gallery", "g.db", "--encoder", "nonesuch"), tools=Tools())
     assert answer.status == 2
-    assert "no encoder 'nonesuch'; there are: arcface, dlib-resnet-v1, file, sface" in answer.err
+    known = "arcface, dlib-resnet-v1, file, maskwise-v1, sface"
+    assert f"no encoder 'nonesuch'; there are: {known}" in answer.err

@@ -270,6 +270,7 @@ def test_golden_numbers_of_what_ships(run: Run) -> None:
     lines = {line["model"]: line for line in run("models", "verify", "--golden", "--json").lines}
     assert all(line["ok"] for line in lines.values()), lines
     assert lines["dlib-resnet-v1"]["facts"]["golden"] == "compared"
+    assert lines["maskwise-v1"]["facts"]["golden"] == "compared"
     assert lines["dlib-mmod"]["facts"]["golden"] == "compared"
     assert lines["mask-state"]["facts"] == {}
 

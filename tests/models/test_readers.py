@@ -133,6 +133,8 @@ class TestOptionOf:
     def test_the_model_is_named_as_commands_name_it(self) -> None:
         mine = f"dlib-resnet-v1/{models.entry('dlib-resnet-v1').sha256[:12]}/chip/l2-1"
         assert option_of(mine) == " (--encoder dlib-resnet-v1)"
+        taught = f"maskwise-v1/{models.entry('maskwise-v1').sha256[:12]}/chip/l2-1"
+        assert option_of(taught) == " (--encoder maskwise-v1)"
         theirs = "arcface/4c06341c33c2/arcface-112/rgb-m127.5-s127.5-l2-1"
         assert option_of(theirs).startswith(" (--encoder buffalo_")
 

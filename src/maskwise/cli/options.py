@@ -56,8 +56,8 @@ _MODELS = {
     ),
     "encoder": (
         "dlib-resnet-v1",
-        "What encodes them: dlib-resnet-v1, sface, arcface:FILE, file:MANIFEST.toml, or a model "
-        "of `maskwise models list`.",
+        "What encodes them: dlib-resnet-v1, maskwise-v1, sface, arcface:FILE, file:MANIFEST.toml, "
+        "or a model of `maskwise models list`.",
     ),
 }
 

@@ -19,6 +19,12 @@ def _dlib_resnet_v1() -> Encoder:
     return DlibResnet()
 
 
+def _maskwise_v1() -> Encoder:
+    from maskwise.encode.maskwise_v1 import MaskwiseV1
+
+    return MaskwiseV1()
+
+
 def _arcface(what: str | None) -> Encoder:
     from maskwise.encode.arcface import ArcFace
 
@@ -42,7 +48,10 @@ def _file(what: str | None) -> Encoder:
     return FileEncoder(what)
 
 
-ENCODERS: Final[dict[str, Callable[[], Encoder]]] = {"dlib-resnet-v1": _dlib_resnet_v1}
+ENCODERS: Final[dict[str, Callable[[], Encoder]]] = {
+    "dlib-resnet-v1": _dlib_resnet_v1,
+    "maskwise-v1": _maskwise_v1,
+}
 """The built-in encoders; each is imported when it is asked for."""
 
 READERS: Final[dict[str, Callable[[str | None], Encoder]]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -10,31 +10,38 @@ from maskwise import models
 from maskwise.align import DLIB_CHIP
 from maskwise.types import F32, U8, ChipSpec, check_chips
 
-_MODEL: Final = "dlib-resnet-v1"
 _DIM: Final = 128
 
 
 class DlibResnet:
     """The Encoder of dlib's ResNet v1. The model is opened at the first use.
 
-    threads: of one run; see ``maskwise.models.open_session``.
+    threads: of one run; see ``maskwise.models.open_session``. Subclasses are the same network with
+    other weights.
     """
+
+    model: ClassVar[str] = "dlib-resnet-v1"
+    """The weights' name in the manifest, and the first part of the id."""
 
     def __init__(self, *, threads: int | None = None) -> None:
         self._threads = threads
 
     @property
     def id(self) -> str:
-        """``dlib-resnet-v1/<12 hex digits of the file's sha256>/<chip>/l2-1``.
+        """``<model>/<12 hex digits of the file's sha256>/<chip>/l2-1``.
 
         The last part names what is done with the file's output: scaled to unit length, version 1.
         """
-        return f"{self.space}/{DLIB_CHIP.name}/l2-1"
+        return f"{self._weights}/{DLIB_CHIP.name}/l2-1"
+
+    @property
+    def _weights(self) -> str:
+        return f"{self.model}/{models.entry(self.model).sha256[:12]}"
 
     @property
     def space(self) -> str:
         """``dlib-resnet-v1/<12 hex digits of the file's sha256>``."""
-        return f"{_MODEL}/{models.entry(_MODEL).sha256[:12]}"
+        return self._weights
 
     @property
     def chip_spec(self) -> ChipSpec:
@@ -65,4 +72,4 @@ class DlibResnet:
         check_chips(chips, DLIB_CHIP.size)
         if not len(chips):
             return np.zeros((0, _DIM), np.float32)
-        return models.run_batches(_MODEL, chips, threads=self._threads)
+        return models.run_batches(self.model, chips, threads=self._threads)

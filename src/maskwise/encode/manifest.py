@@ -47,7 +47,7 @@ KEYS: Final = (
 )
 """All keys; the last four are for people."""
 
-RESERVED: Final = ("arcface", "dlib-resnet-v1", "file", "sface")
+RESERVED: Final = ("arcface", "dlib-resnet-v1", "file", "maskwise-v1", "sface")
 """Names of encoders that a manifest cannot take."""
 
 POINTS: Final = ("arcface-112", "arcface-128", "dlib")

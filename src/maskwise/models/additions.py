@@ -36,7 +36,7 @@ _KEYS: Final = (
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
-_TAKEN: Final = ("mmod", "dlib-hog", "dlib-resnet-v1", *ADDRESSED)
+_TAKEN: Final = ("mmod", "dlib-hog", "dlib-resnet-v1", "maskwise-v1", *ADDRESSED)
 _MOST_TOML: Final = 1 << 20
 _GARBAGE: Final = (OSError, ValueError, KeyError, TypeError, RecursionError)
 

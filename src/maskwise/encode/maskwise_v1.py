@@ -1,0 +1,23 @@
+"""maskwise's own encoder: dlib's ResNet v1, taught to see past masks; 128 numbers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from maskwise import models
+from maskwise.encode.dlib_resnet import DlibResnet
+
+
+class MaskwiseV1(DlibResnet):
+    """The Encoder of ``maskwise-v1.onnx``: the network, chips and cost of ``DlibResnet``.
+
+    It was taught to give a masked face the numbers that the stock network gives the same face
+    bare (training/encoder/), so it declares that one's space. Raises as ``DlibResnet``.
+    """
+
+    model: ClassVar[str] = "maskwise-v1"
+
+    @property
+    def space(self) -> str:
+        """That of ``dlib-resnet-v1``: templates of both may be compared."""
+        return f"{DlibResnet.model}/{models.entry(DlibResnet.model).sha256[:12]}"
