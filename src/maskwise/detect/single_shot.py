@@ -135,7 +135,7 @@ class SingleShot(ABC):
             shown, look, layout.multiple, bgr=self._bgr, mean=self._mean, std=self._std
         )
         outputs = network_file.run(session, layout, blob)
-        parts = []
+        parts: list[Faces] = []
         for stride, arrays in zip(layout.strides, outputs, strict=True):
             scores = self._scores(arrays)
             index = np.flatnonzero(scores >= np.float32(self._threshold))
