@@ -5,8 +5,9 @@ import pytest
 from mask_scenes import landmarks_of, photo_of, posed
 
 from maskwise import masks
-from maskwise.masks.cast import Caster
+from maskwise.masks.cast import Caster, look_for
 from maskwise.masks.light import Light
+from maskwise.masks.rays import around
 from maskwise.masks.shading import lit
 from maskwise.masks.surface import Shape
 from maskwise.masks.usual import BRIGHTEST, brightness
@@ -54,7 +55,10 @@ def test_what_a_caster_has_prepared_changes_nothing() -> None:
         after = Caster(pose, 64.0)
         after.cast(draped, wide)
         among = Caster(pose, 64.0)
-        among.look_for({draped: wide, Shape(): region, Shape(tent=0.5): (32, 41, 60, 50)})
+        beside = Caster(posed(-40, 5, -3), 64.0)
+        look_for(
+            [beside, among], [region, around(wide, region)], [draped, Shape(), Shape(tent=0.5)]
+        )
         for caster in (after, among):
             for one, other in zip(alone, caster.cast(Shape(), region), strict=True):
                 np.testing.assert_array_equal(one, other)

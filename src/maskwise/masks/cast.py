@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from math import sqrt
 from typing import Final, NamedTuple
 
@@ -12,7 +11,7 @@ import cv2
 import numpy as np
 
 from maskwise.masks.fit import Pose
-from maskwise.masks.rays import Rays, Region, View, around
+from maskwise.masks.rays import Rays, Region, View, around, rays_of
 from maskwise.masks.surface import _TABLE_STEP, ARC_MAX, Y_TOP, Shape, radius_table
 from maskwise.types import F32
 
@@ -56,10 +55,10 @@ def pixel_map(pose: Pose, shape: Shape, origin: tuple[int, int], size: tuple[int
 
 
 class _Found(NamedTuple):
-    """The radii of surfaces, units, at the nodes ``cells``, each in its part of the rows."""
+    """The radii of surfaces (S, H, W), units, at the nodes ``cells``."""
 
     cells: Region
-    shapes: list[Shape]
+    shapes: Sequence[Shape]
     radius: F32
 
 
@@ -75,8 +74,9 @@ class _Known(NamedTuple):
         """Those of some of them."""
         x, y = blocks[0] - self.blocks[0], blocks[1] - self.blocks[1]
         part = (slice(y, y + blocks[3]), slice(x, x + blocks[2]))
-        from_axis, square, level, *rest = self.rays
-        return Rays(from_axis[part], square[part], level[part], *rest), self.loses[part]
+        from_axis, square, level, turn, start, fall = self.rays
+        rays = Rays(from_axis[part], square[part], level[part], turn, start, fall)
+        return rays, self.loses[part]
 
 
 class Caster:
@@ -89,24 +89,17 @@ class Caster:
     def __init__(self, pose: Pose, density: float, soft_px: float = 0.0) -> None:
         # A ramp's deviation is its length by the root of 12.
         fade = sqrt(_FADE**2 + 12 * soft_px**2)
-        self._fade, self._least = pose.scale / fade, 0.5 - 0.5 / fade
+        self.fade, self.least = pose.scale / fade, 0.5 - 0.5 / fade
         self._step = min(max(1, round(pose.scale / _NODES)), _WIDEST_STEP)
-        self._even = max(_LEAST_EVEN, pose.scale / self._step * _EVEN)
-        self._taps = 2 * round(2 * self._even) + 1
+        even = max(_LEAST_EVEN, pose.scale / self._step * _EVEN)
+        self._even = cv2.getGaussianKernel(2 * round(2 * even) + 1, even)
         view = View.of(pose)
         self.every: Final = 2 if pose.scale >= _LARGE else 1
         """px a side of the blocks that a ray is cast for."""
-        self._fine = view.grid(self.every, density, 0.5)
-        self._coarse = view.grid(self._step, 1 / _TABLE_STEP, 0.0)
-        self._found: _Found | None = None
-        self._known: _Known | None = None
-
-    def look_for(self, wanted: Mapping[Shape, Region]) -> None:
-        """Find surfaces at once that ``cast`` will be asked for, each in its region."""
-        if wanted:
-            blocks = self.blocks(reduce(around, wanted.values()))
-            self._found = self._surfaces(list(wanted), self._cells(blocks))
-            self._known = self._rays(blocks)
+        self.fine = view.grid(self.every, density, 0.5)
+        self.coarse = view.grid(self._step, 1 / _TABLE_STEP, 0.0)
+        self.found: _Found | None = None
+        self.known: _Known | None = None
 
     def cast(self, shape: Shape, region: Region) -> tuple[F32, F32, F32]:
         """(column, row, shows) of a region, (H, W) float32: where on the sheet its pixels look.
@@ -144,19 +137,16 @@ class Caster:
         the sheet a ray ends, for every block, so that it is exact beside the silhouette, too.
         """
         every, step = self.every, self._step
-        cells = self._cells(blocks)
+        cells = self.cells(blocks)
         left, top, columns, rows = cells
-        found = self._found
+        found = self.found
         if found is None or shape not in found.shapes or around(found.cells, cells) != found.cells:
-            found = self._surfaces([shape], cells)
+            (found,) = _surfaces([self], [cells], [shape])
         across, below = left - found.cells[0], top - found.cells[1]
-        below += found.shapes.index(shape) * found.cells[3]
         # Its own array, so that its place among others never changes how a sum is rounded.
-        evened = cv2.GaussianBlur(
-            found.radius[below : below + rows, across : across + columns],
-            (self._taps, self._taps),
-            self._even,
-        )
+        at = found.shapes.index(shape)
+        part = found.radius[at, below : below + rows, across : across + columns]
+        evened = cv2.sepFilter2D(part, -1, self._even, self._even)
         # Which node stands in the middle of the first block.
         x, y = ((k * every + (every - step) / 2) / step for k in blocks[:2])
         share = every / step
@@ -170,15 +160,15 @@ class Caster:
             ),
             np.float32,
         )
-        known = self._known
+        known = self.known
         if known is None or around(known.blocks, blocks) != known.blocks:
-            known = self._rays(blocks)
+            (known,) = _through([self], [blocks])
         rays, loses = known.within(blocks)
         column, row = rays.met(radius)
-        shows = np.asarray(cv2.scaleAdd(radius, self._fade, loses), np.float32)
+        shows = np.asarray(cv2.scaleAdd(radius, self.fade, loses), np.float32)
         return column, row, shows
 
-    def _cells(self, blocks: Region) -> Region:
+    def cells(self, blocks: Region) -> Region:
         """The nodes that blocks need."""
         x, y, width, height = (k * self.every for k in blocks)
         step = self._step
@@ -186,17 +176,52 @@ class Caster:
         left, top = x // step - 1, y // step - 1
         return left, top, (x + width - 1) // step + 2 - left, (y + height - 1) // step + 2 - top
 
-    def _surfaces(self, shapes: list[Shape], cells: Region) -> _Found:
-        rays = self._coarse.rays(cells)
-        tables = [radius_table(shape) for shape in shapes]
-        return _Found(cells, shapes, rays.surface(tables))
 
-    def _rays(self, blocks: Region) -> _Known:
-        x, y, width, height = blocks
-        # A column more, so that any part is one of a wider array, whatever else is wanted:
-        # OpenCV may round the last few of a row, or of a whole array, in their own way.
-        rays = self._fine.rays((x, y, width + 1, height))
-        loses = np.abs(rays.from_axis)
-        loses *= np.float32(-self._fade)
-        loses += np.float32(self._least)
-        return _Known(blocks, rays, loses)
+def look_for(casters: Sequence[Caster], regions: Sequence[Region], shapes: Sequence[Shape]) -> None:
+    """Find at once what ``cast`` will be asked for: of each face, the surfaces of all shapes in
+    a region of the picture."""
+    if not casters:
+        return
+    blocks = [c.blocks(region) for c, region in zip(casters, regions, strict=True)]
+    cells = [c.cells(b) for c, b in zip(casters, blocks, strict=True)]
+    surfaces, through = _surfaces(casters, cells, shapes), _through(casters, blocks)
+    for caster, found, known in zip(casters, surfaces, through, strict=True):
+        caster.found, caster.known = found, known
+
+
+def _surfaces(
+    casters: Sequence[Caster], cells: Sequence[Region], shapes: Sequence[Shape]
+) -> list[_Found]:
+    cells = _alike(cells)
+    rays = rays_of([caster.coarse for caster in casters], cells)
+    radius = rays.surface([radius_table(shape) for shape in shapes])
+    _, _, width, height = cells[0]
+    by_face = radius.reshape(len(shapes), len(cells), height, width).swapaxes(0, 1)
+    return [_Found(c, shapes, r) for c, r in zip(cells, by_face, strict=True)]
+
+
+def _through(casters: Sequence[Caster], blocks: Sequence[Region]) -> list[_Known]:
+    blocks = _alike(blocks)
+    grids = [caster.fine for caster in casters]
+    # A column more, so that any part is one of a wider array, whatever else is wanted:
+    # OpenCV may round the last few of a row, or of a whole array, in their own way.
+    rays = rays_of(grids, [(x, y, width + 1, height) for x, y, width, height in blocks])
+    loses = np.abs(rays.from_axis)
+    out = []
+    for k, (caster, grid, own) in enumerate(zip(casters, grids, blocks, strict=True)):
+        part = slice(k * own[3], (k + 1) * own[3])
+        lost = loses[part]
+        lost *= np.float32(-caster.fade)
+        lost += np.float32(caster.least)
+        from_axis, square, level = (plane[part] for plane in rays[:3])
+        known = Rays(from_axis, square, level, grid.turn, grid.start, grid.fall)
+        out.append(_Known(own, known, lost))
+    return out
+
+
+def _alike(regions: Sequence[Region]) -> list[Region]:
+    """Each region made as large as the largest."""
+    if len(regions) == 1:
+        return list(regions)
+    width, height = (max(region[k] for region in regions) for k in (2, 3))
+    return [(x, y, width, height) for x, y, *_ in regions]

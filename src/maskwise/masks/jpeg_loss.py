@@ -27,7 +27,7 @@ _FREQUENCIES: Final = (
 _QUALITIES: Final = np.arange(15, 93)
 _BINS: Final = 128
 """Of half a step of brightness each; larger coefficients say nothing more."""
-_OFFSETS: Final = np.arange(len(_FREQUENCIES)) * _BINS
+_OFFSETS: Final = np.arange(len(_FREQUENCIES), dtype=np.float32) * _BINS
 _FROM: Final = 3
 """Bins below count as coefficients that were saved as nothing."""
 _ACROSS: Final = 10
@@ -35,7 +35,8 @@ _ACROSS: Final = 10
 _FEWEST: Final = 60
 _CLEAR: Final = 0.6
 """Mean cosine of coefficients on the steps, 1 when all are multiples, 0 by chance."""
-_MIDDLE: Final = np.array([[0.0, 0.3, 0.0]])
+_MIDDLE: Final = 0.3
+"""y of the middle of a face, units."""
 _REACH: Final = 1.8
 
 
@@ -47,7 +48,8 @@ def quality_of(pixels: U8, pose: Pose) -> int:
     with tables of their own, have none; nor has one saved better than ``VISIBLE``.
     """
     height, width = (n // BLOCK for n in pixels.shape[:2])
-    x, y = pose.project(_MIDDLE)[0].tolist()
+    (_, x, _), (_, y, _) = pose.onto.tolist()
+    x, y = (along * _MIDDLE + float(to) for along, to in zip((x, y), pose.shift, strict=True))
     reach = _REACH * pose.scale
     top, down, rows = _blocks(y - reach, y + reach, height)
     left, across, columns = _blocks(x - reach, x + reach, width)
@@ -67,9 +69,11 @@ def quality_of(pixels: U8, pose: Pose) -> int:
     luma = cv2.cvtColor(blocks.reshape(1, -1, 3), cv2.COLOR_RGB2GRAY)
     found = np.abs(luma.reshape(-1, BLOCK * BLOCK).astype(np.float32) @ basis)
     found *= 2
-    bins = np.minimum(np.rint(found, out=found), _BINS - 1, out=found).astype(np.int64)
-    bins += _OFFSETS
-    seen = np.bincount(bins.ravel(), minlength=len(_FREQUENCIES) * _BINS).astype(np.float32)
+    np.minimum(np.rint(found, out=found), _BINS - 1, out=found)
+    found += _OFFSETS
+    seen = np.bincount(found.ravel().astype(np.intp), minlength=len(_FREQUENCIES) * _BINS).astype(
+        np.float32
+    )
     table = seen.reshape(-1, _BINS)
     table[:, :_FROM] = 0
     table[:, -1] = 0

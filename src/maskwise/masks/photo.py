@@ -41,13 +41,13 @@ def measure(pixels: U8, pose: Pose, boxes: F64 | None = None) -> tuple[float, fl
     squares of first and second derivative is 2 sigma^2). noise: deviation in 8-bit steps, by
     the mask of Immerkaer, "Fast noise variance estimation", 1996, at full and at half size:
     a photo's noise hangs together over pixels. grain: the blur in px that says how far.
-    boxes: ``BOXES`` projected, where the caller has them.
+    boxes: ``BOXES`` projected, (2, 8), where the caller has them.
     """
     height, width = pixels.shape[:2]
-    rough = (pose.project(BOXES) if boxes is None else boxes).tolist()
+    all_x, all_y = (pose.project(BOXES).T if boxes is None else boxes).tolist()
     spans = []
-    for corners in (rough[:4], rough[4:]):
-        across, down = zip(*corners, strict=True)
+    for k in (0, 4):
+        across, down = all_x[k : k + 4], all_y[k : k + 4]
         x0, x1 = max(0, int(min(across))), min(width, int(max(across)) + 1)
         y0, y1 = max(0, int(min(down))), min(height, int(max(down)) + 1)
         spans.append((x0, y0, x1, y1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import atan2, hypot
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -39,22 +39,27 @@ class Rays(NamedTuple):
     A ray meets a circular cylinder of radius r about the head's axis at the root
     s = sqrt(r^2 - from_axis^2) before the axis: at the angle ``azimuth`` + atan2(from_axis, s)
     and the height ``level`` + s ``fall``. from_axis and its square: (H, W) float32, units.
-    level, and what is derived from it, in px of the raster.
+    level, and what is derived from it, in px of the raster. start, fall: (N, 1) where N grids
+    stand one below the other, with as many rows each.
     """
 
     from_axis: F32
     square: F32
     level: F32
     turn: np.float32
-    start: np.float32
-    fall: np.float32
+    start: np.float32 | F32
+    fall: np.float32 | F32
 
     def repeated(self, count: int) -> Rays:
         """These rays so many times, one below the other."""
         if count == 1:
             return self
         from_axis, square, level = (np.concatenate([plane] * count) for plane in self[:3])
-        return Rays(from_axis, square, level, *self[3:])
+        start, fall = (
+            np.concatenate([v] * count) if isinstance(v, np.ndarray) else v
+            for v in (self.start, self.fall)
+        )
+        return Rays(from_axis, square, level, self.turn, start, fall)
 
     def met(self, radius: F32) -> tuple[F32, F32]:
         """(column, row) of the raster where the rays meet cylinders of this radius; beyond one,
@@ -69,8 +74,13 @@ class Rays(NamedTuple):
         # From the viewer's right, 0 to pi: no jump lies there.
         column = np.asarray(cv2.phase(self.from_axis, s), np.float32)
         column *= self.turn
-        column += self.start
-        s *= self.fall
+        if isinstance(self.start, np.ndarray):
+            by_grid = (len(self.start), -1)
+            np.add(at := column.reshape(by_grid), self.start, out=at)
+            np.multiply(at := s.reshape(by_grid), self.fall, out=at)
+        else:
+            column += self.start
+            s *= self.fall
         cv2.add(s, self.level, dst=s)
         return column, s
 
@@ -183,12 +193,23 @@ class Grid(NamedTuple):
     start: np.float32
     fall: np.float32
 
-    def rays(self, region: Region) -> Rays:
-        """Those of a region of the grid."""
-        x, y, width, height = region
-        columns = np.arange(x, x + width, dtype=np.float32)
-        rows = np.arange(y, y + height, dtype=np.float32)[:, None]
-        (ax, ay, a0), (lx, ly, l0) = self.from_axis, self.level
-        from_axis = columns * ax + (rows * ay + a0)
-        level = columns * lx + (rows * ly + l0)
-        return Rays(from_axis, from_axis * from_axis, level, self.turn, self.start, self.fall)
+
+def rays_of(grids: Sequence[Grid], regions: Sequence[Region]) -> Rays:
+    """Those of a region of each grid, one below the other. The regions are as large as the first,
+    and so is what a pixel of the raster stands for."""
+    _, _, width, height = regions[0]
+    numbers: Sequence[Any] = [
+        (x, y, *grid.from_axis, *grid.level, grid.start, grid.fall)
+        for grid, (x, y, *_) in zip(grids, regions, strict=True)
+    ]
+    # (N, 1, 1) each, or plain numbers, which are quicker.
+    x, y, ax, ay, a0, lx, ly, l0, start, fall = (
+        numbers[0] if len(numbers) == 1 else np.array(numbers, np.float32).T[..., None, None]
+    )
+    columns = np.arange(width, dtype=np.float32) + x
+    rows = np.arange(height, dtype=np.float32)[:, None] + y
+    from_axis = (columns * ax + (rows * ay + a0)).reshape(-1, width)
+    level = (columns * lx + (rows * ly + l0)).reshape(-1, width)
+    if len(numbers) > 1:
+        start, fall = start[:, 0], fall[:, 0]
+    return Rays(from_axis, from_axis * from_axis, level, grids[0].turn, start, fall)

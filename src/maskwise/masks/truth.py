@@ -75,9 +75,10 @@ class Part:
         inside &= row >= 0
         inside &= row < height
         # Those outside look at the corner, and what they see there is dropped.
-        column *= inside
+        row *= width
+        row += column
         row *= inside
-        out = self.alpha[row.astype(np.intp), column.astype(np.intp)]
+        out = self.alpha.ravel().take(row.astype(np.intp))
         out *= inside
         return np.asarray(out, np.uint8)
 
@@ -114,7 +115,7 @@ def coverage(pose: Pose, part: Part, picture: tuple[int, int]) -> float:
 
 def _share(seen: U8, shows: Bool) -> float:
     count = int(np.count_nonzero(shows))
-    return int(seen[shows].sum()) / count / 255 if count else 0.0
+    return int(np.add.reduce(seen.compress(shows), dtype=np.int64)) / count / 255 if count else 0.0
 
 
 def _front(pose: Pose, picture: tuple[int, int]) -> tuple[F64, Bool]:
