@@ -20,6 +20,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import shared_memory
+
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
 
@@ -62,7 +65,6 @@ class Photos(NamedTuple):
 
 def pack(labels: Path, out: Path, root: Path, part: str) -> None:
     """Photos of ``part`` from ``labels`` (of ``label.py``) into ``out``, an .npz."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from label import rwmfd_part
     from photos import part_of
 
@@ -140,7 +142,7 @@ def lay_out(photos: Photos, masked: int, empty: int) -> Layout:
 
 
 class _Shared:
-    """What the processes inherit: set once, before they are forked."""
+    """What each process knows; set once in it."""
 
     photos: Photos
     layout: Layout
@@ -148,8 +150,15 @@ class _Shared:
     seed: int
 
 
-def _begin() -> None:
+def _begin(file: Path, masked: int, empty: int, memory: Path, seed: int) -> None:
     cv2.setNumThreads(1)
+    _Shared.photos, _Shared.seed = load(file), seed
+    _Shared.layout = lay_out(_Shared.photos, masked, empty)
+    _Shared.pixels = _as_tiles(shared_memory.attach(memory))
+
+
+def _as_tiles(memory: mmap.mmap) -> U8:
+    return np.frombuffer(memory, np.uint8).reshape(-1, SIDE, SIDE, 3)
 
 
 def _make(job: tuple[int, int, int]) -> None:
@@ -374,21 +383,16 @@ def _limbs(pixels: U8, rng: np.random.Generator) -> None:
 
 
 class Tiles:
-    """The tiles of round after round, drawn while the last round's are used.
-
-    Made once in a process, before anything else starts threads or a GPU: it forks.
-    """
+    """The tiles of round after round, drawn while the last round's are used."""
 
     def __init__(self, file: Path, *, masked: int, empty: int, workers: int, seed: int) -> None:
-        _Shared.photos, _Shared.seed = load(file), seed
-        self.layout, self.real = lay_out(_Shared.photos, masked, empty), _Shared.photos.real
-        _Shared.layout = self.layout
-        count = len(self.layout.sources)
-        # Shared with the processes that are forked from this one.
-        memory = mmap.mmap(-1, count * SIDE * SIDE * 3)
-        self.pixels: U8 = np.frombuffer(memory, np.uint8).reshape(count, SIDE, SIDE, 3)
-        _Shared.pixels = self.pixels
-        self._pool: Pool = multiprocessing.get_context("fork").Pool(workers, _begin)
+        photos = load(file)
+        self.layout, self.real = lay_out(photos, masked, empty), photos.real
+        memory, self._file = shared_memory.create(len(self.layout.sources) * SIDE * SIDE * 3)
+        self.pixels: U8 = _as_tiles(memory)
+        self._pool: Pool = multiprocessing.get_context("spawn").Pool(
+            workers, _begin, (file, masked, empty, self._file, seed)
+        )
         self._drawn: AsyncResult[Any] | None = None
 
     def begin(self, turn: int) -> None:
@@ -407,13 +411,13 @@ class Tiles:
         """End the processes."""
         self._pool.terminate()
         self._pool.join()
+        self._file.unlink(missing_ok=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Pack the labelled photos for training.")
     parser.add_argument("--part", default="train", choices=("train", "calibrate", "report"))
     options = parser.parse_args()
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from photos import WORK, data_folder
 
     folder = WORK / "detector"

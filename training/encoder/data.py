@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import mmap
 import multiprocessing
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +22,9 @@ from chips import Faces
 from draw import SIZE, TRAINING, Recipe, Style, design, pair
 
 from maskwise.types import U8
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import shared_memory
 
 _SLOTS = 3
 """Batches that a worker may be ahead."""
@@ -81,19 +86,21 @@ def epoch_tasks(
 class Drawers:
     """Worker processes that fill batches in memory they share with this one.
 
-    Made before CUDA is touched, as they are forks. size: photos in a batch, at most.
+    size: photos in a batch, at most.
     """
 
     def __init__(self, faces: Faces, seed: int, size: int, workers: int) -> None:
         self._size = size
         self._chip = SIZE * SIZE * 3
-        context = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context("spawn")
         self._workers = []
+        self._files = []
         for _ in range(workers):
-            memory = mmap.mmap(-1, _SLOTS * 2 * size * self._chip)
+            memory, file = shared_memory.create(_SLOTS * 2 * size * self._chip)
+            self._files.append(file)
             ours, theirs = context.Pipe()
             process = context.Process(
-                target=_work, args=(faces, seed, size, memory, theirs), daemon=True
+                target=_work, args=(faces, seed, size, file, theirs), daemon=True
             )
             process.start()
             theirs.close()
@@ -134,6 +141,8 @@ class Drawers:
         for process, pipe, _ in self._workers:
             process.join()
             pipe.close()
+        for file in self._files:
+            file.unlink(missing_ok=True)
 
 
 def _slot(memory: mmap.mmap, slot: int, size: int) -> U8:
@@ -142,8 +151,9 @@ def _slot(memory: mmap.mmap, slot: int, size: int) -> U8:
     return flat.reshape(2, size, SIZE, SIZE, 3)
 
 
-def _work(faces: Faces, seed: int, size: int, memory: mmap.mmap, pipe: Connection) -> None:
+def _work(faces: Faces, seed: int, size: int, file: Path, pipe: Connection) -> None:
     cv2.setNumThreads(1)
+    memory = shared_memory.attach(file)
     while True:
         try:
             slot, task = pipe.recv()
