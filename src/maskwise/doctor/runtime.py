@@ -9,7 +9,7 @@ from typing import Final
 from maskwise.doctor.finding import Finding
 from maskwise.errors import LicenceError, MaskwiseError, ModelError
 
-_SMALLEST: Final = "dlib-mmod"  # of the shipped ONNX files
+_SMALLEST: Final = "maskwise-detector"  # of the shipped ONNX files
 
 # Its first session takes minutes.
 _SLOW: Final = ("tensorrt",)
