@@ -33,7 +33,17 @@ def bring() -> Iterator[Any]:
     yield load
     sys.path[:] = before
     for name in set(sys.modules) - known:
-        if name in {"tiles", "compose", "loss", "network", "export", "train", "label"}:
+        if name in {
+            "tiles",
+            "packed",
+            "empties",
+            "compose",
+            "loss",
+            "network",
+            "export",
+            "train",
+            "label",
+        }:
             del sys.modules[name]
 
 
@@ -135,7 +145,7 @@ def test_what_shows_of_a_face_decides(bring: Any, box: list[float], kind: int) -
 def test_canvases_hold_their_faces_where_they_say(bring: Any, packed: Path) -> None:
     """A white square in the face's box on black tiles: it must lie in the box of the canvas."""
     compose, tiles, torch = bring("compose"), bring("tiles"), pytest.importorskip("torch")
-    layout = tiles.lay_out(tiles.load(packed), 0, 1)
+    layout = tiles.lay_out(bring("packed").load(packed), 0, 1)
     pixels = torch.zeros(len(layout.sources), 250, 250, 3, dtype=torch.uint8)
     pixels[:4, 50:215, 65:185] = 255
     composer = compose.Composer(pixels, torch.from_numpy(layout.faces), torch.ones(5), 0)

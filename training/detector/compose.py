@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from tiles import FACES, SIDE
+from packed import FACES, SIDE
 from torch import Tensor
 from torch.nn import functional
 

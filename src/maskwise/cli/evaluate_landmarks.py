@@ -142,11 +142,11 @@ def _with_points(opened: Mapping[str, Detector]) -> tuple[dict[str, Detector], l
         if scheme == "five":
             having[name] = detector
             continue
-        gives = "no points" if scheme is None else f"points of {scheme}"
-        notes.append(f"{name} gives {gives}, not the five that are measured; it is left out.")
+        gives = "no points" if scheme is None else f"points of {scheme} only"
+        notes.append(f"{name} gives {gives} and is left out: the five points are measured.")
     if not having:
         raise ConfigurationError(
-            f"{' '.join(notes)} Name a detector that gives them with --detector, such as yunet"
+            f"{' '.join(notes)} Name a detector that gives them with --detector, such as maskwise"
         )
     for note in notes:
         remark(note)
@@ -158,7 +158,7 @@ def _teacher(address: str) -> tuple[str, Detector]:
     if detector.scheme != "five":
         raise ConfigurationError(
             f"--teacher: {name} does not give the five points; name a detector that does, such as "
-            "yunet"
+            "maskwise"
         )
     return name, detector
 

@@ -80,7 +80,8 @@ class Yunet(SingleShot):
                 _KIND,
                 file,
                 "the 12 outputs cls, obj, bbox and kps of _8, _16 and _32, "
-                f"got {network_file.outputs_of(session)}; an SCRFD file is scrfd:FILE",
+                f"got {network_file.outputs_of(session)}; an SCRFD file is "
+                "scrfd:FILE, one of maskwise's own is maskwise:FILE",
             )
         given, fixed = network_file.read_input(_KIND, file, session)
         return network_file.Layout(_KIND, file, given, _STRIDES, _KINDS, _OUTPUTS, 1, fixed)
