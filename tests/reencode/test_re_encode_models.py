@@ -56,8 +56,7 @@ def test_photos_give_what_enrolment_gives_and_kept_faces_nearly_so(
     people: dict[str, list[Path]], tmp_path: Path
 ) -> None:
     other = Recognizer(encoder=Squares(), masks="none")
-    # Placed by dlib's points, as the detector gives none: another id of the same space.
-    assert other.encoder.id != Squares.id
+    assert other.encoder.id == Squares.id  # placed by the detector's points
     wanted_place = enrol(tmp_path / "wanted.db", people, encoder=Squares())
     plain = enrol(tmp_path / "plain.db", people)
     keeping = enrol(tmp_path / "keeping.db", people, keep="faces")
@@ -76,7 +75,8 @@ def test_photos_give_what_enrolment_gives_and_kept_faces_nearly_so(
             for key, found in content(gallery).items():
                 for t, u in zip(found, content(wanted)[key], strict=True):
                     assert t.wear == u.wear
-                    assert float(t.vector @ u.vector) > 0.999
+                    # The five points were not kept: they are found anew in what was.
+                    assert float(t.vector @ u.vector) > 0.99
             # And back: what dlib's network said before, but for the photo's pixels that went.
             re_encode(gallery, Recognizer(masks="none"), make_plan(gallery))
             back = content(gallery)
