@@ -142,7 +142,7 @@ def test_ctrl_c_keeps_what_was_seen(
 def test_points_under_masks(run: Run, images: Path) -> None:
     answer = landmarks(run, "--detector", "plain")
     assert answer.status == 0, answer.err
-    assert "plain gives no points, not the five that are measured; it is left out." in answer.err
+    assert "plain gives no points and is left out: the five points are measured." in answer.err
     assert "wears a mask already" in answer.out
     rows = [line.split()[1:2] for line in answer.out.splitlines() if line.startswith("five ")]
     assert rows == [["all"], ["surgical"], ["n95"]]
