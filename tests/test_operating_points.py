@@ -26,10 +26,23 @@ def table() -> Any:
     return json.loads(Path(decide.__file__).with_name("operating_points.json").read_text("utf-8"))
 
 
-def test_they_were_fitted_with_the_models_that_ship(table: Any) -> None:
-    models = Recognizer().models
+@pytest.mark.parametrize("encoder", [encode.DEFAULT, "dlib-resnet-v1"])
+def test_they_were_fitted_with_the_models_that_ship(table: Any, encoder: str) -> None:
+    models = Recognizer(encoder=encoder).models
     assert models["encoder"] in table["encoders"], REMEDY
     assert table["provenance"][models["encoder"]]["models"] == models, REMEDY
+
+
+def test_old_galleries_have_thresholds_for_our_encoder(table: Any) -> None:
+    ours, stock = encode.create(), encode.create("dlib-resnet-v1")
+    assert ours.space == stock.space
+    pair = decide.pair_id(stock.id, ours.id)
+    assert table["provenance"][pair]["models"] == Recognizer().models, REMEDY
+
+
+def test_no_other_encoder_has_left_its_rows(table: Any) -> None:
+    ours, stock = encode.create().id, encode.create("dlib-resnet-v1").id
+    assert set(table["encoders"]) == {ours, stock, decide.pair_id(stock, ours)}, REMEDY
 
 
 def test_the_models_are_the_files_of_the_manifest(table: Any) -> None:
@@ -47,7 +60,7 @@ def test_they_were_fitted_with_the_masks_that_are_drawn(table: Any) -> None:
 def test_every_encoder_has_its_provenance_and_all_wear_pairs(table: Any) -> None:
     assert set(table["encoders"]) == set(table["provenance"])
     for encoder_id, rows in table["encoders"].items():
-        assert table["provenance"][encoder_id]["models"]["encoder"] == encoder_id
+        assert table["provenance"][encoder_id]["models"]["encoder"] == decide.probes_of(encoder_id)
         assert set(rows) == set(get_args(WearPair))
         for row in rows.values():
             assert row["mated"] >= 30

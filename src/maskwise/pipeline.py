@@ -66,7 +66,7 @@ class Recognizer(Stages):
         detector: str | detect.Detector = detect.DEFAULT,
         predictor: str | landmarks.LandmarkPredictor = "auto",
         mask_classifier: str | occlusion.MaskClassifier = "trunk",
-        encoder: str | encode.Encoder = "dlib-resnet-v1",
+        encoder: str | encode.Encoder = encode.DEFAULT,
         masks: str | Sequence[str] = "default",
         operating_points: OperatingPoints | None = None,
         target_fmr: float | None = None,

@@ -53,7 +53,7 @@ class Stages:
         detector: str | detect.Detector = detect.DEFAULT,
         predictor: str | landmarks.LandmarkPredictor = "auto",
         mask_classifier: str | occlusion.MaskClassifier = "trunk",
-        encoder: str | encode.Encoder = "dlib-resnet-v1",
+        encoder: str | encode.Encoder = encode.DEFAULT,
     ) -> None:
         self.detector = detect.create(detector) if isinstance(detector, str) else detector
         made = encode.create(encoder) if isinstance(encoder, str) else encoder

@@ -1,11 +1,11 @@
 """The photos that the encoder learns from, packed into one small file: ``work/faces.npz``.
 
-    MASKWISE_DATA=... python training/encoder/chips.py --detector yunet:yunet_2026may.onnx
+    MASKWISE_DATA=... python training/encoder/chips.py
 
 Of every photo of the train and calibrate people of lfw-dev (see ../photos.py; never the report
-people) the part around dlib's chip is kept in the photo's own pixels, as WebP, with the five
-points of dlib. Chips are cut out of it afresh for every epoch, turned and moved, so it reaches
-beyond the chip. The file is what a machine needs that has none of the photos.
+people) the part around dlib's chip is kept in the photo's own pixels, as WebP, with dlib's five
+points and the detector's. Chips are cut out of it afresh for every epoch, turned and moved, so it
+reaches beyond the chip. The file is what a machine needs that has none of the photos.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.align import DLIB_CHIP, chip_transform
+from maskwise.align import DLIB_CHIP, FIVE_CHIP, chip_transform
 from maskwise.types import F64, U8
 
 _HERE = Path(__file__).resolve().parent
@@ -33,14 +33,15 @@ _QUALITY = 88
 class Faces:
     """N photos, one face each.
 
-    data: bytes of all WebPs, one after the other; starts (N + 1,) where each begins. points:
-    (N, 5, 2) float32 dlib5, px of the decoded part. people: (N,) int, the number of the person;
-    names: (N,) ``Person/photo.jpg``. train: (N,) bool, of the train people.
+    data: bytes of all WebPs, one after the other; starts (N + 1,) where each begins. points, five:
+    (N, 5, 2) float32, of dlib5 and the detector's, px of the decoded part. people: (N,) int, the
+    number of the person; names: (N,) ``Person/photo.jpg``. train: (N,) bool, of the train people.
     """
 
     data: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int64]
     points: npt.NDArray[np.float32]
+    five: npt.NDArray[np.float32]
     people: npt.NDArray[np.int64]
     names: npt.NDArray[np.str_]
     train: npt.NDArray[np.bool_]
@@ -54,14 +55,18 @@ class Faces:
         return np.ascontiguousarray(cv2.imdecode(part, cv2.IMREAD_COLOR)[..., ::-1])
 
     def to_chip(self, index: int) -> F64:
-        """(2, 3) float64: px of the part -> px of its chip, as ``maskwise.align`` lays it."""
+        """(2, 3) float64: px of the part -> px of the chip that the student gets."""
+        return chip_transform(self.five[index], FIVE_CHIP.reference, FIVE_CHIP.fit)
+
+    def to_stock_chip(self, index: int) -> F64:
+        """(2, 3) float64: px of the part -> px of the stock network's chip."""
         return chip_transform(self.points[index], DLIB_CHIP.reference, DLIB_CHIP.fit)
 
     def taken(self, indices: npt.NDArray[np.int64]) -> Faces:
         """These photos alone, in this order."""
         parts = [self.data[self.starts[i] : self.starts[i + 1]] for i in indices]
         starts = np.cumsum([0, *(len(part) for part in parts)])
-        rest = (a[indices] for a in (self.points, self.people, self.names, self.train))
+        rest = (a[indices] for a in (self.points, self.five, self.people, self.names, self.train))
         return Faces(np.concatenate(parts), starts, *rest)
 
 
@@ -72,11 +77,13 @@ def load(path: Path = FACES) -> Faces:
         persons = np.array([str(name).partition("/")[0] for name in names])
         people = np.unique(persons, return_inverse=True)[1].reshape(-1)
         starts = np.concatenate([[0], np.cumsum(file["lengths"], dtype=np.int64)])
-        return Faces(file["data"], starts, file["points"], people, names, file["train"])
+        return Faces(
+            file["data"], starts, file["points"], file["five"], people, names, file["train"]
+        )
 
 
 def _part(pixels: U8, points: npt.NDArray[np.float32]) -> tuple[bytes, npt.NDArray[np.float32]]:
-    """The WebP around the chip, and the points in it."""
+    """The WebP around the chip by these dlib5 points, and the part's upper left corner, px."""
     inverse = np.asarray(
         cv2.invertAffineTransform(chip_transform(points, DLIB_CHIP.reference, DLIB_CHIP.fit))
     )
@@ -90,7 +97,7 @@ def _part(pixels: U8, points: npt.NDArray[np.float32]) -> tuple[bytes, npt.NDArr
     done, data = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
     if not done:
         raise RuntimeError("a WebP could not be written")
-    return data.tobytes(), points - np.array([left, top], np.float32)
+    return data.tobytes(), np.array([left, top], np.float32)
 
 
 def main() -> None:
@@ -102,13 +109,15 @@ def main() -> None:
     from maskwise import detect, image, landmarks
 
     parser = argparse.ArgumentParser(description="Pack the faces to learn from.")
-    parser.add_argument("--detector", default="mmod", help="address of the detector")
+    parser.add_argument(
+        "--detector", default=detect.DEFAULT, help="address of the detector; it gives five points"
+    )
     parser.add_argument("--limit", type=int, help="this many photos of each part")
     parser.add_argument("--out", type=Path, default=FACES)
     arguments = parser.parse_args()
     detector, predictor = detect.create(arguments.detector), landmarks.create()
     console = Console(stderr=True)
-    data, points, names, train, missed = [], [], [], [], 0
+    data, points, five, names, train, missed = [], [], [], [], [], 0
     for part in ("train", "calibrate"):
         for path in track(photos(part)[: arguments.limit], part, console=console):
             picture = image.load(path)
@@ -120,9 +129,11 @@ def main() -> None:
             middle = np.array([picture.width, picture.height]) / 2
             best = min(found, key=lambda d: np.hypot(*((d.box[:2] + d.box[2:]) / 2 - middle)))
             (face,) = predictor.predict(picture, [best])
-            webp, moved = _part(picture.pixels, face.points)
+            assert best.landmarks is not None
+            webp, corner = _part(picture.pixels, face.points)
             data.append(webp)
-            points.append(moved)
+            points.append(face.points - corner)
+            five.append(best.landmarks.points - corner)
             names.append(f"{path.parent.name}/{path.name}")
             train.append(part == "train")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +142,7 @@ def main() -> None:
         data=np.frombuffer(b"".join(data), np.uint8),
         lengths=np.array([len(d) for d in data]),
         points=np.array(points, np.float32),
+        five=np.array(five, np.float32),
         names=np.array(names, np.str_),
         train=np.array(train),
     )

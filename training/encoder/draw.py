@@ -98,7 +98,7 @@ def pair(
         recipe.bare_deg * spread[2],
         recipe.bare_size * spread[3],
     )
-    bare = _cut(pixels, place)
+    bare = cut(pixels, place)
     if rng.random() < recipe.bare_photo:
         bare = photographed(bare, rng, 0.6)
     if rng.random() < recipe.measured:
@@ -106,7 +106,7 @@ def pair(
     else:
         row = rng.normal(size=4) * (2.0, 2.0, 2.0, 0.04)
     place = moved(to_chip, row[:2], row[2], row[3])
-    chip = _cut(pixels, place)
+    chip = cut(pixels, place)
     on_chip = points @ place[:, :2].T + place[:, 2]
     if style is None:
         style = "flat" if rng.random() < recipe.flat else "drawn"
@@ -121,7 +121,8 @@ def pair(
     return bare, masked, style
 
 
-def _cut(pixels: U8, place: F64) -> U8:
+def cut(pixels: U8, place: F64) -> U8:
+    """The chip, (150, 150, 3) uint8; place: (2, 3), px of ``pixels`` to px of the chip."""
     return cv2.warpAffine(pixels, place, (SIZE, SIZE), flags=cv2.INTER_LINEAR)
 
 

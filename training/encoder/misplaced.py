@@ -1,11 +1,11 @@
 """How far a mask moves the chip: what draw.py turns and moves its masked chips by.
 
-    MASKWISE_DATA=... python training/encoder/misplaced.py --detector yunet:yunet_2026may.onnx
+    MASKWISE_DATA=... python training/encoder/misplaced.py
 
-Photos of train people, each with a random virtual mask drawn on the whole photo; detector and
-landmarks look at both, and the two chips are compared: turn, size and shift of the masked one
-against the bare one, in chip px. Prints mean, standard deviation and percentiles, and writes the
-rows to misplaced.csv, which draw.py draws from.
+Photos of train people, each with a random virtual mask drawn on the whole photo; the detector
+looks at both, and the two chips by its five points are compared: turn, size and shift of the
+masked one against the bare one, in chip px. Prints mean, standard deviation and percentiles, and
+writes the rows to misplaced.csv, which draw.py draws from.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from photos import photos
 
-from maskwise import detect, image, landmarks, masks
-from maskwise.align import DLIB_CHIP, transform_of
+from maskwise import detect, image, masks
+from maskwise.align import FIVE_CHIP, transform_of
 from maskwise.types import Image, Landmarks
 
 ROWS = Path(__file__).resolve().parent / "misplaced.csv"
@@ -29,10 +29,10 @@ SEED = 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How far a mask moves the chip.")
-    parser.add_argument("--detector", default="mmod", help="address of the detector")
+    parser.add_argument("--detector", default=detect.DEFAULT, help="it gives five points")
     parser.add_argument("--every", type=int, default=10, help="every n-th photo")
     arguments = parser.parse_args()
-    detector, predictor = detect.create(arguments.detector), landmarks.create()
+    detector = detect.create(arguments.detector)
     rng = np.random.default_rng(SEED)
     moved, lost = [], 0
     for path in photos("train")[:: arguments.every]:
@@ -44,7 +44,7 @@ def main() -> None:
             if not found:
                 return None
             best = min(found, key=lambda d: np.hypot(*((d.box[:2] + d.box[2:]) / 2 - middle)))
-            return predictor.predict(picture, [best])[0]
+            return best.landmarks
 
         bare = points(picture)
         if bare is None:
@@ -55,10 +55,10 @@ def main() -> None:
             lost += 1
             continue
         to_bare, to_worn = (
-            np.vstack([transform_of(p, DLIB_CHIP), [0, 0, 1]]) for p in (bare, worn)
+            np.vstack([transform_of(p, FIVE_CHIP), [0, 0, 1]]) for p in (bare, worn)
         )
         change = to_worn @ np.linalg.inv(to_bare)
-        centre = np.array([DLIB_CHIP.size / 2, DLIB_CHIP.size / 2, 1])
+        centre = np.array([FIVE_CHIP.size / 2, FIVE_CHIP.size / 2, 1])
         shift = (change @ centre - centre)[:2]
         turn = np.degrees(np.arctan2(change[1, 0], change[0, 0]))
         moved.append([*shift, turn, np.log(np.hypot(change[0, 0], change[1, 0]))])

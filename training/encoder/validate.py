@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from chips import Faces
 from data import Drawers, Task
-from draw import PLAIN, SIZE
+from draw import PLAIN, SIZE, cut
 from network import Network
 from torch import Tensor
 
@@ -29,9 +29,13 @@ _FMR = 1e-3
 
 @dataclass(frozen=True)
 class HeldBack:
-    """N photos of people who are not trained on: chips (N, 150, 150, 3) uint8; people (N,)."""
+    """N photos of people who are not trained on: chips (N, 150, 150, 3) uint8; people (N,).
+
+    stock: the bare faces as the stock network gets them, by dlib's points.
+    """
 
     bare: U8
+    stock: U8
     drawn: U8
     flat: U8
     people: npt.NDArray[np.int64]
@@ -51,7 +55,10 @@ def held_back(faces: Faces, drawers: Drawers, batch: int) -> HeldBack:
         made = [(b.bare.copy(), b.masked.copy()) for b in drawers.batches(tasks)]
         out["bare"] = np.concatenate([bare for bare, _ in made])
         out[style] = np.concatenate([masked for _, masked in made])
-    return HeldBack(out["bare"], out["drawn"], out["flat"], faces.people[photos])
+    stock = np.stack(
+        [cut(faces.pixels(photo), faces.to_stock_chip(photo)) for photo in photos.tolist()]
+    )
+    return HeldBack(out["bare"], stock, out["drawn"], out["flat"], faces.people[photos])
 
 
 def templates(network: Network, chips: U8, device: torch.device, batch: int = 512) -> Tensor:

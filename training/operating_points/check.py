@@ -5,11 +5,13 @@
 The report part (see ../photos.py): the first two photos of everybody. Each probe is shown bare, and
 wearing one random virtual mask that is drawn on the whole photo before anything is detected.
 
-- Verification: all pairs; the share of non-mated ones that reach the threshold of each FMR.
-- Identification: galleries of N people, drawn at random among those with two photos, one enrolled
-  photo each; their second photos are mated probes, and everybody else is a stranger. The threshold
-  for an FPIR follows from the R photos enrolled as ``identify`` has it, 1 - (1 - FMR)^R. Rates are
-  over all draws. Then the same with both photos enrolled, R = 2 N, strangers only.
+- Verification: all pairs; the share of non-mated ones that reach the threshold of each FMR. For
+  every case that ``fit.py`` fits.
+- Identification, with the default encoder: galleries of N people, drawn at random among those with
+  two photos, one enrolled photo each; their second photos are mated probes, and everybody else is a
+  stranger. The threshold for an FPIR follows from the R photos enrolled as ``identify`` has it,
+  1 - (1 - FMR)^R. Rates are over all draws. Then the same with both photos enrolled, R = 2 N,
+  strangers only.
 
 Faces that are not found, and photos that enrolment refuses, count as failures: nobody passes.
 """
@@ -27,13 +29,13 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from fit import lfw_folder, names_of, trials_among
+from fit import CASES, lfw_folder, names_of, trials_among
 from photos import WORK
 from rich.console import Console
 from rich.progress import Progress
 
-from maskwise import Recognizer
-from maskwise.decide import OperatingPoints, comparison_fmr
+from maskwise import Recognizer, encode
+from maskwise.decide import OperatingPoints, comparison_fmr, pair_id
 from maskwise.evaluate.looks import AS_IS, Look, probe_look, reference_looks
 from maskwise.evaluate.scoring import Sides, score_trials
 from maskwise.evaluate.searching import EnrolledPeople
@@ -75,8 +77,11 @@ def templates_of(recognizer: Recognizer, names: list[str]) -> PhotoTemplates:
         )
 
 
-def verification(templates: PhotoTemplates, points: OperatingPoints) -> None:
-    """FMR and GFRR (failures are rejections) of all pairs at the thresholds of ``FMRS``."""
+def verification(templates: PhotoTemplates, home: PhotoTemplates, points: OperatingPoints) -> None:
+    """FMR and GFRR (failures are rejections) of all pairs at the thresholds of ``FMRS``.
+
+    templates, home: of the probes' encoder and the references'.
+    """
     trials = trials_among(list(templates.photos))
     print(f"verification: all pairs of {len(templates.photos)} photos")
     kinds: tuple[tuple[str, tuple[Look, ...], Look, WearPair], ...] = (
@@ -85,7 +90,7 @@ def verification(templates: PhotoTemplates, points: OperatingPoints) -> None:
         ("masked-masked", REFERENCES, MASKED, "masked-masked"),
     )
     for name, references, probe, pair in kinds:
-        found = score_trials(trials, templates, references, probe)
+        found = score_trials(trials, templates, references, probe, reference_templates=home)
         scores, mated = found.scores.scores, trials.mated
         # Which threshold verify uses: that of the mask state as found, mistaken or not.
         failed = int(found.scores.failed[mated].sum())
@@ -207,15 +212,24 @@ def main() -> None:
         seen[person] += 1
         if seen[person] <= 2:
             names.append(name)
-    recognizer = Recognizer()
-    points = recognizer.operating_points
-    templates = templates_of(recognizer, names)
-    print("; ".join(f"{stage} {model}" for stage, model in recognizer.models.items()))
-    print(f"left out: {dict(templates.failures(templates.column(AS_IS)))}")
-    verification(templates, points)
+    recognizers = {address: Recognizer(encoder=address) for case in CASES for address in case}
+    made = {address: templates_of(one, names) for address, one in recognizers.items()}
+    for probes, references in CASES:
+        recognizer = recognizers[probes]
+        print("; ".join(f"{stage} {model}" for stage, model in recognizer.models.items()))
+        home = recognizers[references].encoder.id
+        if references != probes:
+            print(f"references by {home}")
+        templates = made[probes]
+        print(f"left out: {dict(templates.failures(templates.column(AS_IS)))}")
+        points = OperatingPoints.shipped(pair_id(home, recognizer.encoder.id))
+        verification(templates, made[references], points)
+        print()
+    recognizer = recognizers[encode.DEFAULT]
+    print(f"encoder {recognizer.encoder.id}")
     people = np.array([name.partition("/")[0] for name in names])
     for photos_each in (1, 2):
-        identification(templates, people, points, photos_each)
+        identification(made[encode.DEFAULT], people, recognizer.operating_points, photos_each)
 
 
 if __name__ == "__main__":

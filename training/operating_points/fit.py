@@ -2,9 +2,11 @@
 
     MASKWISE_DATA=... python training/operating_points/fit.py [--dry-run]
 
-Runs the shipped pipeline on the photos of the calibrate part (see ../photos.py), bare and with
-random virtual masks drawn on them, compares them as ``verify`` would (see
-``maskwise.evaluate.calibration_trials``), and fits each wear pair as ``maskwise calibrate`` does.
+For the encoders that ship, each by itself, and for probes of our own against references of the
+stock one, whose space is the same (``CASES``). Runs the pipeline on the photos of the calibrate
+part (see ../photos.py), bare and with random virtual masks drawn on them, compares them as
+``verify`` would (see ``maskwise.evaluate.calibration_trials``), and fits each wear pair as
+``maskwise calibrate`` does.
 Templates are kept in ``training/work/``: a run that was broken off goes on where it was.
 
 The file names the models that it was made with; a test fails when others ship. log.txt gets the
@@ -27,7 +29,7 @@ from photos import WORK, Part, data_folder, photos
 from rich.console import Console
 from rich.progress import Progress
 
-from maskwise import Recognizer, masks
+from maskwise import Recognizer, encode, masks
 from maskwise.evaluate.calibration import Calibration, calibrate
 from maskwise.evaluate.calibration_file import to_json
 from maskwise.evaluate.calibration_trials import CalibrationTrials, calibration_trials
@@ -41,6 +43,12 @@ from maskwise.types import MaskSpec
 TARGET = Path(__file__).resolve().parents[2] / "src" / "maskwise" / "operating_points.json"
 LOG = Path(__file__).resolve().parent / "log.txt"
 SEED = 7
+CASES = (
+    (encode.DEFAULT, encode.DEFAULT),
+    ("dlib-resnet-v1", "dlib-resnet-v1"),
+    (encode.DEFAULT, "dlib-resnet-v1"),
+)
+"""Encoders of probes and references."""
 DIGITS = 5
 """Decimals of a threshold, rounded up: scores differ by about 1e-6 from batch to batch."""
 
@@ -68,18 +76,26 @@ def names_of(part: Part) -> list[str]:
     return [f"{path.parent.name}/{path.name}" for path in photos(part)]
 
 
-def scored(recognizer: Recognizer, names: list[str]) -> CalibrationTrials:
+def scored(
+    recognizer: Recognizer, names: list[str], references: Recognizer | None
+) -> CalibrationTrials:
     with (
         TemplateCache.open(WORK / "templates") as cache,
         Progress(console=Console(stderr=True)) as progress,
     ):
-        task = progress.add_task("templates", total=len(names))
+        task = progress.add_task("templates", total=len(names) * (2 if references else 1))
 
-        def told(made: Made) -> None:
-            progress.update(task, completed=made.done)
+        def told(_: Made) -> None:
+            progress.advance(task)
 
         return calibration_trials(
-            recognizer, lfw_folder(), trials_among(names), cache=cache, seed=SEED, on_photo=told
+            recognizer,
+            lfw_folder(),
+            trials_among(names),
+            cache=cache,
+            seed=SEED,
+            reference=references,
+            on_photo=told,
         )
 
 
@@ -127,8 +143,25 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--dry-run", action="store_true", help="print the rows, write nothing")
     arguments = parser.parse_args()
-    recognizer = Recognizer()
-    found = scored(recognizer, names_of("calibrate"))
+    table: dict[str, Any] = {}
+    every: list[str] = []
+    for probes, references in CASES:
+        every += fit(probes, references, table)
+        every.append("")
+    if not arguments.dry_run:
+        text = json.dumps(table, indent=1, sort_keys=True)
+        TARGET.write_text(text + "\n", "utf-8")
+        LOG.write_text("\n".join(every[:-1]) + "\n", "utf-8")
+
+
+def fit(probes: str, references: str, table: dict[str, Any]) -> list[str]:
+    """Add the thresholds of one case to ``table``; the lines that the log gets.
+
+    probes, references: addresses of encoders.
+    """
+    recognizer = Recognizer(encoder=probes)
+    home = None if references == probes else Recognizer(encoder=references)
+    found = scored(recognizer, names_of("calibrate"), home)
     fitted = calibrate(
         found.scores,
         reported_people={name.partition("/")[0] for name in names_of("report")},
@@ -139,19 +172,17 @@ def main() -> None:
         kind="pav",
     )
     assert not fitted.refused, fitted.refused
+    table |= shipped_form(fitted, table)
     lines = [
         "; ".join(f"{stage} {model}" for stage, model in recognizer.models.items()),
+        *([f"references by {home.encoder.id}"] if home else []),
         f"references in {', '.join(masks.DEFAULT_TYPES)}, probes in "
         f"{', '.join(masks.parse_types('all'))}; seed {SEED}",
         f"{found.photos} photos of {found.people} people; left out: {dict(found.failures)}",
         *rows(fitted, found.scores),
     ]
-    print("\n".join(lines))
-    if not arguments.dry_run:
-        table = json.loads(TARGET.read_text("utf-8")) if TARGET.exists() else {}
-        text = json.dumps(shipped_form(fitted, table), indent=1, sort_keys=True)
-        TARGET.write_text(text + "\n", "utf-8")
-        LOG.write_text("\n".join(lines) + "\n", "utf-8")
+    print("\n".join(lines), flush=True)
+    return lines
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ _MODELS = {
         "What finds the faces: maskwise, mmod, dlib-hog, yunet[:FILE] or scrfd[:FILE].",
     ),
     "encoder": (
-        "dlib-resnet-v1",
-        "What encodes them: dlib-resnet-v1, maskwise-v1, sface, arcface:FILE, file:MANIFEST.toml, "
+        "maskwise-v1",
+        "What encodes them: maskwise-v1, dlib-resnet-v1, sface, arcface:FILE, file:MANIFEST.toml, "
         "or a model of `maskwise models list`.",
     ),
 }

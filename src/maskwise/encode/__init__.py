@@ -9,6 +9,9 @@ from maskwise.backends import create_backend
 from maskwise.encode.placed import placed
 from maskwise.encode.protocol import Encoder
 
+DEFAULT: Final = "maskwise-v1"
+"""The address of the encoder that is used where none is named."""
+
 ENTRY_POINTS: Final = "maskwise.encoders"
 """The entry-point group where other packages announce encoders."""
 
@@ -62,8 +65,8 @@ READERS: Final[dict[str, Callable[[str | None], Encoder]]] = {
 """Those that read a file of the user's or of the store: ``arcface:PATH``, ``file:my.toml``."""
 
 
-def create(address: str = "dlib-resnet-v1") -> Encoder:
-    """The encoder ``address``, such as ``dlib-resnet-v1``, ``sface`` or ``arcface:w600k_r50.onnx``.
+def create(address: str = DEFAULT) -> Encoder:
+    """The encoder ``address``, such as ``maskwise-v1``, ``sface`` or ``arcface:w600k_r50.onnx``.
 
     Raises ConfigurationError that lists all when there is none, and when it cannot be made.
     """
@@ -90,4 +93,4 @@ def _meant(address: str) -> str:
     return meant_by(address, "encoder")
 
 
-__all__ = ["ENCODERS", "ENTRY_POINTS", "READERS", "Encoder", "create", "placed"]
+__all__ = ["DEFAULT", "ENCODERS", "ENTRY_POINTS", "READERS", "Encoder", "create", "placed"]

@@ -32,7 +32,7 @@ class DlibResnet:
 
         The last part names what is done with the file's output: scaled to unit length, version 1.
         """
-        return f"{self._weights}/{DLIB_CHIP.name}/l2-1"
+        return f"{self._weights}/{self.chip_spec.name}/l2-1"
 
     @property
     def _weights(self) -> str:
@@ -69,7 +69,7 @@ class DlibResnet:
 
         Not of unit length; dlib compares them by Euclidean distance. Raises as ``encode_batch``.
         """
-        check_chips(chips, DLIB_CHIP.size)
+        check_chips(chips, self.chip_spec.size)
         if not len(chips):
             return np.zeros((0, _DIM), np.float32)
         return models.run_batches(self.model, chips, threads=self._threads)
