@@ -1,7 +1,7 @@
 """Train the mask state that ships: mask or not, from the first blocks of dlib's CC0 encoder.
 
-    MASKWISE_DATA=... python training/occlusion/train.py            writes the model
-    MASKWISE_DATA=... python training/occlusion/train.py --compare  tries several depths
+    MASKWISE_DATA=... python training/occlusion/trunk.py            writes the model
+    MASKWISE_DATA=... python training/occlusion/trunk.py --compare  tries several depths
 
 A logistic regression on averaged features of the encoder's trunk (`build_trunk` of
 ../convert_dlib/resnet.py). Trained on the train people of lfw-dev (see ../photos.py), each photo
@@ -43,7 +43,7 @@ F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 MODELS = _HERE.parents[1] / "src" / "maskwise" / "models"
 NAME, FILE = "mask-state", "mask-state.onnx"
-LOG = _HERE / "log.txt"
+LOG = _HERE / "trunk_log.txt"
 SEED = 9
 BLOCK, POOL = 8, 4
 TRAIN_PHOTOS, CHECK_PHOTOS, MASKS_EACH, CHIN_EVERY = 1700, 1000, 2, 5
