@@ -42,6 +42,10 @@ SMALLEST_PX: Final = 32
 SMALL_TOO_PX: Final = 20
 AROUND: Final = 0.4
 TABLE: Final = Path(__file__).with_name("wear_labels.csv")
+HEADER: Final = [
+    *("photo", "x1", "y1", "x2", "y2"),
+    *("set", "wear", "type", "first_label", "second_label"),
+]
 _TEXT_PX: Final = 18
 
 Boxes = dict[str, list[list[int]]]
@@ -56,11 +60,10 @@ def in_order(found: Boxes) -> list[Face]:
     def digest(*words: object) -> str:
         return hashlib.sha256(" ".join(map(str, words)).encode()).hexdigest()
 
-    keyed = [
-        (rank, digest(name), (name, box))
-        for name, boxes in found.items()
-        for rank, box in enumerate(sorted(boxes, key=lambda box, name=name: digest(name, *box)))
-    ]
+    keyed = []
+    for name, boxes in found.items():
+        by_hash = sorted((digest(name, *box), box) for box in boxes)
+        keyed += [(rank, digest(name), (name, box)) for rank, (_, box) in enumerate(by_hash)]
     return [face for _, _, face in sorted(keyed)]
 
 
@@ -114,10 +117,14 @@ def sheets(photos: Path, folder: Path, options: argparse.Namespace) -> None:
         for k, number in enumerate(part):
             x, y = k % columns * (side + 4), k // columns * (side + _TEXT_PX)
             picture = tile(photos, ordered[number], side)
-            sheet.paste(PIL.ImageOps.mirror(picture) if options.shuffle else picture, (x, y + _TEXT_PX))
+            sheet.paste(
+                PIL.ImageOps.mirror(picture) if options.shuffle else picture, (x, y + _TEXT_PX)
+            )
             draw.text((x + 4, y), str(number), "black", font_size=_TEXT_PX - 2)
         sheet.save(folder / f"{options.name}-{start // many:02d}.png")
-    print(f"{len(ordered)} faces in {len({name for name, _ in ordered})} photos; {len(numbers)} drawn")
+    print(
+        f"{len(ordered)} faces in {len({name for name, _ in ordered})} photos; {len(numbers)} drawn"
+    )
 
 
 def read(path: Path) -> dict[int, tuple[str, str]]:
@@ -152,7 +159,7 @@ def table(photos: Path, folder: Path) -> None:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     with TABLE.open("w", newline="") as out:
         rows = csv.writer(out, lineterminator="\n")
-        rows.writerow("photo x1 y1 x2 y2 set wear type first_label second_label".split())
+        rows.writerow(HEADER)
         for number, (name, box) in enumerate(ordered):
             if number not in first and number not in extra:
                 continue
@@ -165,8 +172,8 @@ def table(photos: Path, folder: Path) -> None:
             rows.writerow([name, *box, which, wear, kind, one[0], two[0]])
             counts[which][wear] += 1
             counts[f"{which}, type"][kind] += 1
-    for which, some in counts.items():
-        print(f"{which}: {dict(some.most_common())}, together {some.total()}")
+    for which, counted in counts.items():
+        print(f"{which}: {dict(counted.most_common())}, together {counted.total()}")
 
 
 def main() -> None:
