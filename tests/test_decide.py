@@ -338,6 +338,31 @@ class TestUncalibrated:
         assert "the detector that the people were enrolled with" in reason
         assert "maskwise calibrate" not in reason  # that does not calibrate two detectors together
 
+    @pytest.fixture
+    def shipped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of "new" by a detector's points, of "old" by dlib's, and of old people met by new."""
+        new, old = "new/12/by-five/l2", "old/34/by-dlib/l2"
+        rows: dict[str, dict[str, str]] = {key: {} for key in (new, old, pair_id(old, new))}
+        monkeypatch.setattr(decide, "_shipped_table", lambda: {"encoders": rows})
+
+    @pytest.mark.usefixtures("shipped")
+    def test_where_thresholds_ship_for_the_like_it_is_told_how_to_get_them(self) -> None:
+        by_dlib = self.reason("new/12/by-dlib/l2")
+        assert "of this file by another detector's landmarks (--detector maskwise)" in by_dlib
+        assert "for landmarks such as these with --encoder old" in by_dlib
+        for other in ("new/99/by-else/l2", "new", "else/55/by-68/l2"):
+            assert "there are some" not in self.reason(other)
+            assert "nothing; calibrate it" in self.reason(other)
+
+    @pytest.mark.usefixtures("shipped")
+    def test_of_two_likewise(self) -> None:
+        old, new = "old/34/by-dlib/l2", "new/12/by-dlib/l2"
+        assert "nothing; take another detector's landmarks (--detector maskwise), use the" in (
+            self.reason(pair_id(old, new))
+        )
+        assert "--detector maskwise" not in self.reason(pair_id(new, old))
+        assert "--detector maskwise" not in self.reason(pair_id("old/34/by-five/l2", new))
+
     def test_two_encoders_are_to_be_calibrated_together(self) -> None:
         reason = self.reason(pair_id("e/12/chip", "e/34/chip"))
         assert "maskwise calibrate --folder DIR --reference-encoder ADDRESS" in reason

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskwise import Recognizer, decide
+from maskwise import Recognizer, decide, encode
 from maskwise.decide import OperatingPoints
 from maskwise.errors import ConfigurationError, MaskwiseError
 from maskwise.gallery import gallery_file, open_gallery
@@ -157,6 +157,67 @@ class TestTheRecognizer:
                 r.identify(face(RED))
             with pytest.raises(ConfigurationError, match=wrong):
                 r.verify(face(RED), face(RED))
+
+
+@pytest.mark.usefixtures("shipped")
+class TestThePeopleOfAnotherEncoder:
+    """A gallery whose calibration is of its own encoder, met by another of the space."""
+
+    def student(self, gallery: Path) -> Recognizer:
+        encoder = FakeEncoder()
+        encoder.id = "student"  # type: ignore[misc]
+        return Recognizer(
+            gallery,
+            detector=FakeDetector(),
+            predictor=FakePredictor(),
+            mask_classifier=FakeMaskClassifier(),
+            encoder=encoder,
+        )
+
+    def test_shipped_thresholds_do_not_take_the_owner_s_place_unnoticed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        curves = {"bare-bare": row(0.7, 0.75)}
+        table = {"encoders": {"fake-encoder x student": curves}}
+        monkeypatch.setattr(decide, "_shipped_table", lambda: table)
+        with recognizer(tmp_path / "g.db") as r:
+            r.enrol("Ruby", face(RED))
+        with self.student(tmp_path / "g.db") as r:
+            (found,) = r.identify(face(RED))
+            assert found.decision.outcome == "match"
+            assert not any("beside the gallery" in why for why in found.decision.reasons)
+        write(tmp_path / "g.db.calibration.json", content())
+        with self.student(tmp_path / "g.db") as r:
+            (found,) = r.identify(face(RED))
+            point = found.decision.operating_point
+            assert point is not None
+            assert (found.decision.outcome, point.calibration) == ("match", "shipped")
+            assert (
+                "calibration beside the gallery has none for this pair"
+                in (found.decision.reasons[0])
+            )
+
+    def test_without_shipped_ones_nothing_is_decided(self, tmp_path: Path) -> None:
+        with recognizer(tmp_path / "g.db") as r:
+            r.enrol("Ruby", face(RED))
+        write(tmp_path / "g.db.calibration.json", content())
+        with self.student(tmp_path / "g.db") as r:
+            (found,) = r.identify(face(RED))
+            assert found.decision.outcome == "insufficient"
+            with pytest.raises(ConfigurationError, match="made with the encoder fake-encoder"):
+                r.verify(face(RED), face(RED))
+
+
+def test_the_option_of_the_encoder_that_it_was_made_with_is_named(tmp_path: Path) -> None:
+    made_for = encode.create("dlib-resnet-v1").id
+    given = content(
+        encoders={made_for: {"bare-bare": row(0.6, 0.8)}},
+        provenance={"models": {**MODELS, "encoder": made_for}},
+    )
+    path = write(tmp_path / "c.json", given)
+    ours = encode.create().id
+    with pytest.raises(ConfigurationError, match=r"made with \(--encoder dlib-resnet-v1\), calib"):
+        read_own(path, ours, {**MODELS, "encoder": ours})
 
 
 def test_its_own_thresholds_reach_first_then_the_shipped_ones(

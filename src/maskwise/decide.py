@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from maskwise import uncalibrated
 from maskwise.errors import ConfigurationError
 from maskwise.likelihood import LlrMap, map_from_json
 from maskwise.types import (
@@ -264,27 +265,11 @@ class OperatingPoints:
 
     @property
     def _uncalibrated(self) -> str:
-        references, cross, probes = self.encoder_id.partition(_CROSS)
-        if cross:
-            # One network by two detectors' landmarks is no pair that a command calibrates.
-            one_file = references.split("/")[:2] == probes.split("/")[:2]
-            return (
-                f"the templates are of {references}, and this face's of {probes}: the two compare, "
-                "but no thresholds are calibrated for them together, so scores rank and decide "
-                "nothing; use the encoder and the detector that the people were enrolled with, or "
-                "move the gallery over (maskwise gallery re-encode)"
-                + (
-                    ""
-                    if one_file
-                    else ", or calibrate the two (maskwise calibrate --folder DIR "
-                    "--reference-encoder ADDRESS)"
-                )
-            )
-        return (
-            f"the encoder {self.encoder_id} has no calibrated thresholds, so its scores rank and "
-            "decide nothing; calibrate it on photos of people you know (maskwise calibrate "
-            "--folder DIR)"
-        )
+        shipped = [(references_of(p), probes_of(p)) for p in _shipped_table()["encoders"]]
+        if _CROSS in self.encoder_id:
+            pair = references_of(self.encoder_id), probes_of(self.encoder_id)
+            return uncalibrated.of_two(*pair, shipped)
+        return uncalibrated.of_one(self.encoder_id, shipped)
 
     def _remarks(self, wanted: float, point: OperatingPoint, lead: str) -> tuple[str, ...]:
         """What is to be said of a point for an FMR of ``wanted``; lead: who wants it."""

@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 
 from maskwise.decide import DEFAULT_FMR, OperatingPoints, curve_from_json, references_of
 from maskwise.errors import ConfigurationError, EvaluationError
+from maskwise.models.readers import option_of
 from maskwise.types import WearPair
 
 SUFFIX: Final = ".calibration.json"
@@ -137,8 +138,13 @@ def _check_models(path: Path, made_with: Mapping[str, Any], models: Mapping[str,
                 path,
                 f"the gallery's calibration was made with the {stage} {made_with.get(stage)}, "
                 f"and this is {models[stage]}: its thresholds do not hold",
-                also=f"use the {stage} that it was made with, ",
+                also=f"use the {stage} that it was made with{_option(stage, made_with)}, ",
             )
+
+
+def _option(stage: str, made_with: Mapping[str, Any]) -> str:
+    """`` (--encoder NAME)`` where that is what differs and a model of the store."""
+    return option_of(str(made_with.get(stage))) if stage == "encoder" else ""
 
 
 def _refuse_damaged(path: Path, error: Exception) -> NoReturn:

@@ -114,8 +114,10 @@ class Recognizer(Stages):
         """Those beside the gallery for an encoder or two, else the shipped ones; read once."""
         if pair not in self._points_read:
             file = self._gallery_file()
-            own = None if file is None else read_own(place_beside(file), pair, self.models)
-            self._points_read[pair] = own or _shipped(pair)
+            beside = None if file is None else place_beside(file)
+            own = None if beside is None else read_own(beside, pair, self.models)
+            without = beside is not None and own is None and beside.exists()
+            self._points_read[pair] = own or _shipped(pair, without_own=without)
         return self._points_read[pair]
 
     def _gallery_file(self) -> Path | None:
@@ -316,9 +318,12 @@ def _specs(types: Sequence[str]) -> list[MaskSpec]:
     return [masks.spec_for(name) for name in types]
 
 
-def _shipped(encoder_id: str) -> OperatingPoints:
-    found = OperatingPoints.shipped_or_none(encoder_id)
-    return OperatingPoints.uncalibrated(encoder_id) if found is None else found
+def _shipped(pair: str, *, without_own: bool) -> OperatingPoints:
+    """without_own: a calibration lies beside the gallery, without this pair; decisions say so."""
+    found = OperatingPoints.shipped_or_none(pair)
+    if found is None:
+        return OperatingPoints.uncalibrated(pair)
+    return OperatingPoints(pair, {}, source="own", fallback=found) if without_own else found
 
 
 def _mask_types(wanted: str | Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from finding_tables import by_name, states
 
-from maskwise import encode
+from maskwise import decide, encode
+from maskwise.decide import pair_id
 from maskwise.doctor import Finding, places, selftest
 from maskwise.errors import ConfigurationError
 from maskwise.gallery import open_gallery
@@ -51,6 +52,24 @@ class TestGallery:
         assert found["encoder"].state == "wrong"
         assert "someone-elses" in found["encoder"].says
         assert "re-encode" in found["encoder"].remedy
+
+    def test_one_of_the_space_is_searched_and_takes_nobody_more(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stock = encode.create("dlib-resnet-v1")
+        with open_gallery(tmp_path / "g.db") as gallery:
+            made = reference("a.jpg", [(NO_MASK, axis(0))], encoder=stock.id, space=stock.space)
+            gallery.enrol("Ada", [made])
+        rows = {pair_id(stock.id, encode.create().id): {}}
+        monkeypatch.setattr(decide, "_shipped_table", lambda: {"encoders": rows})
+        found = by_name(places.gallery(str(tmp_path / "g.db"), {}))["encoder"]
+        assert found.state == "note"
+        assert found.says.endswith("by thresholds of the two together")
+        assert "(--encoder dlib-resnet-v1), or move it over" in found.remedy
+        rows.clear()
+        found = by_name(places.gallery(str(tmp_path / "g.db"), {}))["encoder"]
+        assert "thresholds" not in found.says
+        assert "ranked only" in found.remedy
 
     def test_an_empty_one_takes_any_encoder(self, tmp_path: Path) -> None:
         open_gallery(tmp_path / "g.db").close()
@@ -137,7 +156,10 @@ class TestSelfTest:
 
         def verify(*_: Path) -> SimpleNamespace:
             score, outcome = left.pop(0)
-            return SimpleNamespace(decision=SimpleNamespace(score=score, outcome=outcome))
+            reasons = ("calibrate it",) if outcome == "insufficient" else ()
+            return SimpleNamespace(
+                decision=SimpleNamespace(score=score, outcome=outcome, reasons=reasons)
+            )
 
         monkeypatch.setattr(
             "maskwise.pipeline.Recognizer", lambda **_: SimpleNamespace(verify=verify)
@@ -163,4 +185,7 @@ class TestSelfTest:
         state: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        assert self.verified(monkeypatch, same, apart).state == state
+        found = self.verified(monkeypatch, same, apart)
+        assert found.state == state
+        if state == "note":
+            assert found.remedy == "calibrate it"

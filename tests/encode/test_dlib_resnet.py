@@ -120,8 +120,9 @@ class TestDlibResnet:
         assert DlibResnet().id == f"dlib-resnet-v1/{sha[:12]}/dlib5-150-p25/l2-1"
         assert re.fullmatch(r"[0-9a-z/.-]+", DlibResnet().id)
 
-    def test_it_is_the_default(self) -> None:
-        assert encode.create().id == encode.create("dlib-resnet-v1").id == DlibResnet().id
+    def test_it_is_made_by_its_name_and_not_the_default(self) -> None:
+        assert encode.create("dlib-resnet-v1").id == DlibResnet().id
+        assert encode.create().id != DlibResnet().id
 
     def test_the_model_is_opened_at_the_first_use(self) -> None:
         encoder = DlibResnet(threads=0)  # a number of threads that no session can have

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskwise import Recognizer
+from maskwise import Recognizer, encode
 from maskwise.encode.dlib_resnet import DlibResnet
 from maskwise.errors import EncoderMismatchError, InputError, StorageError
 from maskwise.gallery import Gallery, encoding_files, encoding_rows, open_gallery
@@ -486,6 +486,16 @@ def test_another_encoder_by_its_id(gallery: Gallery) -> None:
     assert gallery.size().references == 2
 
 
+def test_into_people_of_another_encoder_it_is_told_which_way_goes(gallery: Gallery) -> None:
+    """Numbers cannot be made over, so to name the gallery's encoder would be no help."""
+    ours = encode.create().id
+    gallery.enrol("Eve", [reference("e.jpg", [(NO_MASK, like_unit(1)[0])], encoder=ours)])
+    with pytest.raises(EncoderMismatchError, match="into another gallery, or move this") as caught:
+        import_encodings(gallery, NAMES, ROWS)
+    assert str(caught.value).endswith("re-encode --encoder dlib-resnet-v1")
+    assert "--encoder maskwise-v1" not in str(caught.value)
+
+
 @pytest.mark.parametrize("length", [1e-30, 1, 1.4, 1e30])
 def test_any_length_is_scaled(gallery: Gallery, length: float) -> None:
     rows = like_unit(2) * np.float32(length)
@@ -524,10 +534,11 @@ def test_imported_is_frozen() -> None:
 
 @pytest.fixture(scope="module")
 def sample_encodings() -> tuple[list[str], F32]:
-    """The raw numbers of the sample people's photos."""
+    """The raw numbers of the sample people's photos, as face_recognition has them."""
     from maskwise import samples
 
-    recognizer, encoder = Recognizer(), DlibResnet()
+    encoder = DlibResnet()
+    recognizer = Recognizer(encoder=encoder)
     photos = sorted(samples.people().rglob("*.jpg"))
     chips = np.stack([recognizer.dominant(photo)[0].chip.pixels for photo in photos])
     return [photo.parent.name for photo in photos], encoder.describe_batch(chips)
@@ -574,6 +585,7 @@ def test_imported_people_are_recognised(
         report = import_encodings(gallery, found.names, found.encodings, source=found.source)
         assert (report.added, report.warnings) == (len(names), ())
         recognizer = Recognizer(gallery)
+        assert recognizer.encoder.id != gallery.encoder_id  # one space, thresholds of the two
         for probe in sorted(samples.probes().glob("*_bare.jpg"))[:4]:
             (result,) = recognizer.identify(probe)
             who = probe.stem.removesuffix("_bare")
@@ -605,8 +617,9 @@ def test_dlib_s_own_numbers_are_recognised(dlib: Any, dlib_models: Path, tmp_pat
     found = read(save(tmp_path / "known.dat", known))
     with open_gallery(None) as gallery:
         assert import_encodings(gallery, found.names, found.encodings).warnings == ()
-        recognizer = Recognizer(gallery)
-        for name in known:
-            (result,) = recognizer.identify(samples.probes() / f"{name}_bare.jpg")
-            assert result.decision.outcome == "match"
-            assert result.candidates[0].subject == name
+        for recognizer in (Recognizer(gallery), Recognizer(gallery, encoder=DlibResnet())):
+            for name in known:
+                (result,) = recognizer.identify(samples.probes() / f"{name}_bare.jpg")
+                assert result.decision.outcome == "match"
+                assert result.candidates[0].subject == name
+                assert result.decision.reasons == ()

@@ -94,8 +94,16 @@ def command(
             print_json(_as_json(report, where, dry_run))
         else:
             _print(report, where, dry_run)
-    remark(_LACK.format(option=f" --gallery {gallery}" if gallery else ""))
+    remark(_LACK.format(option=_to_enrol(gallery, report.encoder_id)))
     ctx.exit(OK)
+
+
+def _to_enrol(gallery: str | None, encoder_id: str) -> str:
+    """The options that photos are enrolled with into this gallery, each with a space before it."""
+    from maskwise.models.readers import option_of
+
+    encoder = option_of(encoder_id).strip(" ()")
+    return (f" --gallery {gallery}" if gallery else "") + (f" {encoder}" if encoder else "")
 
 
 def _opened(gallery: str | None, dry_run: bool) -> tuple[Gallery, str]:

@@ -86,7 +86,7 @@ def command(
 
     \b
     Examples:
-      maskwise gallery re-encode --encoder sface --dry-run
+      maskwise gallery re-encode --encoder maskwise-v1 --dry-run
       maskwise gallery re-encode --encoder sface --detector yunet --photos people/
       maskwise gallery re-encode --encoder buffalo_l/w600k_r50 --out staff-512.db
 

@@ -107,7 +107,7 @@ def _fits(
     path: Path, pinned: tuple[str | None, str | None], chosen: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Whether the encoder that commands would take, and the calibration, fit the gallery."""
-    from maskwise.decide import pair_id
+    from maskwise.decide import OperatingPoints, pair_id
     from maskwise.models.readers import option_of
     from maskwise.own_calibration import place_beside, read_own
     from maskwise.pipeline import Recognizer
@@ -123,6 +123,12 @@ def _fits(
         remedy = (
             "if people are ranked only: choose the encoder and detector they were enrolled with"
         )
+        if OperatingPoints.shipped_or_none(pair_id(encoder, wanted)) is not None:
+            says += ", by thresholds of the two together"
+            remedy = (
+                f"to enrol more people, choose the gallery's{option_of(encoder)}, or move it over "
+                "(maskwise gallery re-encode)"
+            )
         yield Finding("gallery", "encoder", "note", says, remedy)
     else:
         yield Finding(

@@ -37,8 +37,7 @@ def verify_samples(chosen: Mapping[str, str]) -> Iterator[Finding]:
     elif outcomes == ("match", "no_match"):
         yield Finding("self-test", "samples", "ok", f"{says} for two photos")
     else:
-        more = "the encoder is not calibrated, so nothing is decided: maskwise calibrate"
-        yield Finding("self-test", "samples", "note", says, more)
+        yield Finding("self-test", "samples", "note", says, "; ".join(same.decision.reasons))
 
 
 def _people() -> tuple[list[Path], list[Path]]:

@@ -216,10 +216,13 @@ class Gallery(ABC):
 
 def another_encoder(where: str, pinned: str, wanted: str) -> EncoderMismatchError:
     """The error for templates of ``wanted`` where the gallery keeps those of ``pinned``."""
+    use = f"use that encoder{option_of(pinned)}"
+    if pinned.split("/")[:2] == wanted.split("/")[:2]:  # one file, by other landmarks
+        use = "use the detector that its people were enrolled with (--detector)"
     return EncoderMismatchError(
         f"{where} holds templates of the encoder {pinned}, and one gallery takes those of one "
-        f"encoder, not also those of {wanted}; use that encoder{option_of(pinned)}, enrol into "
-        f"another gallery, or move this one over: {RE_ENCODE}"
+        f"encoder, not also those of {wanted}; {use}, enrol into another gallery, or move this "
+        f"one over: {RE_ENCODE}"
     )
 
 

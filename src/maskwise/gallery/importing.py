@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from maskwise.encode.dlib_resnet import DlibResnet
-from maskwise.errors import InputError
+from maskwise.errors import EncoderMismatchError, InputError
 from maskwise.gallery.encoding_files import NAME_WORDS, read_value
 from maskwise.gallery.encoding_looks import lengths_of, not_of_dlib
 from maskwise.gallery.encoding_rows import Rows
 from maskwise.gallery.gallery import Gallery
 from maskwise.gallery.records import NewReference, clean_name
 from maskwise.image import describe
+from maskwise.models.readers import option_of
 from maskwise.types import F32, Template, Wear
 
 IMPORTED: Final = "imported"
@@ -269,7 +270,15 @@ def _check_width(gallery: Gallery, rows: Imported, encoder: str, named: bool) ->
             f"{rows.source}: expected {shipped.dim} numbers an encoding, as dlib's network and "
             f"face_recognition give ({shipped.id}), got {width}{remedy}"
         )
-    gallery.check_encoder(encoder)
+    pinned = gallery.encoder_id
+    if pinned not in (None, encoder):
+        # To name the gallery's encoder is no help here: numbers stay as they are.
+        to = option_of(encoder).strip(" ()") or "--encoder ENCODER"
+        raise EncoderMismatchError(
+            f"{gallery.where} holds templates of the encoder {pinned}, and one gallery takes those "
+            f"of one encoder, not also these encodings, of {encoder}; import them into another "
+            f"gallery, or move this one over first: maskwise gallery re-encode {to}"
+        )
     dim = gallery.stats().dim
     if dim is not None and dim != width:
         raise InputError(

@@ -76,8 +76,8 @@ _ALL: Final = {
                 "https://github.com/deepinsight/insightface#license",
                 "https://github.com/deepinsight/insightface/tree/master/model_zoo",
             ),
-            instead='the encoder "dlib-resnet-v1", which ships, or "sface" (maskwise models pull '
-            "sface), both free for every use",
+            instead='the encoders that ship, "maskwise-v1" and "dlib-resnet-v1", or "sface" '
+            "(maskwise models pull sface), all free for every use",
         ),
     )
 }

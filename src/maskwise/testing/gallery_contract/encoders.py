@@ -62,6 +62,15 @@ class EncodersContract(GalleryTests):
         with pytest.raises(EncoderMismatchError, match="student"):
             gallery.enrol("Bob", [photo])
 
+    def test_of_one_file_by_other_landmarks_the_detector_is_what_differs(
+        self, gallery: Gallery
+    ) -> None:
+        gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
+        with pytest.raises(EncoderMismatchError, match="enrolled with \\(--detector\\), enrol"):
+            gallery.check_encoder(f"{ENCODER}/other-chip")
+        with pytest.raises(EncoderMismatchError, match="use that encoder, enrol"):
+            gallery.check_encoder("encoder-a/9999/other-chip")
+
     def test_an_encoder_without_a_space_is_its_own(self, gallery: Gallery) -> None:
         gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
         assert gallery.stats().encoder_space == ENCODER
