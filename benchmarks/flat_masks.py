@@ -15,10 +15,11 @@ landmarks, by way of our pose; a seed scatters them, as a landmark model does.
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import cv2
@@ -127,9 +128,17 @@ def template(kind: str) -> U8:
 
 
 @cache
+def _folder() -> Path:
+    """A temporary folder of this process, which goes when the process ends."""
+    made = TemporaryDirectory(prefix="flat-masks-")
+    atexit.register(made.cleanup)
+    return Path(made.name)
+
+
+@cache
 def template_file(kind: str) -> Path:
     """The template as a PNG in a temporary folder of this run."""
-    path = Path(mkdtemp(prefix="flat-masks-")) / f"{kind}.png"
+    path = _folder() / f"{kind}.png"
     cv2.imwrite(str(path), cv2.cvtColor(drawn(kind), cv2.COLOR_RGBA2BGRA))
     return path
 
