@@ -1,0 +1,178 @@
+"""What is measured of the picture of a face.
+
+Pixels are looked at around the eyes alone, which a mask leaves free, so that a mask's cloth and
+colour do not pass for blur and light. Places there are in units of the distance of the eye
+centres, from the middle between them: u to the right in the chip, v down.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from maskwise.errors import InputError
+from maskwise.masks.fit import fit_pose
+from maskwise.types import F32, F64, Bool, Chip, Landmarks, MaskState
+
+_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32) / 255
+"""ITU-R BT.601, from RGB bytes to 0..1."""
+_BLACK, _WHITE = 5 / 255, 250 / 255
+
+# Brows to lower lids: above the upper edge of a mask that is worn high.
+# Each: |u| at most, v at least, v at most.
+_AROUND = (0.85, -0.50, 0.20)
+# Three patches of skin, whose middle one counts, as any one may lie under hair, glasses or a mask:
+# between the brows, the bridge of the nose, and beneath the eyes, without an ellipse about each.
+_BROWS = (0.16, -0.50, -0.15)
+_BRIDGE = (0.14, -0.10, 0.30)
+_BENEATH = (0.85, 0.10, 0.30)
+_LIDS = (0.34, 0.18)
+"""Half axes of what is no skin about an eye: lids and lashes."""
+_EYE = (0.28, 0.15)
+_LIGHTEST: Final = 85
+"""Half axes of an eye, and the percentile of its luma that a pupil and lashes do not touch."""
+
+_NOISE: Final = 0.012
+"""Share of the distance of the eyes: a blur that takes off a pixel's noise before all else."""
+_AGAIN: Final = 0.03
+"""Likewise: the blur laid on to see how much sharpness it costs; that of a fairly sharp chip."""
+MOST_BLUR: Final = 0.25
+"""``Quality.blur`` of a face that shows no edge at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What was measured of one face.
+
+    ipd_px: distance of the eye centres, px of the picture. It shrinks when the face turns.
+    blur: standard deviation of the blur of edges around the eyes, as a share of that distance;
+    0..``MOST_BLUR``, see ``blur_of``.
+    luma: median luma of the skin between and beneath the eyes, 0 (black) .. 1 (white).
+    spread: standard deviation of luma around the eyes, 0..0.5.
+    clipped: share of the pixels around the eyes that are as good as black or white, 0..1.
+    eye_light: luma of the lightest parts of the lighter eye, whites and lids, over ``luma``. Dark
+    glasses and deep shadow have less than about 0.4; light and mirrored glasses do not show.
+    yaw_deg, roll_deg: of the head in the picture: the nose points right at yaw > 0; roll as
+    ``masks.fit.Pose`` has it. Both None where the points cannot be a face. There is no pitch:
+    five points hardly tell it.
+    coverage: share of the chip that is covered; None where nothing tells.
+    """
+
+    ipd_px: float
+    blur: float
+    luma: float
+    spread: float
+    clipped: float
+    eye_light: float
+    yaw_deg: float | None = None
+    roll_deg: float | None = None
+    coverage: float | None = None
+
+
+def measure(chip: Chip, mask: MaskState | None = None) -> Quality:
+    """The quality of the face in ``chip``, whose transform tells how large it is in the picture.
+
+    mask: what it wears; for ``coverage`` alone.
+    Raises InputError when the eye centres fall together.
+    """
+    eyes = chip.landmarks.eyes
+    across = eyes[1] - eyes[0]
+    ipd = float(np.hypot(*across))
+    if ipd < 1:
+        raise InputError(
+            f"quality: the eyes are {ipd:.2f} px apart in the chip: no place to measure at"
+        )
+    u, v = _places(eyes, chip.spec.size)
+    around = _within(u, v, _AROUND)
+    grey = np.asarray(chip.pixels @ _LUMA, np.float32)
+    here = grey[around]
+    skin = [grey[patch] for patch in _skin(u, v)]
+    lids = [grey[_eye(side * u, v, _EYE)] for side in (-1, 1)]
+    if not all(pixels.size for pixels in (here, *skin, *lids)):
+        raise InputError("quality: the eyes lie outside the chip: nothing there to measure")
+    linear = chip.transform[:, :2]
+    scale = math.sqrt(abs(float(np.linalg.det(linear))))
+    if scale <= 0:
+        raise InputError(f"quality: the chip's transform has no inverse: {linear.tolist()}")
+    turned = math.degrees(math.atan2(linear[1, 0], linear[0, 0]))
+    luma = float(np.median([np.median(patch) for patch in skin]))
+    light = max(float(np.percentile(pixels, _LIGHTEST)) for pixels in lids)
+    yaw, roll = _pose(chip.landmarks, turned)
+    return Quality(
+        ipd_px=ipd / scale,
+        blur=blur_of(grey, around, ipd),
+        luma=luma,
+        spread=float(here.std()),
+        clipped=float(((here <= _BLACK) | (here >= _WHITE)).mean()),
+        eye_light=light / max(luma, _BLACK),
+        yaw_deg=yaw,
+        roll_deg=roll,
+        coverage=None if mask is None else mask.coverage,
+    )
+
+
+def blur_of(grey: F32, keep: Bool, unit: float) -> float:
+    """Standard deviation of the blur of the edges in a picture, as a share of ``unit`` px.
+
+    grey: (H, W) float32 of any scale and offset, which do not matter. keep: (H, W) bool, the
+    pixels whose edges count, by the square of their slope. An edge blurred by s has 1/s of the
+    energy of slope; blurred once more by t it is blurred by sqrt(s^2 + t^2). The two energies tell
+    s. After Zhuo and Sim, "Defocus map estimation from a single image", Pattern Recognition 44(9),
+    2011, who compare slopes along edges. Eyes and brows are no step edges, so that a sharp face
+    has some blur, too; training/quality/README.md tells how much.
+    Between 0 (nothing but noise) and ``MOST_BLUR`` (no edges).
+    """
+    calm = _softened(grey, _NOISE * unit)
+    before, after = (
+        _energy(g)[keep].sum(dtype=np.float64) for g in (calm, _softened(calm, _AGAIN * unit))
+    )
+    least = 1 + (_AGAIN / MOST_BLUR) ** 2  # the ratio of a blur of MOST_BLUR, squared
+    if after <= 1e-12 * keep.sum():
+        return MOST_BLUR
+    return _AGAIN / math.sqrt(max((before / after) ** 2, least) - 1)
+
+
+def _softened(grey: F32, sigma_px: float) -> F32:
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma_px), np.float32)
+
+
+def _energy(grey: F32) -> F32:
+    x, y = (cv2.Sobel(grey, cv2.CV_32F, *d, ksize=3, scale=1 / 8) for d in ((1, 0), (0, 1)))
+    return np.asarray(x * x + y * y, np.float32)
+
+
+def _places(eyes: F64, size: int) -> tuple[F64, F64]:
+    """u and v, (size, size) float64, of a chip's pixels."""
+    across = complex(*(eyes[1] - eyes[0]))
+    y, x = np.mgrid[:size, :size].astype(np.float64)
+    places = (x + 1j * y - complex(*eyes.mean(0))) / across
+    return places.real, places.imag
+
+
+def _within(u: F64, v: F64, limits: tuple[float, float, float]) -> Bool:
+    side, top, bottom = limits
+    return np.asarray((np.abs(u) <= side) & (v >= top) & (v <= bottom), np.bool_)
+
+
+def _skin(u: F64, v: F64) -> tuple[Bool, Bool, Bool]:
+    lids = _eye(np.abs(u), v, _LIDS)
+    return _within(u, v, _BROWS), _within(u, v, _BRIDGE), _within(u, v, _BENEATH) & ~lids
+
+
+def _eye(u: F64, v: F64, axes: tuple[float, float]) -> Bool:
+    """The ellipse about the eye at u = 0.5."""
+    return np.asarray(((u - 0.5) / axes[0]) ** 2 + (v / axes[1]) ** 2 < 1, np.bool_)
+
+
+def _pose(points: Landmarks, turned: float) -> tuple[float | None, float | None]:
+    """Yaw and roll in degrees; turned: how far the chip turned the picture, degrees."""
+    try:
+        pose = fit_pose(points)
+    except InputError:
+        return None, None
+    roll = math.degrees(pose.roll) - turned
+    return math.degrees(pose.yaw), (roll + 180) % 360 - 180
