@@ -188,7 +188,7 @@ class Describer:
     """Faces -> vectors. Chips and vectors of a face are made once for each row."""
 
     def __init__(self) -> None:
-        self._encoder = encode.create()
+        self._encoder = encode.create("dlib-resnet-v1")
 
     def vectors(self, faces: Sequence[Face], scheme: str, subset: str, how: str | None) -> F64:
         """(N, 128) float64."""

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from maskwise import detect, encode, landmarks, masks, samples
-from maskwise.align import align
+from maskwise import detect, encode, masks, samples
 from maskwise.decide import OperatingPoints
+from maskwise.stages import Stages
 from maskwise.types import F32, Chip, Detection, Image
 
 MOST_BYTES = 700_000
@@ -61,19 +61,23 @@ def detections() -> dict[Path, list[Detection]]:
     return {path: detector.detect(opened(path)) for path in pictures()}
 
 
+@pytest.fixture(scope="module", params=[encode.DEFAULT, "dlib-resnet-v1"])
+def stages(request: pytest.FixtureRequest) -> Stages:
+    return Stages(encoder=request.param)
+
+
 @pytest.fixture(scope="module")
-def chips(detections: dict[Path, list[Detection]]) -> dict[Path, Chip]:
-    predictor, spec = landmarks.create(), encode.create().chip_spec
+def chips(stages: Stages, detections: dict[Path, list[Detection]]) -> dict[Path, Chip]:
     out = {}
     for path, found in detections.items():
         image = opened(path)
-        out[path] = align(image, predictor.predict(image, found[:1])[0], spec)
+        out[path] = stages.align(image, stages.predictor.predict(image, found[:1])[0])
     return out
 
 
 @pytest.fixture(scope="module")
-def vectors(chips: dict[Path, Chip]) -> dict[Path, F32]:
-    rows = encode.create().encode_batch(np.stack([chip.pixels for chip in chips.values()]))
+def vectors(stages: Stages, chips: dict[Path, Chip]) -> dict[Path, F32]:
+    rows = stages.encoder.encode_batch(np.stack([chip.pixels for chip in chips.values()]))
     return dict(zip(chips, rows, strict=True))
 
 
@@ -88,14 +92,16 @@ def test_the_detector_finds_one_face_in_each(detections: dict[Path, list[Detecti
 
 
 @pytest.mark.models
-def test_bare_pictures_match_within_a_person_and_not_between(vectors: dict[Path, F32]) -> None:
+def test_bare_pictures_match_within_a_person_and_not_between(
+    stages: Stages, vectors: dict[Path, F32]
+) -> None:
     paths = [p for p in vectors if is_bare(p)]
     rows = np.stack([vectors[p] for p in paths])
     names = np.array([owner(p) for p in paths])
     scores = rows @ rows.T
     pairs = np.triu(np.ones_like(scores, bool), 1)
     same = names[:, None] == names[None]
-    threshold = OperatingPoints.shipped(encode.create().id).at_fmr("bare-bare", 1e-3).threshold
+    threshold = OperatingPoints.shipped(stages.encoder.id).at_fmr("bare-bare", 1e-3).threshold
     assert scores[pairs & same].min() > threshold
     assert scores[pairs & ~same].max() < threshold
     assert scores[pairs & same].max() < 0.999  # Photos of one person are no copies.
@@ -103,14 +109,13 @@ def test_bare_pictures_match_within_a_person_and_not_between(vectors: dict[Path,
 
 @pytest.mark.models
 def test_the_right_virtual_mask_template_wins(
-    chips: dict[Path, Chip], vectors: dict[Path, F32]
+    stages: Stages, chips: dict[Path, Chip], vectors: dict[Path, F32]
 ) -> None:
-    encoder = encode.create()
     enrolled = [p for p in chips if p.parent != samples.probes()]
     subjects = np.array([owner(p) for p in enrolled])
     specs = [masks.spec_for(kind) for kind in masks.DEFAULT_TYPES]
     pixels, _ = masks.wear_on_chips([chips[p] for p in enrolled], specs)
-    worn = np.stack([encoder.encode_batch(row) for row in pixels])
+    worn = np.stack([stages.encoder.encode_batch(row) for row in pixels])
     wrong = []
     for path in (p for p in vectors if not is_bare(p)):
         best = subjects[(worn @ vectors[path]).max(1).argmax()]

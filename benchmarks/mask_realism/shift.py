@@ -106,7 +106,7 @@ class Templates:
     """Faces -> templates; counts the masked faces that YuNet lost, which keep their bare points."""
 
     def __init__(self, finder: found.Finder) -> None:
-        self._finder, self._encoder = finder, encode.create()
+        self._finder, self._encoder = finder, encode.create("dlib-resnet-v1")
         self.lost: Counter[str] = Counter()
 
     def of(self, faces: Sequence[found.Face]) -> F64:

@@ -207,7 +207,8 @@ def placing(landmarks: Landmarks, spec: ChipSpec) -> Bool:
     """
     if landmarks.scheme != spec.scheme:
         raise InputError(
-            f"align: the chip {spec.name} wants {spec.scheme} landmarks, got {landmarks.scheme}"
+            f"align: the chip {spec.name} wants {spec.scheme} landmarks, got {landmarks.scheme}; "
+            f"find those, or place the chip by these (by_scheme(spec, {landmarks.scheme!r}))"
         )
     keep: Bool = landmarks.visible & spec.used
     if keep.sum() < MIN_POINTS:

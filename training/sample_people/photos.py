@@ -84,7 +84,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     detector = cv2.FaceDetectorYN.create(arguments.yunet, "", (250, 250), 0.6)
-    encoder, predictor = encode.create(), landmarks.create()
+    encoder, predictor = encode.create("dlib-resnet-v1"), landmarks.create()
     heads, names, fives, used = [], [], [], []
     chips, vectors, owners, folds, paths, masked = [], [], [], [], [], []
     for person in sorted(p for p in arguments.lfw.iterdir() if p.is_dir()):

@@ -24,12 +24,12 @@ class Face:
 
 
 class Stages:
-    """The default detector, five points and encoder."""
+    """The detector, five points and encoder that the people were chosen by."""
 
     def __init__(self) -> None:
         self.detector = detect.create("mmod")
         self.predictor = landmarks.create()
-        self.encoder = encode.create()
+        self.encoder = encode.create("dlib-resnet-v1")
 
     def face(self, pixels: U8) -> Face | None:
         """None when the detector finds nothing."""
