@@ -59,7 +59,7 @@ def scores(
     """
     first, second = np.triu_indices(2 * PEOPLE, 1)
     mated = first // 2 == second // 2
-    drawn = np.random.default_rng(1).normal(np.where(mated, 0.9, 0.7), 0.07)
+    drawn = np.random.default_rng(1).normal(np.where(mated, 0.9, 0.7), 0.1)
     out = np.array(drawn if values is None else values, np.float64) + shift * mated
     failure = np.full(len(mated), "", "<U8")
     failure[list(lost)] = "no_face"
@@ -194,7 +194,7 @@ def test_a_network_compared_with_itself_differs_by_nothing(figures: ModuleType) 
 
 
 def test_differences_are_the_second_less_the_first_and_paired(figures: ModuleType) -> None:
-    found = figures.verification([scores(), scores(shift=0.05)], REPLICATES)
+    found = figures.verification([scores(), scores(shift=0.2)], REPLICATES)
     change, (a, b) = found["difference"], found["by"]
     for name in ("fnmr", "eer", "balanced"):
         assert change[name]["value"] == pytest.approx(b[name]["value"] - a[name]["value"])
