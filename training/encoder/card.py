@@ -49,6 +49,7 @@ STOCK = "dlib-resnet-v1"
 LISTS = 300
 LIST_OF = 478
 """Mated trials of LFW's own list among the report people; and as many non-mated ones."""
+LEAST_PEOPLE = 100
 STEPS = 17
 """Of the figures, for the progress bar."""
 ENROLLED = {"enrolled bare only": BARE, "enrolled in virtual masks": REFERENCES}
@@ -205,6 +206,8 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=REPLICATES, help="of the bootstrap")
     parser.add_argument("--limit", type=int, help="the first so many people: to try things out")
     given = parser.parse_args()
+    if given.limit is not None and given.limit < LEAST_PEOPLE:
+        parser.error(f"--limit: fewer than {LEAST_PEOPLE} people leave some lists without trials")
     lfw_lists, mfr2_lists = lfw(given.pairs, given.limit), mfr2(given.mfr2_pairs)
     names = (STOCK, given.encoder)
     recognizers = [Recognizer(encoder=name) for name in names]
