@@ -89,9 +89,7 @@ def figures(said: Said, samples: Samples) -> dict[str, object]:
     out["chin.found"] = round(float(said_chin[chin].mean()), 4)
     out["chin.false"] = round(float(said_chin[~chin].mean()), 4)
     typed = samples.kind >= 0
-    out["kind.right"] = round(
-        float((said.kind.argmax(1).numpy() == samples.kind)[typed].mean()), 4
-    )
+    out["kind.right"] = round(float((said.kind.argmax(1).numpy() == samples.kind)[typed].mean()), 4)
     told = samples.alpha >= 128
     seen = said.alpha.numpy() >= 0
     count = samples.told & told.any((1, 2))

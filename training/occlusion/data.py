@@ -30,6 +30,8 @@ _GROUP = 256
 """Samples that share one set of masks: to paint a mask costs as much as to lay it on ten faces."""
 _DESIGNS = 44
 """Masks of a group; with a quarter as many under the chin less than ``maskwise.masks`` keeps."""
+_SMALL = 0.12
+"""Share that is made to look as a small face enlarged."""
 _HELD = 1_000_000
 """Number of the first held-back shard."""
 
@@ -62,10 +64,12 @@ def drawn(
     seed: int,
     number: int,
     recipe: Recipe,
+    *,
     count: int = SHARD,
 ) -> Samples:
-    """The samples of one shard: random photos of ``photos``, those of the often seen more seldom."""
-    people, where, often = np.unique(faces.people[photos], return_inverse=True, return_counts=True)
+    """The samples of one shard: random ones of ``photos``, each person about evenly."""
+    of = faces.people[photos]
+    _, where, often = np.unique(of, return_inverse=True, return_counts=True)
     weight = 1 / np.sqrt(often[where.reshape(-1)])
     rng = np.random.default_rng([seed, number])
     chosen = rng.choice(photos, count, p=weight / weight.sum())
@@ -115,7 +119,7 @@ def pool(
     folder: Path = POOL,
     wait: bool = True,
 ) -> tuple[Samples, dict[str, Samples]]:
-    """The training samples and the held-back ones, ``plain`` and ``hard``; what is missing is drawn.
+    """The training samples, and the held-back ones ``plain`` and ``hard``; what lacks is drawn.
 
     limit: of photos, for a trial. held: shards of each held-back set. wait: False: of the
     training shards only those that are there.
@@ -143,9 +147,7 @@ def pool(
     return joined(sets["train"]), {k: joined(sets[k]) for k in ("plain", "hard") if sets[k]}
 
 
-def batches(
-    samples: Samples, size: int, rng: np.random.Generator
-) -> list[npt.NDArray[np.int64]]:
+def batches(samples: Samples, size: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
     """The places of one epoch's batches, shuffled; what does not fill the last is left out."""
     order = rng.permutation(len(samples))
     return [np.sort(order[k : k + size]) for k in range(0, len(order) - size + 1, size)]
@@ -154,12 +156,17 @@ def batches(
 def varied(
     pixels: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-    """(N, 75, 75, 3) and (N, 38, 38): half of them mirrored, most in slightly other light."""
-    count = len(pixels)
+    """(N, 75, 75, 3) and (N, 38, 38): half of them mirrored, in other light, a few small."""
+    count, side = pixels.shape[:2]
     mirrored = rng.random(count) < 0.5
     pixels, alpha = pixels.copy(), alpha.copy()
     pixels[mirrored] = pixels[mirrored, :, ::-1]
     alpha[mirrored] = alpha[mirrored, :, ::-1]
+    for k in np.flatnonzero(rng.random(count) < _SMALL):
+        # Eyes 8 to 19 px apart.
+        less = (round(side * rng.uniform(0.28, 0.7)),) * 2
+        small = cv2.resize(pixels[k], less, interpolation=cv2.INTER_AREA)
+        pixels[k] = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
     gain = 1 + 0.12 * rng.normal(size=(count, 1, 1, 1)) + 0.04 * rng.normal(size=(count, 1, 1, 3))
     offset = 8 * rng.normal(size=(count, 1, 1, 1))
     lit = pixels * gain.astype(np.float32) + offset.astype(np.float32)

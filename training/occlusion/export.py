@@ -1,9 +1,10 @@
 """The trained network as a file: ONNX, weights stored as half-precision numbers.
 
-In: ``chips`` (n, 150, 150, 3) uint8 RGB. Out: ``probability`` (n,) float32, that a mask covers mouth
-and chin; ``style`` (n, 4) float32, shares of sample.STYLES that add up to 1, those of the two that
-cover to ``probability``; ``type`` (n, 11) float32, shares of sample.KINDS, for a face with a mask;
-``alpha`` (n, 38, 38) uint8, what is covered: cell (r, c) of the 4x4 px about (4 r + 0.5, 4 c + 0.5).
+In: ``chips`` (n, 150, 150, 3) uint8 RGB. Out: ``probability`` (n,) float32, that a mask covers
+mouth and chin; ``style`` (n, 4) float32, shares of sample.STYLES that add up to 1, those of the two
+that cover to ``probability``; ``type`` (n, 11) float32, shares of sample.KINDS, for a face with a
+mask; ``alpha`` (n, 38, 38) uint8, what is covered: cell (r, c) is of the 4x4 px about row 4 r + 0.5
+and column 4 c + 0.5.
 """
 
 from __future__ import annotations

@@ -16,7 +16,9 @@ WIDTHS = (16, 32, 64, 128)
 class Unit(nn.Sequential):
     """A 3x3 (or 1x1) convolution, normalised, and ReLU where ``active``."""
 
-    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1, active: bool = True):
+    def __init__(
+        self, inputs: int, outputs: int, size: int = 3, stride: int = 1, active: bool = True
+    ):
         conv = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
         parts: list[nn.Module] = [conv, nn.BatchNorm2d(outputs)]
         super().__init__(*parts, *([nn.ReLU(inplace=True)] if active else []))
@@ -82,9 +84,7 @@ def doubled(x: Tensor, like: Tensor) -> Tensor:
     return x[:, :, : like.shape[2], : like.shape[3]]
 
 
-def loss(
-    said: Said, style: Tensor, kind: Tensor, alpha: Tensor, told: Tensor
-) -> dict[str, Tensor]:
+def loss(said: Said, style: Tensor, kind: Tensor, alpha: Tensor, told: Tensor) -> dict[str, Tensor]:
     """Terms to be added up. style: (N, 4) shares; kind: (N,), -1: no matter; alpha: (N, 38, 38),
     0..1; told: (N,) bool, whether alpha counts."""
     by_pixel = functional.binary_cross_entropy_with_logits(said.alpha, alpha, reduction="none")

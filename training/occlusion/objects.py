@@ -182,11 +182,12 @@ def sunglasses(chip: U8, frame: Frame, rng: np.random.Generator) -> Drawn:
     out = chip
     wire = int(rng.integers(1, 4))
     for side in (-1, 1):
-        outline = ellipse((side * 0.5, drop), radii)
+        middle = np.array([side * 0.5, drop])
+        outline = ellipse(middle, radii)
         if rng.random() < 0.5:  # squarer
-            outline = (outline - (side * 0.5, drop)) * 1.0
+            outline = outline - middle
             outline = np.sign(outline) * np.abs(outline / radii) ** 0.6 * radii
-            outline = outline + (side * 0.5, drop)
+            outline = outline + middle
         px = frame.px(outline)
         if dark:
             lens = filled(shape, px, 0.5)

@@ -94,7 +94,9 @@ def lines(model: Model, sets: dict[str, Reported]) -> Iterator[str]:
         if truth.any():
             told.append(f"{int((~called & truth).sum())} of {int(truth.sum())} masked missed")
         if (~truth).any():
-            told.append(f"{int((called & ~truth).sum())} of {int((~truth).sum())} bare called masked")
+            told.append(
+                f"{int((called & ~truth).sum())} of {int((~truth).sum())} bare called masked"
+            )
         if truth.any() and (~truth).any():
             balanced = (called[truth].mean() + (~called)[~truth].mean()) / 2
             told.append(f"balanced accuracy {balanced:.4f}")

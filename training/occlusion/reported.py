@@ -63,6 +63,7 @@ class _Rows:
         pixels: U8,
         wear: str,
         name: str,
+        *,
         nose: float = np.nan,
         kind: str = "",
         alpha: U8 | None = None,
@@ -120,9 +121,7 @@ def five(detection: Detection) -> Landmarks:
     return detection.landmarks
 
 
-def _worn(
-    finder: Finder, pixels: U8, alpha: U8, bare: Landmarks
-) -> tuple[U8, U8, float] | None:
+def _worn(finder: Finder, pixels: U8, alpha: U8, bare: Landmarks) -> tuple[U8, U8, float] | None:
     """Chip, its alpha and the nose's covered share, of a masked photo; None: no face found."""
     picture = Image(pixels)
     found = finder.middle(picture)
@@ -172,7 +171,7 @@ def lfw(seed: int = 2, every: int = 2) -> dict[str, Reported]:
             wear = "proper" if made[2] > 0.5 else "nose-out"
             if kind == "ours" and spec.wear_style == "under-chin":
                 wear = "under-chin"
-            rows[kind].add(made[0], wear, name, made[2], what, made[1])
+            rows[kind].add(made[0], wear, name, nose=made[2], kind=what, alpha=made[1])
         frame = Frame(points.points @ chip.transform[:, :2].T + chip.transform[:, 2])
         what = k // every % (len(choices) + 1)
         if what == len(choices):

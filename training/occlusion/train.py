@@ -89,7 +89,7 @@ class Run:
                 if value.is_floating_point():
                     value.lerp_(theirs[name], 1 - keep)
         for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
         self.counted += 1
 
     def write(self, line: dict[str, Any]) -> None:
