@@ -1,10 +1,11 @@
 """Where dlib's chip has the points of ``five``, and where dlib's box lies seen from them.
 
-    python training/chip_points/measure.py --yunet yunet_2026may.onnx
+    python training/chip_points/measure.py [--detector yunet:yunet_2026may.onnx]
 
-Prints the constants of ``maskwise.align`` (_FIVE_IN_DLIB_CHIP) and ``maskwise.landmarks.start_box``
-(_CENTRE, _SIDE): means and medians over one photo of each of --people train people of LFW, whose
-face both MMOD and YuNet found. No weights come of it. log.txt is what it printed.
+Prints the constants of ``maskwise.align`` (_FIVE_IN_DLIB_CHIP: of our own detector) and
+``maskwise.landmarks.start_box`` (_CENTRE, _SIDE: of YuNet): means and medians over one photo of each
+of --people train people of LFW, whose face both MMOD and the detector found. No weights come of it.
+log.txt is what it printed.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from photos import photos
 
-from maskwise import image
+from maskwise import detect, image
 from maskwise.align import ARCFACE_CHIP, DLIB_CHIP, similarity, transform_of
 from maskwise.detect.mmod import Mmod
-from maskwise.detect.yunet import Yunet
 from maskwise.errors import InputError
 from maskwise.landmarks.dlib5 import Dlib5
 from maskwise.types import F64, Detection, Image
@@ -30,19 +30,19 @@ from maskwise.types import F64, Detection, Image
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--yunet", required=True, help="YuNet's file")
+    parser.add_argument("--detector", default=detect.DEFAULT, help="it gives five points")
     parser.add_argument("--people", type=int, default=1500)
     given = parser.parse_args()
     first = list({path.parent.name: path for path in reversed(photos("train"))}.values())
     chosen = np.random.default_rng(0).permutation(len(first))[: given.people]
-    mmod, yunet, trees = Mmod(), Yunet(given.yunet), Dlib5(subpixel=True)
+    mmod, detector, trees = Mmod(), detect.create(given.detector), Dlib5(subpixel=True)
     points: list[F64] = []
     centres: list[F64] = []
     sides: list[float] = []
     for index in track(chosen, "photos"):
         picture = image.load(first[index])
         box = _central(mmod.detect(picture), picture)
-        face = _central(yunet.detect(picture), picture)
+        face = _central(detector.detect(picture), picture)
         if box is None or face is None or face.landmarks is None or not _inside(face, box):
             continue
         five = face.landmarks.points.astype(np.float64)
@@ -56,7 +56,7 @@ def main() -> None:
         centres.append(onto[:, :2] @ middle + onto[:, 2])
         sides.append(float(box.box[2] - box.box[0] + 1) * float(np.hypot(*onto[:, 0])))
     spread = np.std(points, axis=0)
-    print(f"{len(points)} of {len(chosen)} photos, a person each")
+    print(f"{detector.id}: {len(points)} of {len(chosen)} photos, a person each")
     print("_FIVE_IN_DLIB_CHIP:", np.mean(points, axis=0).round(3).tolist())
     print("  standard deviation, px of the chip:", spread.round(2).tolist())
     reference = ARCFACE_CHIP.reference
