@@ -348,16 +348,16 @@ class TestUncalibrated:
     @pytest.mark.usefixtures("shipped")
     def test_where_thresholds_ship_for_the_like_it_is_told_how_to_get_them(self) -> None:
         by_dlib = self.reason("new/12/by-dlib/l2")
-        assert "of this file by another detector's landmarks (--detector maskwise)" in by_dlib
+        assert "thresholds ship for it with --detector maskwise, and for landmarks" in by_dlib
         assert "for landmarks such as these with --encoder old" in by_dlib
         for other in ("new/99/by-else/l2", "new", "else/55/by-68/l2"):
-            assert "there are some" not in self.reason(other)
+            assert "thresholds ship" not in self.reason(other)
             assert "nothing; calibrate it" in self.reason(other)
 
     @pytest.mark.usefixtures("shipped")
     def test_of_two_likewise(self) -> None:
         old, new = "old/34/by-dlib/l2", "new/12/by-dlib/l2"
-        assert "nothing; take another detector's landmarks (--detector maskwise), use the" in (
+        assert "nothing; take --detector maskwise, with which there are some, use the" in (
             self.reason(pair_id(old, new))
         )
         assert "--detector maskwise" not in self.reason(pair_id(new, old))

@@ -59,7 +59,10 @@ def test_it_recognises_the_people_of_an_old_gallery(old: Path, masked: bool) -> 
 def test_it_enrols_nobody_into_an_old_gallery_and_says_what_does(old: Path) -> None:
     with (
         Recognizer(old) as recognizer,
-        pytest.raises(EncoderMismatchError, match=rf"\(--encoder {STOCK}\).*gallery re-encode"),
+        pytest.raises(
+            EncoderMismatchError,
+            match=rf"\(--encoder {STOCK}\).*gallery re-encode --encoder maskwise-v1",
+        ),
     ):
         recognizer.enrol("Diego", samples.people() / "Diego" / "1.jpg")
 

@@ -13,7 +13,7 @@ def of_one(encoder_id: str, shipped: Shipped) -> str:
     alone = [one for one, other in shipped if one == other]
     ways = []
     if any(_file(one) == _file(encoder_id) for one in alone):
-        ways.append("of this file by another detector's landmarks (--detector maskwise)")
+        ways.append("for it with --detector maskwise")
     ways += [
         f"for landmarks such as these with --encoder {_file(one)[0]}"
         for one in alone
@@ -22,7 +22,7 @@ def of_one(encoder_id: str, shipped: Shipped) -> str:
     return (
         f"the encoder {encoder_id} has no calibrated thresholds, so its scores rank and decide "
         "nothing; "
-        + (f"there are some {', and '.join(ways)}; or " if ways else "")
+        + (f"thresholds ship {', and '.join(ways)}; or " if ways else "")
         + "calibrate it on photos of people you know (maskwise calibrate --folder DIR)"
     )
 
@@ -35,7 +35,7 @@ def of_two(references: str, probes: str, shipped: Shipped) -> str:
     return (
         f"the templates are of {references}, and this face's of {probes}: the two compare, but no "
         "thresholds are calibrated for them together, so scores rank and decide nothing; "
-        + ("take another detector's landmarks (--detector maskwise), " if by_ours else "")
+        + ("take --detector maskwise, with which there are some, " if by_ours else "")
         + "use the encoder and the detector that the people were enrolled with, or move the "
         "gallery over (maskwise gallery re-encode)"
         + (

@@ -133,7 +133,7 @@ def _remarks(plan: Plan, recognizer: Recognizer) -> list[str]:
     if encoder.space == plan.space:
         return [
             f"{plan.encoder_id} and {encoder.id} are of one space, {encoder.space}: to compare "
-            "probes of either, nothing has to be re-encoded"
+            "probes of either, nothing has to be re-encoded; to enrol by the other one, it has"
         ]
     return []
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final
 
 import numpy as np
 
@@ -24,8 +23,11 @@ from maskwise.gallery.records import (
 from maskwise.models.readers import option_of
 from maskwise.types import F32, Candidate, Template
 
-RE_ENCODE: Final = "maskwise gallery re-encode --encoder ENCODER"
-"""The command that moves a gallery to another encoder; for messages."""
+
+def re_encode_to(encoder_id: str) -> str:
+    """The command that moves a gallery to this encoder; for messages."""
+    to = option_of(encoder_id).strip(" ()") or "--encoder ENCODER"
+    return f"maskwise gallery re-encode {to}"
 
 
 class Gallery(ABC):
@@ -82,7 +84,7 @@ class Gallery(ABC):
         raise EncoderMismatchError(
             f"{self.where} holds templates of the encoder {pinned}, which cannot be compared with "
             f"those of {encoder_id}; use that encoder{option_of(pinned or '')}, or move the "
-            f"gallery over: {RE_ENCODE}"
+            f"gallery over: {re_encode_to(encoder_id)}"
         )
 
     def enrol(self, subject: str, references: Sequence[NewReference]) -> EnrolResult:
@@ -222,7 +224,7 @@ def another_encoder(where: str, pinned: str, wanted: str) -> EncoderMismatchErro
     return EncoderMismatchError(
         f"{where} holds templates of the encoder {pinned}, and one gallery takes those of one "
         f"encoder, not also those of {wanted}; {use}, enrol into another gallery, or move this "
-        f"one over: {RE_ENCODE}"
+        f"one over: {re_encode_to(wanted)}"
     )
 
 

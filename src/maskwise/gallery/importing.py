@@ -21,10 +21,9 @@ from maskwise.errors import EncoderMismatchError, InputError
 from maskwise.gallery.encoding_files import NAME_WORDS, read_value
 from maskwise.gallery.encoding_looks import lengths_of, not_of_dlib
 from maskwise.gallery.encoding_rows import Rows
-from maskwise.gallery.gallery import Gallery
+from maskwise.gallery.gallery import Gallery, re_encode_to
 from maskwise.gallery.records import NewReference, clean_name
 from maskwise.image import describe
-from maskwise.models.readers import option_of
 from maskwise.types import F32, Template, Wear
 
 IMPORTED: Final = "imported"
@@ -273,11 +272,10 @@ def _check_width(gallery: Gallery, rows: Imported, encoder: str, named: bool) ->
     pinned = gallery.encoder_id
     if pinned not in (None, encoder):
         # To name the gallery's encoder is no help here: numbers stay as they are.
-        to = option_of(encoder).strip(" ()") or "--encoder ENCODER"
         raise EncoderMismatchError(
             f"{gallery.where} holds templates of the encoder {pinned}, and one gallery takes those "
             f"of one encoder, not also these encodings, of {encoder}; import them into another "
-            f"gallery, or move this one over first: maskwise gallery re-encode {to}"
+            f"gallery, or move this one over first: {re_encode_to(encoder)}"
         )
     dim = gallery.stats().dim
     if dim is not None and dim != width:
