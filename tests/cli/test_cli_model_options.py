@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from maskwise import Recognizer
+from maskwise import Recognizer, detect, encode
 from maskwise.cli.options import Tools
 from maskwise.decide import OperatingPoints
 from maskwise.testing.command_line import GOLD, RED, Run, make_recognizer, photo
@@ -147,6 +147,16 @@ class TestAnEncoderWithoutThresholds:
         assert answer.status == 3
         assert "score 1.000" in answer.out
         assert "maskwise calibrate" in answer.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["enrol", "identify", "verify", "calibrate", "bench", "doctor", "evaluate folder"],
+)
+def test_the_help_names_the_models_that_are_taken(run: Run, command: str) -> None:
+    text = " ".join(run(*command.split(), "--help").out.split())
+    assert f"[env var: MASKWISE_DETECTOR; default: {detect.DEFAULT}]" in text
+    assert f"[env var: MASKWISE_ENCODER; default: {encode.DEFAULT}]" in text
 
 
 def test_an_unknown_address_is_one_line(run: Run, people: Path) -> None:
