@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwise.align import DLIB_CHIP
+from maskwise.align import DLIB_CHIP, FIVE_CHIP
 
 FOLDER = Path(__file__).resolve().parents[2] / "training" / "encoder"
 
@@ -28,21 +28,27 @@ def parts() -> Iterator[SimpleNamespace]:
 
 @pytest.fixture(scope="module")
 def faces(parts: SimpleNamespace) -> object:
-    """Twelve grey pictures with a dot at each landmark; the last four are held back."""
-    data, points = [], []
+    """Twelve grey pictures with a dot at each landmark; the last four are held back.
+
+    dlib's points and the detector's disagree by a few px, as they do.
+    """
+    data, points, five = [], [], []
     rng = np.random.default_rng(3)
     for k in range(12):
         picture = np.full((200, 190, 3), 90 + 10 * k, np.uint8)
-        where = (DLIB_CHIP.reference + rng.uniform(15, 30, 2)).astype(np.float32)
+        corner = rng.uniform(15, 30, 2)
+        where = (DLIB_CHIP.reference + corner).astype(np.float32)
         for x, y in where:
             cv2.circle(picture, (round(float(x)), round(float(y))), 3, (250, 20, 20), -1)
         data.append(cv2.imencode(".webp", picture)[1].ravel())
         points.append(where)
+        five.append((FIVE_CHIP.reference + corner + (2, -3)).astype(np.float32))
     starts = np.cumsum([0, *map(len, data)])
     people = np.array([0, 0, 0, 1, 1, 2, 3, 4, 5, 5, 6, 6])
     names = np.array([f"p{p}/{k}" for k, p in enumerate(people)])
+    places = (np.array(points), np.array(five))
     return parts.chips.Faces(
-        np.concatenate(data), starts, np.array(points), people, names, np.arange(12) < 8
+        np.concatenate(data), starts, *places, people, names, np.arange(12) < 8
     )
 
 
@@ -87,9 +93,23 @@ def test_a_held_back_bare_chip_is_the_aligned_photo(parts: SimpleNamespace, face
     bare, _, style = parts.draw.pair(
         (pixels, faces.points[2], to_chip), rng, plain, [parts.draw.design(rng)], "drawn"
     )
-    size = (DLIB_CHIP.size, DLIB_CHIP.size)
+    size = (FIVE_CHIP.size, FIVE_CHIP.size)
     assert style == "drawn"
     assert np.array_equal(bare, cv2.warpAffine(pixels, to_chip, size))
+
+
+def test_the_student_s_chips_lie_by_the_detector_s_points_and_the_stock_one_s_by_dlib_s(
+    parts: SimpleNamespace, faces: object
+) -> None:
+    few = faces.taken(np.array([2, 5]))
+    for k, index in enumerate((2, 5)):
+        student, stock = faces.to_chip(index), faces.to_stock_chip(index)
+        on_chip = [np.column_stack([p[index], np.ones(5)]) for p in (faces.five, faces.points)]
+        np.testing.assert_allclose(on_chip[0] @ student.T, FIVE_CHIP.reference, atol=1e-3)
+        np.testing.assert_allclose(on_chip[1] @ stock.T, DLIB_CHIP.reference, atol=1e-3)
+        np.testing.assert_allclose((student - stock)[:, 2], (-2, 3), atol=1e-3)
+        assert np.array_equal(few.to_chip(k), student)
+        assert np.array_equal(few.to_stock_chip(k), stock)
 
 
 def test_both_styles_cover_the_mouth_and_leave_the_eyes(parts: SimpleNamespace) -> None:

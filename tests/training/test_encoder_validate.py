@@ -73,13 +73,13 @@ def held_back(validate: ModuleType, masked_as: list[int]) -> Any:
     bare[:, 0, 0, 0] = people
     masked = bare.copy()
     masked[: len(masked_as), 0, 0, 0] = masked_as
-    return validate.HeldBack(bare, masked, bare, people)
+    return validate.HeldBack(bare, bare, masked, bare, people)
 
 
 def test_figures_tell_the_looks_apart(validate: ModuleType) -> None:
     device, network = torch.device("cpu"), Told()
     held = held_back(validate, [7, 7, 7])
-    old = validate.templates(network, held.bare, device)
+    old = validate.templates(network, held.stock, device)
     found = validate.figures(network, held, old, device)
     assert found["bare.rank1"] == found["bare-flat.rank1"] == 100
     # Each person's first photo is enrolled: two probes of eighty are of the first person.
