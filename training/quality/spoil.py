@@ -33,6 +33,15 @@ def smaller(pixels: U8, face: Landmarks, ipd_px: float, _: np.random.Generator) 
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8), onto
 
 
+def sent(pixels: U8, face: Landmarks, ipd_px: float, chance: np.random.Generator) -> tuple[U8, F64]:
+    """As ``smaller``, then saved as JPEG at quality 60, as what is sent or filmed is."""
+    small, onto = smaller(pixels, face, ipd_px, chance)
+    options = [cv2.IMWRITE_JPEG_QUALITY, 60, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x221111]
+    _, saved = cv2.imencode(".jpg", small[..., ::-1], options)
+    read = cv2.imdecode(saved, cv2.IMREAD_COLOR)
+    return np.ascontiguousarray(read[..., ::-1]), onto
+
+
 def blurred(pixels: U8, face: Landmarks, share: float, _: np.random.Generator) -> tuple[U8, F64]:
     """A Gaussian whose standard deviation is ``share`` of the distance of the eyes."""
     out = cv2.GaussianBlur(pixels, (0, 0), share * face.ipd_px)
@@ -88,13 +97,14 @@ def _from_linear(light: F64) -> U8:
     return np.rint(255 * s).astype(np.uint8)
 
 
-KINDS: Final[dict[str, tuple[Spoil, str, tuple[float, ...]]]] = {
-    "smaller": (smaller, "ipd_px", (32, 24, 20, 16, 14, 12, 10, 8, 6)),
-    "blurred": (blurred, "blur", (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10, 0.12)),
-    "moved": (moved, "blur", (0.1, 0.2, 0.3, 0.4)),
-    "darker": (lit, "luma", (1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128)),
-    "lighter": (lit, "luma", (1.5, 2, 3, 4, 6, 8)),
-    "hazy": (hazy, "spread", (0.5, 0.25, 0.12, 0.06, 0.03)),
-    "glasses": (dark_glasses, "eye_light", (0.3, 0.1, 0.02)),
+KINDS: Final[dict[str, tuple[Spoil, tuple[str, ...], tuple[float, ...]]]] = {
+    "smaller": (smaller, ("ipd_px",), (32, 24, 20, 16, 14, 12, 10, 8, 6)),
+    "sent": (sent, ("ipd_px",), (32, 24, 20, 16, 14, 12, 10, 8)),
+    "blurred": (blurred, ("blur",), (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.10, 0.12)),
+    "moved": (moved, ("blur",), (0.1, 0.2, 0.3, 0.4)),
+    "darker": (lit, ("luma",), (1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128)),
+    "lighter": (lit, ("luma", "clipped"), (1.5, 2, 3, 4, 6, 8)),
+    "hazy": (hazy, ("spread",), (0.5, 0.35, 0.25, 0.2, 0.15)),
+    "glasses": (dark_glasses, ("eye_light",), (0.3, 0.1, 0.02)),
 }
-"""Name -> how, the field of ``Quality`` that should tell, and how much, worse and worse."""
+"""Name -> how, the fields of ``Quality`` that should tell, and how much, worse and worse."""

@@ -30,6 +30,8 @@ _AROUND = (0.85, -0.50, 0.20)
 _BROWS = (0.16, -0.50, -0.15)
 _BRIDGE = (0.14, -0.10, 0.30)
 _BENEATH = (0.85, 0.10, 0.30)
+_LOOKED_AT = (1.0, -0.65, 0.45)
+"""As ``_AROUND``: all of these, and a margin."""
 _LIDS = (0.34, 0.18)
 """Half axes of what is no skin about an eye: lids and lashes."""
 _EYE = (0.28, 0.15)
@@ -40,6 +42,7 @@ _NOISE: Final = 0.012
 """Share of the distance of the eyes: a blur that takes off a pixel's noise before all else."""
 _AGAIN: Final = 0.03
 """Likewise: the blur laid on to see how much sharpness it costs; that of a fairly sharp chip."""
+_EVEN: Final = 1e-3
 MOST_BLUR: Final = 0.25
 """``Quality.blur`` of a face that shows no edge at all."""
 
@@ -49,8 +52,8 @@ class Quality:
     """What was measured of one face.
 
     ipd_px: distance of the eye centres, px of the picture. It shrinks when the face turns.
-    blur: standard deviation of the blur of edges around the eyes, as a share of that distance;
-    0..``MOST_BLUR``, see ``blur_of``.
+    blur: standard deviation of the blur of edges around the eyes, as a share of that distance, in
+    the direction in which it is largest; 0..``MOST_BLUR``, see ``blur_of``.
     luma: median luma of the skin between and beneath the eyes, 0 (black) .. 1 (white).
     spread: standard deviation of luma around the eyes, 0..0.5.
     clipped: share of the pixels around the eyes that are as good as black or white, 0..1.
@@ -86,9 +89,9 @@ def measure(chip: Chip, mask: MaskState | None = None) -> Quality:
         raise InputError(
             f"quality: the eyes are {ipd:.2f} px apart in the chip: no place to measure at"
         )
-    u, v = _places(eyes, chip.spec.size)
+    u, v, part = _places(eyes, chip.spec.size)
     around = _within(u, v, _AROUND)
-    grey = np.asarray(chip.pixels @ _LUMA, np.float32)
+    grey = np.asarray(chip.pixels[part] @ _LUMA, np.float32)
     here = grey[around]
     skin = [grey[patch] for patch in _skin(u, v)]
     lids = [grey[_eye(side * u, v, _EYE)] for side in (-1, 1)]
@@ -122,35 +125,60 @@ def blur_of(grey: F32, keep: Bool, unit: float) -> float:
     pixels whose edges count, by the square of their slope. An edge blurred by s has 1/s of the
     energy of slope; blurred once more by t it is blurred by sqrt(s^2 + t^2). The two energies tell
     s. After Zhuo and Sim, "Defocus map estimation from a single image", Pattern Recognition 44(9),
-    2011, who compare slopes along edges. Eyes and brows are no step edges, so that a sharp face
-    has some blur, too; training/quality/README.md tells how much.
+    2011, who compare slopes along edges. Slopes are taken in the direction in which the two differ
+    least, as a camera that moved blurs one way only: the smaller eigenvalue of one structure tensor
+    by the other. Eyes and brows are no step edges, so that a sharp face has some blur, too;
+    training/quality/README.md tells how much.
     Between 0 (nothing but noise) and ``MOST_BLUR`` (no edges).
     """
     calm = _softened(grey, _NOISE * unit)
-    before, after = (
-        _energy(g)[keep].sum(dtype=np.float64) for g in (calm, _softened(calm, _AGAIN * unit))
-    )
-    least = 1 + (_AGAIN / MOST_BLUR) ** 2  # the ratio of a blur of MOST_BLUR, squared
-    if after <= 1e-12 * keep.sum():
+    before, after = (_slopes(g, keep) for g in (calm, _softened(calm, _AGAIN * unit)))
+    if np.trace(after) <= 1e-12 * keep.sum():
         return MOST_BLUR
-    return _AGAIN / math.sqrt(max((before / after) ** 2, least) - 1)
+    change = np.linalg.solve(after, before)
+    half = float(np.trace(change)) / 2
+    kept = half - math.sqrt(max(half**2 - float(np.linalg.det(change)), 0))
+    least = 1 + (_AGAIN / MOST_BLUR) ** 2  # as a blur of MOST_BLUR has it, squared
+    return _AGAIN / math.sqrt(max(kept**2, least) - 1)
 
 
 def _softened(grey: F32, sigma_px: float) -> F32:
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma_px), np.float32)
 
 
-def _energy(grey: F32) -> F32:
-    x, y = (cv2.Sobel(grey, cv2.CV_32F, *d, ksize=3, scale=1 / 8) for d in ((1, 0), (0, 1)))
-    return np.asarray(x * x + y * y, np.float32)
+def _slopes(grey: F32, keep: Bool) -> F64:
+    """The structure tensor (2, 2) float64 of the pixels ``keep``, in sum.
+
+    With a little of its trace in all directions: one without edges then tells nothing.
+    """
+    x, y = (
+        np.asarray(cv2.Sobel(grey, cv2.CV_32F, *way, ksize=3, scale=1 / 8), np.float64)[keep]
+        for way in ((1, 0), (0, 1))
+    )
+    sums = np.array([[x @ x, x @ y], [x @ y, y @ y]])
+    return np.asarray(sums + _EVEN * np.trace(sums) * np.eye(2), np.float64)
 
 
-def _places(eyes: F64, size: int) -> tuple[F64, F64]:
-    """u and v, (size, size) float64, of a chip's pixels."""
-    across = complex(*(eyes[1] - eyes[0]))
-    y, x = np.mgrid[:size, :size].astype(np.float64)
-    places = (x + 1j * y - complex(*eyes.mean(0))) / across
-    return places.real, places.imag
+def _places(eyes: F64, size: int) -> tuple[F64, F64, tuple[slice, slice]]:
+    """u and v (H, W) float64 of the part of a chip that is looked at, and that part.
+
+    With what the blurs of ``blur_of`` reach beyond it.
+    """
+    across, middle = complex(*(eyes[1] - eyes[0])), complex(*eyes.mean(0))
+    side, top, bottom = _LOOKED_AT
+    corners = middle + across * np.array([u + 1j * v for u in (-side, side) for v in (top, bottom)])
+    left, right, up, down = (
+        min(max(math.floor(at), 0), size)
+        for at in (
+            corners.real.min(),
+            corners.real.max() + 2,
+            corners.imag.min(),
+            corners.imag.max() + 2,
+        )
+    )
+    y, x = np.mgrid[up:down, left:right]
+    places = (x + 1j * y - middle) / across
+    return places.real, places.imag, (slice(up, down), slice(left, right))
 
 
 def _within(u: F64, v: F64, limits: tuple[float, float, float]) -> Bool:
