@@ -183,7 +183,7 @@ def test_damage_reaches_whoever_uses_the_model(folder: Path) -> None:
         ours = copied(folder, name)
         ours.write_bytes(ours.read_bytes()[:-1] + b"?")
     with pytest.raises(ModelError, match=r"dlib-resnet-v1\.onnx is damaged"):
-        encode.create().encode_batch(np.zeros((1, 150, 150, 3), np.uint8))
+        encode.create("dlib-resnet-v1").encode_batch(np.zeros((1, 150, 150, 3), np.uint8))
     with pytest.raises(ModelError, match=r"dlib-five-points\.npz is damaged"):
         landmarks.create().predict(drawn_face(1), [face_detection()])
 
