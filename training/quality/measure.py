@@ -9,8 +9,8 @@ percentile), the share of mated comparisons that are lost (FNMR), of non-mated o
 and of faces that the detector misses. Below each kind: the measured value at which the FNMR is
 twice, and five times, that of the untouched photos, and at which a quarter is lost.
 
---masked: the probes wear drawn surgical masks, worsened with the photo, and are compared with
-the templates of the same drawn masks on the untouched chips, the best of which counts.
+--masked: the probes wear random drawn masks, worsened with the photo, and are compared with the
+templates of the default masks drawn on the untouched chips, the best of which counts.
 The steps' templates are kept in ``work/``; a run that was broken off goes on where it was.
 """
 

@@ -43,6 +43,7 @@ _NOISE: Final = 0.012
 _AGAIN: Final = 0.03
 """Likewise: the blur laid on to see how much sharpness it costs; that of a fairly sharp chip."""
 _EVEN: Final = 1e-3
+"""Share of all slopes that every direction gets, so that one without edges decides nothing."""
 MOST_BLUR: Final = 0.25
 """``Quality.blur`` of a face that shows no edge at all."""
 
@@ -80,7 +81,8 @@ def measure(chip: Chip, mask: MaskState | None = None) -> Quality:
     """The quality of the face in ``chip``, whose transform tells how large it is in the picture.
 
     mask: what it wears; for ``coverage`` alone.
-    Raises InputError when the eye centres fall together.
+    Black beyond the edge of the picture counts as clipped.
+    Raises InputError when the eye centres fall together or lie outside the chip.
     """
     eyes = chip.landmarks.eyes
     across = eyes[1] - eyes[0]
