@@ -119,7 +119,7 @@ def probes(faces: Photos, label: str, spoil: Spoil, amount: float) -> Probes:
         if chips:
             vectors[found] = ENCODER.encode_batch(np.stack([chip.pixels for chip in chips]))
         WORK.mkdir(exist_ok=True)
-        np.savez(
+        np.savez_compressed(
             kept,
             vectors=vectors,
             found=found,
