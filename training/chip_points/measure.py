@@ -1,11 +1,13 @@
 """Where dlib's chip has the points of ``five``, and where dlib's box lies seen from them.
 
-    python training/chip_points/measure.py [--detector yunet:yunet_2026may.onnx]
+    python training/chip_points/measure.py
+    python training/chip_points/measure.py --detector yunet:yunet_2026may.onnx --boxes --people 1000
 
-Prints the constants of ``maskwise.align`` (_FIVE_IN_DLIB_CHIP: of our own detector) and
-``maskwise.landmarks.start_box`` (_CENTRE, _SIDE: of YuNet): means and medians over one photo of each
-of --people train people of LFW, whose face both MMOD and the detector found. No weights come of it.
-log.txt is what it printed.
+The first prints ``maskwise.align._FIVE_IN_DLIB_CHIP``: the means of our own detector's points, over
+the first photo of every train person of LFW, in the chip that dlib's points cut. With --boxes also
+the constants of ``maskwise.landmarks.start_box`` (_CENTRE, _SIDE: measured with YuNet's points):
+medians over people whose face MMOD found, too, by whose boxes dlib's trees then begin. No weights
+come of it. log.txt is what it printed.
 """
 
 from __future__ import annotations
@@ -31,18 +33,20 @@ from maskwise.types import F64, Detection, Image
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--detector", default=detect.DEFAULT, help="it gives five points")
-    parser.add_argument("--people", type=int, default=1500)
+    parser.add_argument("--people", type=int, help="that many, by chance; all unless given")
+    parser.add_argument("--boxes", action="store_true", help="the constants of start_box, too")
     given = parser.parse_args()
     first = list({path.parent.name: path for path in reversed(photos("train"))}.values())
     chosen = np.random.default_rng(0).permutation(len(first))[: given.people]
-    mmod, detector, trees = Mmod(), detect.create(given.detector), Dlib5(subpixel=True)
+    detector, mmod = detect.create(given.detector), Mmod()
+    trees = Dlib5(subpixel=given.boxes)
     points: list[F64] = []
     centres: list[F64] = []
     sides: list[float] = []
     for index in track(chosen, "photos"):
         picture = image.load(first[index])
-        box = _central(mmod.detect(picture), picture)
         face = _central(detector.detect(picture), picture)
+        box = _central(mmod.detect(picture), picture) if given.boxes else face
         if box is None or face is None or face.landmarks is None or not _inside(face, box):
             continue
         five = face.landmarks.points.astype(np.float64)
@@ -63,9 +67,10 @@ def main() -> None:
     onto = similarity(np.mean(points, axis=0), reference)
     left = np.mean(points, axis=0) @ onto[:, :2].T + onto[:, 2] - reference
     print("  ArcFace's reference less these, laid on it, px of its chip:", left.round(2).tolist())
-    for name, values in (("_CENTRE", np.array(centres)), ("_SIDE", np.array(sides))):
-        low, median, high = np.percentile(values, (25, 50, 75), axis=0).round(2).tolist()
-        print(f"{name}: {median} (quartiles {low}, {high}), px of ArcFace's chip")
+    if given.boxes:
+        for name, values in (("_CENTRE", np.array(centres)), ("_SIDE", np.array(sides))):
+            low, median, high = np.percentile(values, (25, 50, 75), axis=0).round(2).tolist()
+            print(f"{name}: {median} (quartiles {low}, {high}), px of ArcFace's chip")
 
 
 def _central(found: list[Detection], picture: Image) -> Detection | None:

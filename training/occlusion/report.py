@@ -52,7 +52,7 @@ class Model:
         self.session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-        self.name = path.name
+        self.name = str(path)
         self.whole = len(self.session.get_outputs()) > 1
 
     def __call__(self, chips: npt.NDArray[np.uint8]) -> list[np.ndarray]:
@@ -243,7 +243,7 @@ def main() -> None:
     models = [Model(path) for path in arguments.files]
     told = []
     for model in models:
-        told.append(f"# {model.name}")
+        told.append(f"# {Path(model.name).name}")
         told += list(lines(model, sets))
     told.append("# time")
     told += list(times(models, sets["bare"].pixels[0]))
