@@ -24,6 +24,8 @@ sys.path.insert(0, str(_HERE))
 from reported import Reported, lfw, mfr2, rwmfd
 from sample import KINDS
 
+from maskwise.align import FIVE_CHIP
+
 FAMILIES = {
     "surgical": "surgical",
     "n95": "respirator",
@@ -168,6 +170,13 @@ def finer(name: str, part: Reported, said: list[np.ndarray]) -> Iterator[str]:
     seen, there = alpha >= 128, part.alpha >= 128
     rows = truth & there.any((1, 2))
     overlap = (seen & there)[rows].sum((1, 2)) / (seen | there)[rows].sum((1, 2))
+    at = np.round((FIVE_CHIP.reference - 0.5) / 4).astype(int)
+    same = [(seen[:, y, x] == there[:, y, x])[rows].mean() for x, y in at]
+    words = ("right eye", "left eye", "nose", "right of the mouth", "left of the mouth")
+    yield (
+        f"{name}, landmarks covered or not as in truth: "
+        + ", ".join(f"{word} {share:.3f}" for word, share in zip(words, same, strict=True))
+    )
     yield (
         f"{name}, alpha: mean IoU {overlap.mean():.4f}, tenth percentile "
         f"{np.quantile(overlap, 0.1):.3f}, mean absolute difference "
