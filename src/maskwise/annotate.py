@@ -9,21 +9,19 @@ small pictures are enlarged first.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from maskwise.lettering import fitted, write
 from maskwise.types import Image, Outcome
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont
 
     from maskwise.answers import Identification
     from maskwise.types import MaskState
@@ -50,9 +48,6 @@ _INK: Final[Colour] = (30, 30, 30)
 _PAPER: Final[Colour] = (250, 250, 248)
 _LEAST_SIDE_PX: Final = 480
 """Pictures with a shorter side are enlarged to about this."""
-
-_FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
-"""Tried in this order for text that Pillow's own font cannot show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +132,7 @@ def contact_sheet(tiles: Sequence[tuple[str, Image]], title: str, *, tile_px: in
     cell = tile_px + round(text_px * 1.6) + gap
     sheet = Pillow.new("RGB", (gap + columns * (tile_px + gap), gap + head + rows * cell), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    _text(draw, (gap, gap), title, _INK, px=title_px, width=sheet.width - 2 * gap)
+    write(draw, (gap, gap), title, _INK, px=title_px, width=sheet.width - 2 * gap)
     for k, (name, image) in enumerate(tiles):
         x = gap + (k % columns) * (tile_px + gap)
         y = gap + head + (k // columns) * cell
@@ -146,7 +141,7 @@ def contact_sheet(tiles: Sequence[tuple[str, Image]], title: str, *, tile_px: in
         size = (max(1, round(tile.width * ratio)), max(1, round(tile.height * ratio)))
         tile = tile.resize(size, Pillow.Resampling.LANCZOS)
         sheet.paste(tile, (x + (tile_px - tile.width) // 2, y + (tile_px - tile.height) // 2))
-        _text(draw, (x, y + tile_px + round(text_px * 0.2)), name, _INK, px=text_px, width=tile_px)
+        write(draw, (x, y + tile_px + round(text_px * 0.2)), name, _INK, px=text_px, width=tile_px)
     return Image(np.asarray(sheet), title)
 
 
@@ -246,7 +241,7 @@ def _overlap(a: Box, b: Box) -> bool:
 
 def _plate_size(draw: ImageDraw, lines: Sequence[str], text_px: int) -> tuple[int, int]:
     pad = text_px // 3
-    width = max(math.ceil(draw.textlength(*_fit(line, text_px))) for line in lines)
+    width = max(math.ceil(draw.textlength(*fitted(line, text_px))) for line in lines)
     return width + 2 * pad, round(len(lines) * text_px * 1.25) + pad
 
 
@@ -256,7 +251,7 @@ def _plate(draw: ImageDraw, place: Box, lines: Sequence[str], colour: Colour, te
     draw.rounded_rectangle(place, radius=pad, fill=colour)
     for k, line in enumerate(lines):
         at = place[0] + pad, place[1] + pad // 2 + round(k * text_px * 1.25)
-        _text(draw, at, line, _WHITE, px=text_px, width=place[2] - place[0] - 2 * pad)
+        write(draw, at, line, _WHITE, px=text_px, width=place[2] - place[0] - 2 * pad)
 
 
 def _number(draw: ImageDraw, box: Box, number: str, colour: Colour, text_px: int) -> None:
@@ -278,59 +273,5 @@ def _with_legend(picture: Picture, lines: Sequence[tuple[str, Colour]], text_px:
     draw = ImageDraw.Draw(out)
     for k, (line, colour) in enumerate(lines):
         y = picture.height + pad + k * step
-        _text(draw, (pad, y), line, colour, px=text_px, width=picture.width - 2 * pad)
+        write(draw, (pad, y), line, colour, px=text_px, width=picture.width - 2 * pad)
     return out
-
-
-def _text(
-    draw: ImageDraw, at: tuple[int, int], text: str, colour: Colour, *, px: int, width: int
-) -> None:
-    """One line of text, cut with an ellipsis where it is wider than ``width``."""
-    shown, font = _fit(text, px)
-    if draw.textlength(shown, font) > width + 1:
-        while shown and draw.textlength(shown + "...", font) > width:
-            shown = shown[:-1]
-        shown += "..."
-    draw.text(at, shown, fill=colour, font=font)
-
-
-def _fit(text: str, px: int) -> tuple[str, FreeTypeFont]:
-    """``text`` and a font that has all its letters; else without accents, then with ``?``."""
-    text = "".join(c if c.isprintable() else "?" for c in text)
-    own = _own_font(px)
-    if all(_shows(own, c) for c in set(text)):
-        return text, own
-    for name in _FONTS:
-        font = _system_font(name, px)
-        if font is not None and all(_shows(font, c) for c in set(text)):
-            return text, font
-    plain = unicodedata.normalize("NFKD", text)
-    return "".join(c if c.isascii() else "?" for c in plain if not unicodedata.combining(c)), own
-
-
-@lru_cache(maxsize=64)
-def _own_font(px: int) -> FreeTypeFont:
-    from PIL import ImageFont
-
-    font = ImageFont.load_default(px)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
-
-
-@lru_cache(maxsize=64)
-def _system_font(name: str, px: int) -> FreeTypeFont | None:
-    from PIL import ImageFont
-
-    try:
-        return ImageFont.truetype(name, px)
-    except OSError:
-        return None
-
-
-def _shows(font: FreeTypeFont, character: str) -> bool:
-    return character.isspace() or _glyph(font, character) != _glyph(font, "\uffff")
-
-
-def _glyph(font: FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
-    mask = font.getmask(character)
-    return mask.size, bytes(mask)
