@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageDraw
 
+from maskwise import annotate as module
 from maskwise import lettering
 from maskwise.annotate import COLOURS, FaceLabel, annotate, contact_sheet, draw_labels, label_of
 from maskwise.answers import Face, Identification
@@ -177,10 +178,10 @@ def test_a_long_name_is_cut_and_stays_in_the_picture() -> None:
 
 
 def test_names_that_the_font_lacks_lose_accents_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert module._fit("Ada", 20)[0] == "Ada"
+    assert lettering.fitted("Ada", 20)[0] == "Ada"
     monkeypatch.setattr(lettering, "_FONTS", ())
-    assert module._fit("Zoë Åström", 20)[0] == "Zoe Astrom"
-    assert module._fit("李 Li\n\x1b", 20)[0] == "? Li??"
+    assert lettering.fitted("Zoë Åström", 20)[0] == "Zoe Astrom"
+    assert lettering.fitted("李 Li\n\x1b", 20)[0] == "? Li??"
 
 
 def test_colours_differ_for_every_vision() -> None:
