@@ -132,7 +132,7 @@ def sample_people(_: Path) -> People:
     for path in sorted(samples.people().glob("*/*.jpg")):
         people.known.append((path.parent.name, str(path)))
     for probe in sorted(samples.probes().glob("*.jpg")):
-        name, _, mask = probe.stem.rpartition("_")
+        name, mask = probe.stem.rsplit("_", 1)
         wear = "bare" if mask == "bare" else "masked"
         people.probes.append(("" if name.startswith("stranger") else name, wear, str(probe)))
     return people
