@@ -13,30 +13,26 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from maskwise import detect, encode, image, landmarks, masks, occlusion
+from maskwise import detect, encode, image, landmarks, masks, occlusion, unsure
 from maskwise.answers import EnrolReport, Face, Identification, PhotoReport, Verification
 from maskwise.compare import compare
 from maskwise.decide import DEFAULT_FPIR, OperatingPoints, pair_id
-from maskwise.errors import (
-    AmbiguousFaceError,
-    ImageError,
-    InputError,
-    NoFaceError,
-)
+from maskwise.enrolment import Enrolment
+from maskwise.errors import AmbiguousFaceError, ConfigurationError, InputError, NoFaceError
 from maskwise.own_calibration import place_beside, read_own
-from maskwise.stages import Stages, landmarks_of
-from maskwise.types import (
-    Decision,
-    MaskSpec,
-    WearPair,
-)
+from maskwise.quality import Gates, gates
+from maskwise.stages import Stages
+from maskwise.types import Decision, WearPair
 
 if TYPE_CHECKING:
-    from maskwise.gallery import Gallery, NewReference
+    from maskwise.gallery import Gallery
+
+UNLIKE_FMR: Final = 1e-2
+"""Enrolled photos below the threshold for this FMR to all others of their person are named."""
 
 
 class Recognizer(Stages):
@@ -150,6 +146,7 @@ class Recognizer(Stages):
         *,
         masks: str | Sequence[str] | None = None,
         strict: bool = False,
+        quality: str | Gates = "standard",
         keep: Literal["none", "faces"] = "none",
         on_photo: Callable[[PhotoReport], None] | None = None,
     ) -> EnrolReport:
@@ -158,38 +155,41 @@ class Recognizer(Stages):
         photos: one picture or several; ``Path("ada").glob("*.jpg")`` will do. All of the call
         are stored in one transaction. A photo that cannot be used is reported, not raised; one
         that is enrolled already, or stands twice in the call, is left as it is.
+        strict: refuse photos with any second face. quality: how good a face must be: "strict",
+        "standard", "off", or limits of your own; a photo that is not is reported as ``poor``.
         keep: "faces" stores a picture of each face, too, so that the gallery can be moved to
         another encoder without the photos (see docs/gallery-format.md). on_photo: told of each
         photo when it was looked at, before anything is stored.
-        Raises InputError for a name that cannot be, ConfigurationError for an unknown mask, and
-        GalleryError when nothing can be stored.
+        Raises InputError for a name that cannot be, ConfigurationError for an unknown mask or
+        quality, and GalleryError when nothing can be stored.
         """
         from maskwise.gallery import clean_name
 
         # Looked at first: in the loop it would pass for a fault of each photo.
         subject = clean_name(subject)
         types = self.mask_types if masks is None else _mask_types(masks)
+        limits = gates(quality) if isinstance(quality, str) else quality
         self.gallery.check_encoder(self.encoder.id)
+        enrolment = Enrolment(
+            self, self.gallery, subject, types, strict=strict, keep=keep == "faces", limits=limits
+        )
         reports: list[PhotoReport] = []
-        references: list[NewReference] = []
         for source in _several(photos):
-            done = {reference.photo_sha256 for reference in references}
-            report, reference = self._reference(
-                subject, source, types, strict=strict, keep=keep == "faces", done=done
-            )
+            report = enrolment.look_at(source)
             reports.append(report)
             if on_photo is not None:
                 on_photo(report)
-            references += [reference] if reference is not None else []
-        stored = self.gallery.enrol(subject, references).templates if references else 0
-        return EnrolReport(subject, tuple(reports), stored)
+        stored = enrolment.store()
+        warnings = self._unlike(subject) if stored else ()
+        return EnrolReport(subject, tuple(reports), stored, warnings)
 
     def identify(self, source: image.ImageInput, *, top: int = 5) -> list[Identification]:
         """Who every face of a picture is: [] when the picture has no face.
 
         A bare probe is compared with bare templates, a masked one with the virtually masked
         ones, and each decision holds the operating point of its wear pair for
-        ``target_fpir`` and this gallery's size.
+        ``target_fpir`` and this gallery's size. It is insufficient where the face is too poor for
+        "no match" to say anything, and where two people match and are as near (see ``unsure``).
         """
         if top < 1:
             raise InputError(f"identify: top must be 1 or more, got {top}")
@@ -202,13 +202,17 @@ class Recognizer(Stages):
             wear: Literal["bare", "masked"] = "masked" if face.mask.worn else "bare"
             vectors = face.template.vector[None]
             shift = points.other_wear_shift(face.mask.worn, size.references, self.target_fpir)
+            # Two at least: the second may be as near as the first.
             found = tuple(
-                self.gallery.search(vectors, wear=wear, top=top, other_wear_shift=shift)[0]
+                self.gallery.search(vectors, wear=wear, top=max(top, 2), other_wear_shift=shift)[0]
             )
-            decision = points.identify(
-                found, face.mask.worn, size.people, size.references, self.target_fpir
+            masked, references = face.mask.worn, size.references
+            decision = points.identify(found, masked, size.people, references, self.target_fpir)
+            decision = unsure.unless_close(
+                decision, found, points, probe_masked=masked, references=references
             )
-            results.append(Identification(face, found, decision))
+            decision = unsure.weighed(decision, unsure.complaints(face))
+            results.append(Identification(face, found[:top], decision))
         return results
 
     def verify(self, a: image.ImageInput, b: image.ImageInput) -> Verification:
@@ -216,7 +220,8 @@ class Recognizer(Stages):
 
         When one wears a mask and the other does not, virtual masks are drawn on the bare one
         and the best of them counts; where none can be drawn, the bare face is compared as it is,
-        by the threshold for that. Without a face in either, the outcome is insufficient.
+        by the threshold for that. Without a face in either, and where one is too poor for "no
+        match" to say anything, the outcome is insufficient.
         Raises ImageError for a picture that cannot be read.
         """
         (face_a, missing_a), (face_b, missing_b) = map(self._dominant_or_reason, (a, b))
@@ -232,7 +237,11 @@ class Recognizer(Stages):
             self.target_fmr,
             both_real_masks=face_a.mask.worn and face_b.mask.worn,
         )
-        return Verification(face_a, face_b, decision)
+        name_a, name_b = image.describe(a), image.describe(b)
+        if name_a == name_b:
+            name_a, name_b = "the first picture", "the second picture"
+        wrong = (*unsure.complaints(face_a, name_a), *unsure.complaints(face_b, name_b))
+        return Verification(face_a, face_b, unsure.weighed(decision, wrong))
 
     # What the jobs are made of.
 
@@ -242,51 +251,18 @@ class Recognizer(Stages):
         except (NoFaceError, AmbiguousFaceError) as error:
             return None, str(error)
 
-    def _reference(
-        self,
-        subject: str,
-        source: image.ImageInput,
-        types: Sequence[str],
-        *,
-        strict: bool,
-        keep: bool,
-        done: set[str],
-    ) -> tuple[PhotoReport, NewReference | None]:
-        """What becomes of one photo; done: the sha256 of those that come before it."""
-        from maskwise.gallery import NewReference
-        from maskwise.gallery.kept import pack
+    def _unlike(self, subject: str) -> tuple[str, ...]:
+        """Sentences on photos of a person that do not look like the others."""
+        from maskwise.gallery.unlike import unlike
 
-        name = image.describe(source)
         try:
-            picture, digest = image.load_with_sha256(source)
-            name = picture.source
-            if digest in done or self.gallery.holds(subject, digest, _asked(types), kept=keep):
-                return PhotoReport(name, "already"), None
-            detection, note = self._dominant(picture, strict)
-            chips, states = self._chips(picture, [detection])
-            templates = self._templates(chips[0], states[0], _specs(types))
-        except ImageError as error:
-            return PhotoReport(name, "unreadable", str(error)), None
-        except AmbiguousFaceError as error:
-            return PhotoReport(name, "several_faces", str(error)), None
-        except InputError as error:
-            # NoFaceError, or points that no mask fits: what was found is hardly a face.
-            return PhotoReport(name, "no_face", str(error)), None
-        if states[0].worn:
-            note = "; ".join(filter(None, [note, "wears a mask: enrolled as it is"]))
-        points = landmarks_of(detection)
-        reference = NewReference(
-            name,
-            templates,
-            photo_sha256=digest,
-            box=tuple(float(v) for v in detection.box),
-            ipd_px=points.ipd_px,
-            detector_id=self.detector.id,
-            masks=_asked(types),
-            space=self.encoder.space,
-            kept=pack(picture, {points.scheme: points}, detection.box) if keep else None,
-        )
-        return PhotoReport(name, "enrolled", note), reference
+            points = self.operating_points
+            if "bare-bare" not in points.pairs:
+                return ()
+            threshold = points.at_fmr("bare-bare", UNLIKE_FMR).threshold
+        except ConfigurationError:  # a calibration that cannot be used stops decisions, not this
+            return ()
+        return tuple(unlike(self.gallery, subject, threshold))
 
     def _pair_score(self, a: Face, b: Face) -> tuple[float, WearPair]:
         """The score of two faces, like with like, and the wear pair that it belongs to."""
@@ -295,8 +271,8 @@ class Recognizer(Stages):
         pair: WearPair = "masked-masked" if reference.mask.worn else "bare-bare"
         if probe.mask.worn and not reference.mask.worn:
             try:
-                specs = _specs(self.mask_types)
-                worn = self._templates(reference.chip, reference.mask, specs)[1:]
+                specs = [masks.spec_for(name) for name in self.mask_types]
+                worn = self.templates(reference.chip, reference.mask, specs)[1:]
             except InputError:  # points that no mask fits
                 worn = []
             templates, pair = (worn, "masked-masked") if worn else (templates, "bare-masked")
@@ -307,15 +283,6 @@ class Recognizer(Stages):
 def _several(photos: image.ImageInput | Iterable[image.ImageInput]) -> Iterable[image.ImageInput]:
     one = (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray)
     return photos if isinstance(photos, Iterable) and not isinstance(photos, one) else [photos]
-
-
-def _asked(types: Sequence[str]) -> tuple[str, ...]:
-    """The masks as a gallery remembers them: of those that are files, with the files' hash."""
-    return tuple(f"{name} {masks.mask_type(name).detail}".rstrip() for name in types)
-
-
-def _specs(types: Sequence[str]) -> list[MaskSpec]:
-    return [masks.spec_for(name) for name in types]
 
 
 def _shipped(pair: str, *, without_own: bool) -> OperatingPoints:

@@ -114,8 +114,53 @@ class Stages:
         more, or with ``strict`` when there is any second face.
         """
         picture = self.load(source)
-        detection, note = self._dominant(picture, strict)
+        detection, note = self.choose(picture, strict=strict)
         return self._faces(picture, [detection])[0], note
+
+    def choose(self, picture: Image, *, strict: bool = False) -> tuple[Detection, str]:
+        """Which face a photo is about, as ``dominant`` has it, before it is encoded."""
+        found = self._alignable(picture)
+        if not found:
+            raise NoFaceError(
+                f"{picture.source}: no face found; use a photo that shows the face from the "
+                "front, larger and sharper"
+            )
+        found.sort(key=lambda d: prominence(d, picture), reverse=True)
+        if len(found) > 1:
+            share = max(d.area for d in found[1:]) / found[0].area
+            if strict or share >= RUNNER_UP_SHARE:
+                raise AmbiguousFaceError(
+                    f"{picture.source}: {len(found)} faces, and the second is {share:.0%} of the "
+                    "size of the first; crop the photo to the person you mean"
+                )
+        note = "" if len(found) == 1 else f"the largest central one of {len(found)} faces"
+        return found[0], note
+
+    def chips(
+        self, picture: Image, found: Sequence[Detection]
+    ) -> tuple[list[Chip], list[MaskState]]:
+        """The encoder's chip of each face, and what the face wears."""
+        chips = [align(picture, landmarks_of(d), self.encoder.chip_spec) for d in found]
+        spec = self.mask_classifier.chip_spec
+        # Mostly the two want the same chips, which are cut already.
+        same = spec.name == self.encoder.chip_spec.name
+        looked_at = chips if same else [align(picture, landmarks_of(d), spec) for d in found]
+        states = self.mask_classifier.classify(np.stack([chip.pixels for chip in looked_at]))
+        return chips, states
+
+    def templates(self, chip: Chip, state: MaskState, specs: Sequence[MaskSpec]) -> list[Template]:
+        """The face as it is, then wearing each virtual mask of ``specs``: one batch.
+
+        A face that wears a mask gets none on top. Raises InputError for points that no mask fits.
+        """
+        specs = [] if state.worn else list(specs)
+        worn, _ = masks.wear_on_chips([chip], specs)
+        vectors = self.encoder.encode_batch(np.concatenate([chip.pixels[None], worn[0]]))
+        wears = [_wear(state), *(Wear("virtual", spec) for spec in specs)]
+        return [
+            Template(vector, self.encoder.id, wear)
+            for vector, wear in zip(vectors, wears, strict=True)
+        ]
 
     # What they are made of.
 
@@ -146,58 +191,14 @@ class Stages:
     def _alignable(self, picture: Image) -> list[Detection]:
         return [d for d in self.detect(picture) if self._can_align(d)]
 
-    def _dominant(self, picture: Image, strict: bool) -> tuple[Detection, str]:
-        found = self._alignable(picture)
-        if not found:
-            raise NoFaceError(
-                f"{picture.source}: no face found; use a photo that shows the face from the "
-                "front, larger and sharper"
-            )
-        found.sort(key=lambda d: prominence(d, picture), reverse=True)
-        if len(found) > 1:
-            share = max(d.area for d in found[1:]) / found[0].area
-            if strict or share >= RUNNER_UP_SHARE:
-                raise AmbiguousFaceError(
-                    f"{picture.source}: {len(found)} faces, and the second is {share:.0%} of the "
-                    "size of the first; crop the photo to the person you mean"
-                )
-        note = "" if len(found) == 1 else f"the largest central one of {len(found)} faces"
-        return found[0], note
-
     def _faces(self, picture: Image, found: Sequence[Detection]) -> list[Face]:
         if not found:
             return []
-        chips, states = self._chips(picture, found)
+        chips, states = self.chips(picture, found)
         vectors = self.encoder.encode_batch(np.stack([chip.pixels for chip in chips]))
         return [
             Face(d, landmarks_of(d), chip, state, Template(vector, self.encoder.id, _wear(state)))
             for d, chip, state, vector in zip(found, chips, states, vectors, strict=True)
-        ]
-
-    def _chips(
-        self, picture: Image, found: Sequence[Detection]
-    ) -> tuple[list[Chip], list[MaskState]]:
-        """The encoder's chip of each face, and what the face wears."""
-        chips = [align(picture, landmarks_of(d), self.encoder.chip_spec) for d in found]
-        spec = self.mask_classifier.chip_spec
-        # Mostly the two want the same chips, which are cut already.
-        same = spec.name == self.encoder.chip_spec.name
-        looked_at = chips if same else [align(picture, landmarks_of(d), spec) for d in found]
-        states = self.mask_classifier.classify(np.stack([chip.pixels for chip in looked_at]))
-        return chips, states
-
-    def _templates(self, chip: Chip, state: MaskState, specs: Sequence[MaskSpec]) -> list[Template]:
-        """The face as it is, then wearing each virtual mask of ``specs``: one batch.
-
-        A face that wears a mask gets none on top. Raises InputError for points that no mask fits.
-        """
-        specs = [] if state.worn else list(specs)
-        worn, _ = masks.wear_on_chips([chip], specs)
-        vectors = self.encoder.encode_batch(np.concatenate([chip.pixels[None], worn[0]]))
-        wears = [_wear(state), *(Wear("virtual", spec) for spec in specs)]
-        return [
-            Template(vector, self.encoder.id, wear)
-            for vector, wear in zip(vectors, wears, strict=True)
         ]
 
 

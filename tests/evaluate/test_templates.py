@@ -73,7 +73,7 @@ def test_templates_are_those_of_the_recognizer(tmp_path: Path) -> None:
         assert made.mask[row, 0] == np.float32(face.mask.probability)
         assert r.enrol(photo, folder / photo).templates == made.valid[row].sum()
         specs = [masks.spec_for(name) for name in r.mask_types]
-        stored = r._templates(face.chip, face.mask, specs)
+        stored = r.templates(face.chip, face.mask, specs)
         for template, vector in zip(stored, made.vectors[row, made.valid[row]], strict=True):
             np.testing.assert_allclose(vector, template.vector, atol=1e-6)
         assert [t.wear.label for t in stored] == made.wear[row, made.valid[row]].tolist()
