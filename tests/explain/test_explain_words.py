@@ -1,0 +1,56 @@
+"""Explanations in plain sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskwise import masks
+from maskwise.explain.values import Parts
+from maskwise.explain.words import in_wear, likelier, of_many, one_in, parts_words
+from maskwise.types import NO_MASK, Wear
+
+
+def test_shares_as_people_count() -> None:
+    assert one_in(1e-4) == "1 in 10,000"
+    assert one_in(0.00042) == "1 in 2,400"
+    assert one_in(0.6) == "60 of 100"
+    assert of_many(0.01) == (1, 100)
+    assert of_many(0.05) == (5, 100)
+    assert of_many(0.001) == (1, 1000)
+    assert of_many(0.5) == (50, 100)
+
+
+def test_likelihood_ratios_in_words() -> None:
+    assert likelier(np.log(1200)) == "1,200 times likelier for one person than for two"
+    assert likelier(-np.log(2.5)) == "2.5 times likelier for two people than for one"
+    assert likelier(0) == "as likely for one person as for two"
+    assert "times likelier" in likelier(1e9)
+
+
+@pytest.mark.parametrize(
+    ("wear", "said"),
+    [
+        (NO_MASK, "without a mask"),
+        (Wear("virtual", masks.spec_for("gas")), "in a drawn gas mask"),
+        (Wear("real"), "in a mask"),
+        (Wear("real", type="cloth"), "in a cloth mask"),
+        (Wear("unknown"), ""),
+    ],
+)
+def test_what_a_template_wears(wear: Wear, said: str) -> None:
+    assert in_wear(wear) == said
+
+
+def parts(**regions: float) -> Parts:
+    ordered = sorted(regions.items(), key=lambda pair: -pair[1])
+    return Parts(np.zeros((7, 7), np.float32), 0.9, tuple(ordered))
+
+
+def test_parts_that_count_are_named_and_no_others() -> None:
+    lines = parts_words(parts(nose=0.04, mouth=0.015, chin=0.005, cheeks=-0.02))
+    assert lines[0].startswith("For it speak most: nose (0.040) and mouth (0.015);")
+    assert lines[1].startswith("Against it: cheeks (0.020);")
+    assert "chin" not in " ".join(lines)
+    assert parts_words(parts(nose=0.0004))[0].startswith("No single part")
+    assert parts_words(parts()) == parts_words(parts(nose=0))
