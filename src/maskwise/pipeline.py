@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -30,9 +30,6 @@ from maskwise.types import Decision, WearPair
 
 if TYPE_CHECKING:
     from maskwise.gallery import Gallery
-
-UNLIKE_FMR: Final = 1e-2
-"""Enrolled photos below the threshold for this FMR to all others of their person are named."""
 
 
 class Recognizer(Stages):
@@ -253,7 +250,7 @@ class Recognizer(Stages):
 
     def _unlike(self, subject: str) -> tuple[str, ...]:
         """Sentences on photos of a person that do not look like the others."""
-        from maskwise.gallery.unlike import unlike
+        from maskwise.gallery.unlike import UNLIKE_FMR, unlike
 
         try:
             points = self.operating_points

@@ -37,9 +37,12 @@ def test_people_of_both_layouts_are_enrolled_with_every_mask(run: Run, people: P
             "no_face": 0,
             "several_faces": 0,
             "unreadable": 0,
+            "poor": 0,
         },
         "templates": 4 * (1 + TYPES),
+        "poor": [],
         "problems": [],
+        "warnings": [],
         "interrupted": False,
     }
     assert names() == ["Goldie", "Olive", "Ruby"]
@@ -91,6 +94,7 @@ def test_every_photo_that_is_left_out_is_named_once_and_counted(run: Run, people
         "no_face": 1,
         "several_faces": 1,
         "unreadable": 2,
+        "poor": 0,
     }
     skipped = [line for line in answer.err.splitlines() if line.startswith("maskwise: skipped")]
     assert skipped == [f"maskwise: skipped {problem}" for problem in summary["problems"]]

@@ -28,7 +28,9 @@ def test_one_line_of_json_a_face(run: Run) -> None:
     answer = run("identify", "in", *G, "--json", "--top", "2")
     assert answer.status == 0
     ruby, stranger = answer.lines
-    assert list(ruby) == ["image", "face", "mask", "decision", "candidates", "models"]
+    assert list(ruby) == [
+        *("image", "face", "mask", "quality", "quality_reasons", "decision", "candidates", "models")
+    ]
     assert ruby["image"] == "in/x.png"
     assert ruby["face"]["box"] == [90, 40, 209, 159]
     assert 0 < ruby["face"]["score"] < 1
@@ -76,6 +78,8 @@ def test_what_has_no_face_gives_a_line_with_the_reason(run: Run) -> None:
     black, ruby, text, gone = answer.lines
     assert black["face"] is None
     assert black["mask"] is None
+    assert black["quality"] is None
+    assert black["quality_reasons"] == []
     assert black["candidates"] == []
     assert list(black["decision"]) == list(ruby["decision"])
     assert black["decision"]["outcome"] == "insufficient"

@@ -18,6 +18,7 @@ from maskwise.cli.options import (
     pass_tools,
 )
 from maskwise.cli.output import Progress, naming, print_json, printable, remark
+from maskwise.cli.results import quality_json, reasons_json
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import InputError, StorageError
 
@@ -26,15 +27,24 @@ if TYPE_CHECKING:
     from maskwise.pipeline import Recognizer
 
 
+_STATUSES = ("enrolled", "already", "no_face", "several_faces", "unreadable", "poor")
+
+
 @dataclass(slots=True)
 class Summary:
-    """What became of everybody. problems: a sentence for everything that was left out."""
+    """What became of everybody.
+
+    problems: a sentence for everything that was left out. poor: what was measured of the photos
+    that are not good enough. warnings: sentences on photos that were enrolled all the same.
+    """
 
     people: int = 0
     without_template: int = 0
     photos: Counter[str] = field(default_factory=Counter)
     templates: int = 0
     problems: list[str] = field(default_factory=list)
+    poor: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def add(self, report: EnrolReport) -> None:
         """Count one person in."""
@@ -42,6 +52,17 @@ class Summary:
         self.photos.update(photo.status for photo in report.photos)
         self.templates += report.templates
         self.without_template += report.skipped == len(report.photos)
+        self.warnings += map(printable, report.warnings)
+        self.poor += [
+            {
+                "image": photo.source,
+                "subject": report.subject,
+                "quality": quality_json(photo.quality),
+                "quality_reasons": reasons_json(photo.reasons),
+            }
+            for photo in report.photos
+            if photo.status == "poor"
+        ]
 
     def as_json(self, gallery: str, interrupted: bool) -> dict[str, Any]:
         """For ``--json``."""
@@ -51,12 +72,11 @@ class Summary:
                 "enrolled": self.people - self.without_template,
                 "skipped": self.without_template,
             },
-            "photos": {
-                status: self.photos[status]
-                for status in ("enrolled", "already", "no_face", "several_faces", "unreadable")
-            },
+            "photos": {status: self.photos[status] for status in _STATUSES},
             "templates": self.templates,
+            "poor": self.poor,
             "problems": self.problems,
+            "warnings": self.warnings,
             "interrupted": interrupted,
         }
 
@@ -76,7 +96,7 @@ class Summary:
             f"people     {enrolled} of {self.people} with photos in the gallery{lost}\n"
             f"photos     {counts['enrolled']} enrolled, {counts['already']} already, "
             f"{counts['no_face']} no face, {counts['several_faces']} several faces, "
-            f"{counts['unreadable']} unreadable\n"
+            f"{counts['unreadable']} unreadable, {counts['poor']} poor\n"
             f"templates  {self.templates} stored in {printable(gallery)}"
         )
 
@@ -96,6 +116,14 @@ class Summary:
     "is a type, too.",
 )
 @click.option("--strict", is_flag=True, help="Skip every photo that shows a second face.")
+@click.option(
+    "--quality",
+    type=click.Choice(["strict", "standard", "off"]),
+    default="standard",
+    show_default=True,
+    help="How good a face must be: its size, sharpness, light and pose. Photos that are not are "
+    "skipped, and said why.",
+)
 @click.option(
     "--keep",
     type=click.Choice(["none", "faces"]),
@@ -117,6 +145,7 @@ def command(
     gallery: str | None,
     masks: str,
     strict: bool,
+    quality: str,
     keep: Literal["none", "faces"],
     models: dict[str, str],
     as_json: bool,
@@ -130,7 +159,8 @@ def command(
     The gallery keeps templates and no photos, unless you ask for --keep faces.
 
     A photo with several faces enrols the dominant one (size x centrality); it is skipped when
-    the runner-up has 70 % of its area or more. A photo that is enrolled already is left as it
+    the runner-up has 70 % of its area or more. A face that is too small, blurred, dark, bright
+    or turned away is skipped, too (--quality). A photo that is enrolled already is left as it
     is, so running the command again is fast. Everything of one person is stored at once:
     Ctrl-C keeps everybody who was finished.
 
@@ -161,7 +191,7 @@ def command(
     with open_gallery(gallery, create=True) as store:
         recognizer = tools.recognizer(gallery=store, masks=masks, **models)
         try:
-            enrol_people(recognizer, people, summary, strict=strict, keep=keep)
+            enrol_people(recognizer, people, summary, strict=strict, quality=quality, keep=keep)
         except KeyboardInterrupt:
             interrupted = True
             remark(f"interrupted: {summary.kept(len(people), store.where)}")
@@ -181,6 +211,7 @@ def enrol_people(
     summary: Summary,
     *,
     strict: bool = False,
+    quality: str = "standard",
     keep: Literal["none", "faces"] = "none",
 ) -> None:
     """Enrol one person after the other, with a bar, counting into ``summary``."""
@@ -192,6 +223,7 @@ def enrol_people(
                     person.name,
                     [photo.path for photo in person.photos],
                     strict=strict,
+                    quality=quality,
                     keep=keep,
                     on_photo=lambda _: progress.advance(),
                 )
@@ -210,3 +242,5 @@ def enrol_people(
                     progress.remark(f"skipped {problem}")
                 elif photo.note:
                     progress.remark(naming(photo.source, photo.note))
+            for warning in report.warnings:
+                progress.remark(f"warning: {warning}")

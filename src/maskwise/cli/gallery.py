@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maskwise.cli import gallery_import, gallery_reencode
+from maskwise.cli import gallery_check, gallery_import, gallery_reencode
 from maskwise.cli.gallery_show import PHOTO_COLUMNS, details_json, photo_row, when
 from maskwise.cli.inputs import as_name
 from maskwise.cli.options import gallery_option, json_option, open_gallery
 from maskwise.cli.output import print_json, print_table, printable, remark
-from maskwise.cli.status import OK, SKIPPED, USAGE
-from maskwise.errors import GalleryFormatError
+from maskwise.cli.status import OK, SKIPPED
 
 if TYPE_CHECKING:
     from maskwise.gallery import SubjectDetails
@@ -204,41 +203,7 @@ def stats(gallery: str | None, as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {printable(value)}")
 
 
-@command.command()
-@gallery_option
-@json_option("one JSON object")
-@click.pass_context
-def check(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
-    """Check that the gallery is sound.
-
-    \b
-    Example:
-      maskwise gallery check --gallery staff.db
-
-    Exit codes: 0 sound; 2 damaged (what is wrong is named), or no gallery.
-    """
-    from maskwise.gallery import default_place
-
-    try:
-        with open_gallery(gallery) as store:
-            where, problems = store.where, store.integrity_check()
-    except GalleryFormatError as error:  # so damaged that it does not open
-        if not as_json:
-            raise
-        where, problems = gallery or default_place(), [str(error)]
-    if as_json:
-        print_json({"gallery": where, "sound": not problems, "problems": problems})
-    else:
-        for problem in problems:
-            click.echo(printable(problem))
-        click.echo(
-            f"{_count(len(problems), 'problem')}: restore the gallery from a copy, or enrol anew"
-            if problems
-            else "sound"
-        )
-    ctx.exit(USAGE if problems else OK)
-
-
+command.add_command(gallery_check.command)
 command.add_command(gallery_import.command)
 command.add_command(gallery_reencode.command)
 

@@ -88,7 +88,9 @@ def command(
     """Say who every face of every picture is, or that it is nobody enrolled.
 
     A face matches when its score reaches the threshold for --fpir; the threshold rises with the
-    number of photos enrolled. Candidates are listed whatever the outcome.
+    number of photos enrolled. It "could not tell" where a face that matches nobody is too small,
+    blurred, dark or bright to say so, or where two people match and are as near. Candidates are
+    listed whatever the outcome.
 
     \b
     Examples:
@@ -115,7 +117,7 @@ def command(
         size = store.size().people
         drawn = 0
         rows: list[list[str | Text]] = []
-        decisions: list[Decision] = []
+        told: list[tuple[str, Decision]] = []
         try:
             with Progress("identifying", len(photos), streams=as_json) as progress:
                 for looked in look(recognizer, photos, top=top):
@@ -132,7 +134,7 @@ def command(
                             print_json(identification_json(shown, result, recognizer.models))
                         else:
                             rows.append(table_row(shown, result))
-                            decisions.append(result.decision)
+                            told.append((shown, result.decision))
                     if output is not None and looked.picture is not None:
                         try:
                             draw_results(output, looked)
@@ -145,7 +147,8 @@ def command(
             interrupted = True
         if rows:
             print_table(COLUMNS, rows, right=NUMBERS)
-            click.echo(meaning(decisions, recognizer.target_fpir, size))
+            pictures, decisions = zip(*told, strict=True)
+            click.echo(meaning(decisions, recognizer.target_fpir, size, pictures))
         if draw is not None:
             remark(f"{drawn} annotated picture{'' if drawn == 1 else 's'} in {draw}")
         if interrupted:
@@ -179,6 +182,8 @@ def draw_results(output: OutputFolder, looked: Looked) -> Path:
 
 COLUMNS = ("image", "who", "score", "needs", "mask")
 NUMBERS = ("score", "needs")
+_NAMED = 3
+"""Pictures at most that a note names."""
 
 
 def table_row(shown: str, result: Identification) -> list[str | Text]:
@@ -207,8 +212,13 @@ def table_row(shown: str, result: Identification) -> list[str | Text]:
     ]
 
 
-def meaning(decisions: Iterable[Decision], fpir: float, people: int) -> str:
-    """What a match in the table means, and what the decisions have to add."""
+def meaning(
+    decisions: Iterable[Decision], fpir: float, people: int, pictures: Sequence[str] = ()
+) -> str:
+    """What a match in the table means, and what the decisions have to add.
+
+    pictures: of which picture each decision is; what is not said of all then names them.
+    """
     told = list(decisions)
     points = [d.operating_point for d in told if d.operating_point is not None]
     lines = []
@@ -224,5 +234,18 @@ def meaning(decisions: Iterable[Decision], fpir: float, people: int) -> str:
     for (fmr, words), pairs in held.items():
         which = f" ({', '.join(sorted(pairs))})" if len(held) > 1 else ""
         lines.append(f"For that each comparison{which} is held to an FMR of {fmr}, {words}.")
-    lines += dict.fromkeys(f"Note: {reason}." for d in told for reason in d.reasons)
+    notes: dict[str, list[int]] = {}
+    for k, d in enumerate(told):
+        for reason in d.reasons:
+            notes.setdefault(reason, []).append(k)
+    for reason, of in notes.items():
+        on = "" if len(of) == len(told) else _names(pictures, of)
+        lines.append(f"Note{on}: {reason}.")
     return "\n".join(printable(line) for line in lines)
+
+
+def _names(pictures: Sequence[str], at: Iterable[int]) -> str:
+    """`` on a.jpg, b.jpg and 3 more``; nothing where there are no pictures."""
+    names = list(dict.fromkeys(pictures[k] for k in at)) if pictures else []
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" on {', '.join(names[:_NAMED])}{more}" if names else ""

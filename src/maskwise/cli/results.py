@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maskwise.answers import Face, Identification
+    from maskwise.quality import Quality, Reason
     from maskwise.types import Candidate, Decision, MaskState, OperatingPoint
 
 _DIGITS = 6
@@ -21,8 +23,7 @@ def identification_json(
     """One face of one picture, as docs/cli.md describes."""
     return {
         "image": shown,
-        "face": face_json(result.face),
-        "mask": mask_json(result.face.mask),
+        **face_fields(result.face),
         "decision": _decision_json(result.decision, result.candidates),
         "candidates": [_candidate_json(candidate) for candidate in result.candidates],
         "models": dict(models),
@@ -35,8 +36,7 @@ def no_face_json(
     """A picture without a face, or that cannot be read."""
     return {
         "image": shown,
-        "face": None,
-        "mask": None,
+        **face_fields(None),
         "decision": {
             "outcome": "insufficient",
             "subject": None,
@@ -53,6 +53,40 @@ def no_face_json(
         "candidates": [],
         "models": dict(models),
     }
+
+
+def face_fields(face: Face | None) -> dict[str, Any]:
+    """All that is said of a face that is to be recognised; None where there is no face."""
+    if face is None:
+        return {"face": None, "mask": None, "quality": None, "quality_reasons": []}
+    from maskwise.quality import gates
+
+    return {
+        "face": face_json(face),
+        "mask": mask_json(face.mask),
+        "quality": quality_json(face.quality),
+        "quality_reasons": reasons_json(face.complaints(gates("probe"))),
+    }
+
+
+def quality_json(quality: Quality | None) -> dict[str, Any] | None:
+    """What was measured of a face; None where nothing could be."""
+    if quality is None:
+        return None
+    return {name: _rounded(value) for name, value in asdict(quality).items()}
+
+
+def reasons_json(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Why a face will not do."""
+    return [
+        {
+            "code": reason.code,
+            "measured": _rounded(reason.measured),
+            "limit": reason.limit,
+            "sentence": reason.sentence,
+        }
+        for reason in reasons
+    ]
 
 
 def face_json(face: Face) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from maskwise.cli.options import (
     share_option,
 )
 from maskwise.cli.output import print_json, printable
-from maskwise.cli.results import even_odds, face_json, mask_json, verification_json, whose
+from maskwise.cli.results import even_odds, face_fields, verification_json, whose
 from maskwise.cli.status import NO_MATCH, OK, UNSURE
 from maskwise.errors import ImageError
 
@@ -70,8 +70,11 @@ def command(
       maskwise verify passport.jpg selfie.jpg
       maskwise verify --fmr 0.0001 passport.jpg selfie.jpg && echo welcome
 
+    Where a face is too small, blurred, dark or bright, "no match" would say nothing: then it
+    could not tell, and says why.
+
     Exit codes: 0 match; 1 no match; 2 usage error; 3 could not tell (a photo that cannot be
-    read, without a face, or with several alike in size).
+    read, without a face, with several alike in size, or too poor).
     """
     from maskwise.gallery import default_place
 
@@ -114,11 +117,7 @@ def _verify(recognizer: Recognizer, a: str, b: str) -> Verification:
 
 
 def _side_json(shown: str, face: Face | None) -> dict[str, Any]:
-    return {
-        "image": shown,
-        "face": face_json(face) if face else None,
-        "mask": mask_json(face.mask) if face else None,
-    }
+    return {"image": shown, **face_fields(face)}
 
 
 def _text(a: str, b: str, result: Verification) -> str:
