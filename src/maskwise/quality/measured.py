@@ -35,8 +35,8 @@ _LOOKED_AT = (1.0, -0.65, 0.45)
 _LIDS = (0.34, 0.18)
 """Half axes of what is no skin about an eye: lids and lashes."""
 _EYE = (0.28, 0.15)
-_LIGHTEST: Final = 85
-"""Half axes of an eye, and the percentile of its luma that a pupil and lashes do not touch."""
+_LIGHTEST: Final = 0.85
+"""Half axes of an eye, and the quantile of its luma that a pupil and lashes do not touch."""
 
 _NOISE: Final = 0.012
 """Share of the distance of the eyes: a blur that takes off a pixel's noise before all else."""
@@ -92,10 +92,11 @@ def measure(chip: Chip, mask: MaskState | None = None) -> Quality:
             f"quality: the eyes are {ipd:.2f} px apart in the chip: no place to measure at"
         )
     u, v, part = _places(eyes, chip.spec.size)
-    around = _within(u, v, _AROUND)
+    aside = np.abs(u)
+    around = _within(aside, v, _AROUND)
     grey = np.asarray(chip.pixels[part] @ _LUMA, np.float32)
     here = grey[around]
-    skin = [grey[patch] for patch in _skin(u, v)]
+    skin = [grey[patch] for patch in _skin(aside, v)]
     lids = [grey[_eye(side * u, v, _EYE)] for side in (-1, 1)]
     if not all(pixels.size for pixels in (here, *skin, *lids)):
         raise InputError("quality: the eyes lie outside the chip: nothing there to measure")
@@ -104,8 +105,8 @@ def measure(chip: Chip, mask: MaskState | None = None) -> Quality:
     if scale <= 0:
         raise InputError(f"quality: the chip's transform has no inverse: {linear.tolist()}")
     turned = math.degrees(math.atan2(linear[1, 0], linear[0, 0]))
-    luma = float(np.median([np.median(patch) for patch in skin]))
-    light = max(float(np.percentile(pixels, _LIGHTEST)) for pixels in lids)
+    luma = sorted(_quantile(patch, 0.5) for patch in skin)[1]
+    light = max(_quantile(pixels, _LIGHTEST) for pixels in lids)
     yaw, roll = _pose(chip.landmarks, turned)
     return Quality(
         ipd_px=ipd / scale,
@@ -144,6 +145,15 @@ def blur_of(grey: F32, keep: Bool, unit: float) -> float:
     return _AGAIN / math.sqrt(max(kept**2, least) - 1)
 
 
+def _quantile(values: F32, share: float) -> float:
+    """As ``numpy.quantile``, in a tenth of the time for so few values."""
+    ranked = np.sort(values)
+    at = share * (len(ranked) - 1)
+    below = int(at)
+    low, high = float(ranked[below]), float(ranked[min(below + 1, len(ranked) - 1)])
+    return low + (high - low) * (at - below)
+
+
 def _softened(grey: F32, sigma_px: float) -> F32:
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma_px), np.float32)
 
@@ -178,19 +188,26 @@ def _places(eyes: F64, size: int) -> tuple[F64, F64, tuple[slice, slice]]:
             corners.imag.max() + 2,
         )
     )
-    y, x = np.mgrid[up:down, left:right]
-    places = (x + 1j * y - middle) / across
-    return places.real, places.imag, (slice(up, down), slice(left, right))
+    # (x + iy - middle) / across, with its real and imaginary parts as sums of a row and a column.
+    turn = 1 / across
+    x = np.arange(left, right) - middle.real
+    y = (np.arange(up, down) - middle.imag)[:, None]
+    u, v = turn.real * x - turn.imag * y, turn.imag * x + turn.real * y
+    return u, v, (slice(up, down), slice(left, right))
 
 
-def _within(u: F64, v: F64, limits: tuple[float, float, float]) -> Bool:
+def _within(aside: F64, v: F64, limits: tuple[float, float, float]) -> Bool:
     side, top, bottom = limits
-    return np.asarray((np.abs(u) <= side) & (v >= top) & (v <= bottom), np.bool_)
+    inside: Bool = aside <= side
+    inside &= v >= top
+    inside &= v <= bottom
+    return inside
 
 
-def _skin(u: F64, v: F64) -> tuple[Bool, Bool, Bool]:
-    lids = _eye(np.abs(u), v, _LIDS)
-    return _within(u, v, _BROWS), _within(u, v, _BRIDGE), _within(u, v, _BENEATH) & ~lids
+def _skin(aside: F64, v: F64) -> tuple[Bool, Bool, Bool]:
+    lids = _eye(aside, v, _LIDS)
+    brows, bridge, beneath = (_within(aside, v, part) for part in (_BROWS, _BRIDGE, _BENEATH))
+    return brows, bridge, beneath & ~lids
 
 
 def _eye(u: F64, v: F64, axes: tuple[float, float]) -> Bool:
