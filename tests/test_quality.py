@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from maskwise import masks, quality
 from maskwise.align import ARCFACE_CHIP, FIVE_CHIP, align
 from maskwise.errors import ConfigurationError, InputError
 from maskwise.quality import MOST_BLUR, PRESETS, Gates, Quality, gates, judged, measure
+from maskwise.quality.limits import _CHECKS
 from maskwise.testing.pictures import drawn_face
 from maskwise.types import U8, Chip, ChipSpec, Image, Landmarks, MaskState
 
@@ -303,6 +306,21 @@ def test_a_worse_face_never_loses_a_reason(
     before = {reason.code for reason in judged(measured(**values), gates(preset))}
     after = {reason.code for reason in judged(measured(**beside), gates(preset))}
     assert before <= after
+
+
+def test_the_page_has_the_limits() -> None:
+    page = Path(__file__).resolve().parents[1] / "docs" / "quality.md"
+    if not page.exists():
+        pytest.skip("needs docs/quality.md, which only a checkout holds")
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| (.*) \|$", page.read_text("utf-8"), re.MULTILINE)
+    presets = ("strict", "standard", "probe")
+    told = {code: dict(zip(presets, cells.split(" | "), strict=True)) for code, cells in rows}
+    limits = {code: name for code, _, name, _ in _CHECKS}
+    assert set(told) == {*limits, "no_face"} - {"covered"}
+    for code, by_preset in told.items():
+        for preset, cell in by_preset.items() if code != "no_face" else ():
+            limit = getattr(gates(preset), limits[code])
+            assert (None if cell == "none" else float(cell)) == limit, (code, preset)
 
 
 def test_unknown_gates_and_limits_that_cannot_be() -> None:

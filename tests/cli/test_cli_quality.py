@@ -185,3 +185,21 @@ class TestSamplePeople:
         assert "tiny.png: the eyes are" in answer.out
         same = run("verify", b, tiny, "--json", tools=Tools(Recognizer)).lines[0]["decision"]
         assert (same["outcome"] == "match") == (same["score"] >= same["threshold"])
+
+    def test_the_check_of_a_gallery_names_somebody_elses_photo(
+        self, run: Run, home: Path, sample_photos: list[Path]
+    ) -> None:
+        people = sorted({p.parent for p in sample_photos if p.parent.parent.name == "people"})
+        probe = people[0].parents[1] / "probes" / f"{people[0].name}_bare.jpg"
+        own = [*map(str, sorted(people[0].glob("*.jpg"))), str(probe)]
+        other = str(people[1] / "1.jpg")
+        run("enrol", "--subject", "A", *own, *G, tools=Tools(Recognizer))
+        assert run("gallery", "check", *G).out == "sound\n"
+        run("enrol", "--subject", "A", other, *G, tools=Tools(Recognizer))
+        answer = run("gallery", "check", *G, "--json")
+        assert answer.status == 0
+        (line,) = answer.lines
+        assert (line["sound"], line["problems"]) == (True, [])
+        (warning,) = line["warnings"]
+        assert warning.startswith(f"{other}: this one does not look like the other photos of A")
+        assert run("gallery", "check", *G).out == f"warning: {warning}\nsound\n"

@@ -65,7 +65,8 @@ def calibration_trials(
     """Score ``trials`` (pairs of photos below ``folder``) in each wear pair.
 
     Masked ones are made both ways round, with ``PROBE_MASKS`` masks a photo, drawn by ``seed``.
-    Photos that ``enrol`` would refuse are failures.
+    Photos that ``enrol`` would refuse are failures, but for those that it finds too poor:
+    thresholds are of all photos with a face.
     reference: who enrols, where that is another than ``recognizer``, who then only sees probes:
     the scores are those of ``Recognizer.identify`` in a gallery of the other's encoder, and
     ``on_photo`` is told of every photo twice.
