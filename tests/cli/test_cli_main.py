@@ -23,7 +23,7 @@ def test_the_version_and_the_help_of_everything_load_nothing_heavy() -> None:
         "import sys\n"
         "from maskwise.cli import main\n"
         "for words in (['--version'], ['--help'], *([c, '--help'] for c in "
-        "'enrol enroll identify verify mask gallery models demo'.split())):\n"
+        "'enrol enroll identify verify explain mask gallery models demo'.split())):\n"
         "    try: main(words)\n"
         "    except SystemExit as end: assert not end.code, (words, end.code)\n"
         "heavy = {'cv2', 'onnxruntime', 'PIL', 'sqlite3', 'rich', 'numpy'} & set(sys.modules)\n"

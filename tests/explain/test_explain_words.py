@@ -49,8 +49,8 @@ def parts(**regions: float) -> Parts:
 
 def test_parts_that_count_are_named_and_no_others() -> None:
     lines = parts_words(parts(nose=0.04, mouth=0.015, chin=0.005, cheeks=-0.02))
-    assert lines[0].startswith("For it speak most: nose (0.040) and mouth (0.015);")
-    assert lines[1].startswith("Against it: cheeks (0.020);")
+    assert lines[0].startswith("Most for it: nose (0.040) and mouth (0.015);")
+    assert lines[1].startswith("Most against it: cheeks (0.020);")
     assert "chin" not in " ".join(lines)
     assert parts_words(parts(nose=0.0004))[0].startswith("No single part")
     assert parts_words(parts()) == parts_words(parts(nose=0))

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "enrol": "enrol",
     "identify": "identify",
     "verify": "verify",
+    "explain": "explain",
     "mask": "mask",
     "gallery": "gallery",
     "calibrate": "calibrate",

@@ -153,10 +153,10 @@ def _zones(pen: _Pen, e: FaceExplanation, place: Place, width: int) -> None:
     """What the two ends of the bar stand for, where there is room for the words."""
     taken = [place(c.score) for c in e.candidates]
     taken += [] if e.score is None else [place(e.score)]
-    y = (_TOP + _BOTTOM) / 2 - 10
+    y = _TOP + 2
     half = pen.width("strangers", _SMALL) / 2
     if e.ticks and not any(8 < x < 2 * half + 40 for x in taken):
-        pen.text(half + 20, y, "strangers", (255, 255, 255), _SMALL)
+        pen.text(half + 20, _BOTTOM - 23, "strangers", (255, 255, 255), _SMALL)
     if e.point is None:
         return
     half = pen.width("enough", _SMALL) / 2

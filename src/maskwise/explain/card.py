@@ -127,7 +127,7 @@ def _legend(
         text = f"the face, turned upright, cut out and scaled{drawn}"
     elif e.against is not None:
         how = words.in_wear(e.against.wear)
-        text = PurePath(e.against.reference).name + (f", {how}" if how else "")
+        text = _short(e.against.reference) + (f", {how}" if how else "")
     else:
         return y
     return _paragraph(draw, at, text, _SOFT, width=TILE)
@@ -209,3 +209,10 @@ def _lines(draw: ImageDraw, split: Sequence[str], width: int, px: int) -> list[s
 
 def _length(draw: ImageDraw, text: str, px: int) -> int:
     return round(draw.textlength(*fitted(text, px)))
+
+
+def _short(path: str) -> str:
+    """Enough of a path to know a photo by."""
+    parts = PurePath(path).parts[-2:]
+    both = "/".join(parts)
+    return both if len(both) <= 24 and not parts[0].startswith("/") else parts[-1]

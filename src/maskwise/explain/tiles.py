@@ -95,9 +95,12 @@ def heat_tile(chip: U8, parts: Parts) -> Picture:
     from PIL import Image as Pillow
 
     grey = np.asarray(chip_tile(chip).convert("L"), np.float32)[..., None]
+    # Stretched: on a dark picture no colour would show.
+    dark, light = np.percentile(grey, (2, 98))
+    grey = 50 + 185 * np.clip((grey - dark) / max(float(light - dark), 1.0), 0, 1)
     falls = cv2.resize(parts.falls, (TILE, TILE), interpolation=cv2.INTER_CUBIC)
     share = np.clip(falls / strongest(parts), -1, 1)[..., None]
-    return Pillow.fromarray(heat(220 / 255 * grey + 25, np.asarray(share, np.float32)))
+    return Pillow.fromarray(heat(grey, np.asarray(share, np.float32)))
 
 
 def heat(ground: F32, share: F32) -> U8:

@@ -123,9 +123,9 @@ def parts_words(parts: Parts) -> list[str]:
         return ["No single part counts for much: covering any one hardly moves the score."]
     lines = []
     if speak:
-        lines.append(f"For it speak most: {_listed(speak)}; covered, the score falls by so much.")
+        lines.append(f"Most for it: {_listed(speak)}; covered, the score falls by so much.")
     if against:
-        lines.append(f"Against it: {_listed(against)}; covered, the score rises by so much.")
+        lines.append(f"Most against it: {_listed(against)}; covered, the score rises by so much.")
     return lines
 
 
