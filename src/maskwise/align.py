@@ -143,7 +143,7 @@ def by_scheme(spec: ChipSpec, scheme: Scheme) -> ChipSpec:
 def chip_spec_for(scheme: Scheme) -> ChipSpec:
     """dlib's chip by landmarks of ``scheme``.
 
-    Raises InputError for ``five``, whose points dlib's mean face lacks.
+    Raises InputError for ``five``: dlib has no such chip; ours is ``FIVE_CHIP``.
     """
     for spec in (DLIB_CHIP, DLIB_CHIP_68):
         if spec.scheme == scheme:

@@ -1,7 +1,6 @@
 """Real masks: what finished networks do on mfr2-dev, to choose between them and for nothing else.
 
-    MASKWISE_DATA=... python training/encoder/mfr2.py --detector yunet:yunet_2026may.onnx \\
-        --pairs mfr2-dev-pairs.txt MODEL.onnx ...
+    MASKWISE_DATA=... python training/encoder/mfr2.py --pairs mfr2-dev-pairs.txt MODEL.onnx ...
 
 Bare enrolment, one template a photo, cosine. A line a model: accuracy and EER of MFR2's own
 pairs; of all pairs of photos, EER of bare-masked and masked-masked; rank 1 of masked probes
@@ -13,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import sys
 from pathlib import Path
 
@@ -25,23 +25,31 @@ sys.path.insert(0, str(_HERE.parent))
 from photos import data_folder
 
 from maskwise import detect, image, landmarks
-from maskwise.align import DLIB_CHIP, align
+from maskwise.align import DLIB_CHIP, FIVE_CHIP, align
 from maskwise.types import F32, U8, Bool, Image
 
-CHIPS = _HERE / "work" / "mfr2.npz"
+WORK = _HERE / "work"
+POINTS = {"five": ("detector", FIVE_CHIP), "dlib5": ("dlib5", DLIB_CHIP)}
+"""Whose points place the chip: the predictor, and the chip."""
 _MARGIN = 48
 """px of black round a photo in which no face is found: MFR2's crops are tight."""
 
 
-def chips(detector_address: str) -> tuple[U8, Bool, list[str]]:
-    """Pixels (N, 150, 150, 3), who wears a mask (N,), and names ``Person/number``; kept."""
-    if CHIPS.exists():
-        with np.load(CHIPS, allow_pickle=False) as file:
+def chips(detector_address: str, points: str) -> tuple[U8, Bool, list[str]]:
+    """Pixels (N, 150, 150, 3), who wears a mask (N,), and names ``Person/number``; kept.
+
+    points: of ``POINTS``.
+    """
+    name, spec = POINTS[points]
+    detector, predictor = detect.create(detector_address), landmarks.create(name)
+    key = f"{detector.id} {predictor.id} {spec.reference.tolist()}"
+    kept = WORK / f"mfr2-{hashlib.sha256(key.encode()).hexdigest()[:8]}.npz"
+    if kept.exists():
+        with np.load(kept, allow_pickle=False) as file:
             return file["pixels"], file["masked"], file["names"].tolist()
     folder = data_folder()
     with (folder / "mfr2-dev-labels.csv").open() as file:
         rows = list(csv.DictReader(file))
-    detector, predictor = detect.create(detector_address), landmarks.create()
     pixels, masked, names = [], [], []
     for row in rows:
         name = row["name"]
@@ -57,11 +65,12 @@ def chips(detector_address: str) -> tuple[U8, Bool, list[str]]:
             continue
         middle = np.array([picture.width, picture.height]) / 2
         best = min(found, key=lambda d: np.hypot(*((d.box[:2] + d.box[2:]) / 2 - middle)))
-        points = predictor.predict(picture, [best])[0]
-        pixels.append(align(picture, points, DLIB_CHIP).pixels)
+        (found_points,) = predictor.predict(picture, [best])
+        pixels.append(align(picture, found_points, spec).pixels)
         masked.append(row["mask"] != "no-mask")
         names.append(f"{name}/{int(row['index'])}")
-    np.savez(CHIPS, pixels=np.stack(pixels), masked=np.array(masked), names=np.array(names))
+    WORK.mkdir(exist_ok=True)
+    np.savez(kept, pixels=np.stack(pixels), masked=np.array(masked), names=np.array(names))
     return np.stack(pixels), np.array(masked), names
 
 
@@ -81,7 +90,7 @@ def eer(mated: F32, non_mated: F32) -> float:
     """Equal error rate, per cent."""
     every = np.sort(np.concatenate([mated, non_mated]))
     missed = np.searchsorted(np.sort(mated), every) / len(mated)
-    passed = 1 - np.searchsorted(np.sort(non_mated), every) / len(non_mated)
+    passed = (len(non_mated) - np.searchsorted(np.sort(non_mated), every)) / len(non_mated)
     at = int(np.argmax(missed >= passed))
     return float(50 * (missed[at] + passed[at]))
 
@@ -123,10 +132,11 @@ def measured(
 def main() -> None:
     parser = argparse.ArgumentParser(description="Finished networks on real masks.")
     parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--detector", default="mmod", help="address of the detector")
+    parser.add_argument("--detector", default=detect.DEFAULT, help="address of the detector")
+    parser.add_argument("--points", choices=tuple(POINTS), default="five", help="of the chip")
     parser.add_argument("--pairs", type=Path, required=True)
     arguments = parser.parse_args()
-    pixels, masked, names = chips(arguments.detector)
+    pixels, masked, names = chips(arguments.detector, arguments.points)
     pairs = read_pairs(arguments.pairs)
     print(f"{len(names)} photos, {int(masked.sum())} masked")
     for path in arguments.models:

@@ -90,8 +90,11 @@ class Network(nn.Module):
 
 def read(path: Path = STOCK) -> Network:
     """The network of an ONNX file that ``build_encoder`` made."""
-    network = Network()
-    load(network, parameters_of(onnx.load(path)))
+    network, model = Network(), onnx.load(path)
+    load(network, parameters_of(model))
+    # Stored as float16 it is 122.8 for 122.782: 2e-5 in the vectors.
+    (mean,) = [w for w in model.graph.initializer if w.name.removesuffix(".half") == "mean"]
+    network.mean.copy_(torch.from_numpy(numpy_helper.to_array(mean).astype(np.float32)))
     return network.eval()
 
 

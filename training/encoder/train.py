@@ -211,14 +211,16 @@ def tasks(
 def learn(run: Run, faces: Faces, teacher: Teacher, drawers: Drawers) -> None:
     """Train all students until the clock has run out."""
     arguments = run.arguments
-    spent_s = run.restore() if arguments.resume and arguments.checkpoint.exists() else 0.0
+    spent_s = run.restore() if arguments.resume else 0.0
     photos = np.flatnonzero(faces.train)
     people = faces.people[photos]
     steps = len(epoch_tasks(people, arguments.seed, 0, arguments.batch))
+    if not steps:
+        raise SystemExit(f"--batch {arguments.batch}: an epoch has fewer photos, {len(photos)}")
     clock = Clock(arguments, steps, spent_s)
     feed = Feed(arguments.batch, run.device)
     saved_s = clock.spent_s()
-    waited_s = 0.0
+    waited_s, begun = 0.0, run.step
     stream = drawers.batches(tasks(people, photos, arguments.seed, run.epoch, arguments.batch))
     while (over := clock.over(run.step)) < 1:
         asked_s = time.monotonic()
@@ -239,9 +241,10 @@ def learn(run: Run, faces: Faces, teacher: Teacher, drawers: Drawers) -> None:
         run.step += 1
         if run.device.type == "cuda" and run.step % 8 == 0:
             torch.cuda.synchronize()  # The clock is to tell what is done, not what is asked for.
-    run.epoch += 1
-    run.validated(clock.spent_s())
-    run.save(clock.spent_s())
+    if run.step > begun:
+        run.epoch += 1
+        run.validated(clock.spent_s())
+        run.save(clock.spent_s())
 
 
 def main() -> None:
@@ -264,6 +267,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.epochs or arguments.minutes):
         parser.error("say --epochs or --minutes")
+    if arguments.resume and not arguments.checkpoint.exists():
+        parser.error(f"--resume: there is no {arguments.checkpoint}")
+    log = arguments.out / "log.jsonl"
+    if not arguments.resume and log.exists():
+        parser.error(f"{log} is of another run; name another --out, or go on with --resume")
     faces = load(arguments.faces)
     if arguments.limit:
         train, rest = np.flatnonzero(faces.train), np.flatnonzero(~faces.train)
@@ -278,7 +286,8 @@ def main() -> None:
     run = Run(arguments, held, device)
     teacher = Teacher(run.stock, faces, device)
     print(f"ready after {time.monotonic() - _STARTED:.1f} s on {device}", flush=True)
-    run.begin()
+    if not arguments.resume:
+        run.begin()
     learn(run, faces, teacher, drawers)
     if not arguments.no_mixtures:
         run.mixtures()

@@ -84,7 +84,7 @@ def rates(mated: Tensor, non_mated: Tensor) -> dict[str, float]:
     fnmr = float((mated <= threshold).double().mean())
     both = torch.cat([mated, non_mated]).sort().values
     missed = torch.searchsorted(mated.sort().values, both).double() / len(mated)
-    passed = 1 - torch.searchsorted(strangers, both).double() / len(strangers)
+    passed = (len(strangers) - torch.searchsorted(strangers, both).double()) / len(strangers)
     at = int((missed >= passed).double().argmax())
     return {"fnmr": 100 * fnmr, "eer": 50 * float(missed[at] + passed[at])}
 
