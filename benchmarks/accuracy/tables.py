@@ -5,21 +5,26 @@
 OUT/<list>/scores/ holds maskwise's score files, OUT/<list>/stock/ those of stock.py; a list that
 is not there is left out. Rates are of trials with a score, and GFRR takes in those that failed;
 intervals are 95 %, by a bootstrap over people. Figures that the trials are too few for are in
-brackets.
+brackets. Below each table: by how many points GFRR differs between the pipelines, paired.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from maskwise.evaluate.breakdown import Summary, summarise
+from maskwise.evaluate.intervals import bootstrap, percentile_interval
 from maskwise.evaluate.report.words import percent, percent_range
 from maskwise.evaluate.score_file import read_scores
 from maskwise.evaluate.scores import Scores
-from maskwise.evaluate.verification import fold_accuracy, own_folds
+from maskwise.evaluate.verification import fold_accuracy, own_folds, threshold_for_fmr
+from maskwise.types import F64
 
 TARGETS = (1e-2, 1e-3)
 REPLICATES = 500
@@ -33,6 +38,7 @@ COLUMNS = (
 )
 
 STOCK, NO_MASKS, VIRTUAL = "stock", "ours, no masks", "ours, virtual masks"
+COMPARED = ((STOCK, NO_MASKS), (STOCK, VIRTUAL), (NO_MASKS, VIRTUAL))
 
 
 @dataclass(frozen=True)
@@ -85,16 +91,21 @@ def files(table: Table, folder: Path) -> Files:
     return made
 
 
-def rows(table: Table, found: Files) -> list[list[str]]:
-    """The table's cells."""
+def parts(table: Table, found: Files) -> list[Files]:
+    """The files a part of the trials at a time, by ``Table.by``, or by what the probes are called.
+
+    The probes of a part are called what they wear by the list, with their numbers of trials.
+    """
     if not table.by:
-        return [_row(table, *one) for one in found]
+        return [[one for one in found if one[1] == probes] for probes, _ in table.probes]
     made = []
     for part in (*found[0][2].attributes[table.by].values, ""):
+        kept: Files = []
         for pipeline, probes, scores in found:
-            kept = scores.subset(scores.attributes[table.by].where(part)) if part else scores
-            counts = f"{int(kept.mated.sum()):,} + {int((~kept.mated).sum()):,}"
-            made.append(_row(table, pipeline, f"{part or probes} ({counts})", kept))
+            some = scores.subset(scores.attributes[table.by].where(part)) if part else scores
+            counts = f"{int(some.mated.sum()):,} + {int((~some.mated).sum()):,}"
+            kept.append((pipeline, f"{part or probes} ({counts})", some))
+        made.append(kept)
     return made
 
 
@@ -127,8 +138,52 @@ def _rates(figures: Summary) -> list[str]:
     return [*cells, eer, f"{figures.auc:.4f}"]
 
 
+def differences(part: Files) -> list[str]:
+    """The cells of one part: ``COMPARED``, second less first, at each of ``TARGETS``."""
+    lost = {pipeline: _lost(scores) for pipeline, _, scores in part}
+    cells = [part[0][1]]
+    for first, second in COMPARED:
+        (a, drawn_a), (b, drawn_b) = lost[first], lost[second]
+        for k in range(len(TARGETS)):
+            interval = percentile_interval(drawn_b[:, k] - drawn_a[:, k])
+            ends = (
+                ""
+                if interval is None
+                else f" ({_points(interval.low)} to {_points(interval.high)})"
+            )
+            cells.append(f"{_points(b[k] - a[k])}{ends}")
+    return cells
+
+
+def _lost(scores: Scores) -> tuple[F64, F64]:
+    """(J,) GFRR at each of ``TARGETS``, and its (B, J) replicates.
+
+    All files of a list draw the same people: no trial is left out. A failed one is below every
+    threshold, and the targets are so much lower as there are fewer non-mated trials with a score.
+    """
+    given = np.where(scores.failed, -np.inf, scores.scores)
+    mated, non_mated = given[scores.mated], given[~scores.mated]
+    found = non_mated[np.isfinite(non_mated)]
+    people = scores.subject_codes()
+    drawn = bootstrap(
+        mated,
+        non_mated,
+        people[scores.mated, 0],
+        people[~scores.mated],
+        target_fmrs=[target * len(found) / len(non_mated) for target in TARGETS],
+        replicates=REPLICATES,
+    )
+    at = [threshold_for_fmr(found, target) for target in TARGETS]
+    return np.array([np.mean(mated < threshold) for threshold in at]), drawn.fnmr_at
+
+
+def _points(share: float) -> str:
+    text = f"{100 * share:+.1f}"
+    return "0" if float(text) == 0 else text
+
+
 def show(table: Table, out: Path) -> None:
-    """Print one table as Markdown."""
+    """Print one list's tables as Markdown."""
     found = files(table, out / table.folder)
     first = found[0][2]
     mated = int(first.mated.sum())
@@ -138,8 +193,19 @@ def show(table: Table, out: Path) -> None:
     )
     accuracy = ("accuracy (own folds)", "with failures") if table.folds else ()
     columns = [*COLUMNS, *accuracy]
-    for cells in (columns, ["---"] * len(columns), *rows(table, found)):
-        print(f"| {' | '.join(cells)} |")
+    split = parts(table, found)
+    _print(columns, [_row(table, *one) for part in split for one in part])
+    names = [[name.removeprefix("ours, ") for name in two] for two in COMPARED]
+    titles = [f"{b} less {a}, FMR {t:g}" for a, b in names for t in TARGETS]
+    print("GFRR, differences in points:\n")
+    _print(["probes", *titles], [differences(part) for part in split])
+
+
+def _print(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    print(f"| {' | '.join(columns)} |")
+    print("|" + "---|" * len(columns))
+    for row in cells:
+        print(f"| {' | '.join(row)} |")
     print()
 
 
