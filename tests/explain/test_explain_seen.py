@@ -11,8 +11,20 @@ import pytest
 from maskwise.align import DLIB_CHIP, FIVE_CHIP
 from maskwise.answers import Face
 from maskwise.errors import InputError
-from maskwise.explain.seen import points_in_words, seen
-from maskwise.types import NO_MASK, Chip, ChipSpec, Detection, Landmarks, MaskState, Template
+from maskwise.explain import seen as module
+from maskwise.explain.seen import points_in_words
+from maskwise.explain.values import Seen
+from maskwise.types import (
+    NO_MASK,
+    U8,
+    Chip,
+    ChipSpec,
+    Detection,
+    Image,
+    Landmarks,
+    MaskState,
+    Template,
+)
 
 
 def face(state: Any, spec: ChipSpec = FIVE_CHIP) -> Face:
@@ -26,6 +38,17 @@ def face(state: Any, spec: ChipSpec = FIVE_CHIP) -> Face:
         state,
         Template(np.array([1, 0], np.float32), "fake", NO_MASK),
     )
+
+
+def seen(one: Face, alpha: U8 | None = None, width: int = 170) -> Seen:
+    return module.seen(one, Image(np.zeros((170, width, 3), np.uint8)), alpha)
+
+
+def test_points_outside_the_picture_are_hidden() -> None:
+    found = seen(face(MaskState(0.01)), width=100)  # the left eye is at 111, the mouth's at 107
+    assert points_in_words("five", found.visible)[1] == ["left eye"]
+    assert found.visible.tolist() == [True, False, True, True, False]
+    assert found.alpha is None
 
 
 def test_a_bare_face_is_free() -> None:

@@ -107,7 +107,7 @@ def span(e: FaceExplanation) -> tuple[float, float]:
     marks += [e.point.threshold] if e.point is not None else []
     marks += [e.score] if e.score is not None else []
     # The scores of candidates far down the list would only push the others together.
-    floor = min(marks) - 0.5 * (max(marks) - min(marks))
+    floor = min(marks) - 0.5 * (max(marks) - min(marks)) if len(marks) > 1 else -math.inf
     marks += [c.score for c in e.candidates if c.score > floor]
     low, high = min(marks), max(marks)
     room = max(0.12 * (high - low), 0.01)
@@ -117,6 +117,8 @@ def span(e: FaceExplanation) -> tuple[float, float]:
 def _strangers(pen: _Pen, e: FaceExplanation, place: Place, width: int) -> None:
     """Grey where strangers' scores lie, the paler the fewer; ticks with their shares."""
     if not e.ticks:
+        why = "how high strangers score is not known: these scores rank, and decide nothing"
+        pen.text(width / 2, _BOTTOM + 12, why, _SOFT, _SMALL)
         return
     xs = [place(t.threshold) for t in e.ticks]
     low, high = span(e)

@@ -59,7 +59,7 @@ def explain_pair(
         FaceExplanation(
             image=picture,
             face=result.a,
-            seen=seen(result.a),
+            seen=seen(result.a, picture),
             chip=mine.picture,
             drawn=mine.wear if mine.wear.kind == "virtual" else None,
             against=Against(
@@ -105,7 +105,7 @@ def _of_search(
     return FaceExplanation(
         image=picture,
         face=face,
-        seen=seen(face),
+        seen=seen(face, picture),
         chip=face.chip.pixels,
         drawn=None,
         against=against,

@@ -12,7 +12,7 @@ from maskwise.cover import outline
 from maskwise.errors import InputError
 from maskwise.explain.values import Seen
 from maskwise.masks import covered_landmarks
-from maskwise.types import U8, Bool, Scheme
+from maskwise.types import U8, Bool, Image, Scheme
 
 _POINTS: Final[Mapping[Scheme, Mapping[str, range]]] = {
     "five": {
@@ -34,8 +34,8 @@ _POINTS: Final[Mapping[Scheme, Mapping[str, range]]] = {
 """Left and right are the subject's; see ``types.Scheme``."""
 
 
-def seen(face: Face, alpha: U8 | None = None) -> Seen:
-    """What of ``face`` is covered.
+def seen(face: Face, picture: Image, alpha: U8 | None = None) -> Seen:
+    """What of ``face`` is covered, or outside ``picture``, where it was found.
 
     alpha: (S, S) uint8 in the chip's frame, where something measured it (``MaskState.alpha``, if
     the mask classifier gives one). Without it, a face in a mask is taken to be covered where a
@@ -51,11 +51,11 @@ def seen(face: Face, alpha: U8 | None = None) -> Seen:
             raise InputError(
                 f"alpha: expected ({size}, {size}) uint8, got {alpha.shape} {alpha.dtype}"
             )
-        return Seen(alpha, False, _free(face, alpha))
+        return Seen(alpha, False, _free(face, picture, alpha))
     if not face.mask.worn:
-        return Seen(None, False, face.landmarks.visible)
+        return Seen(None, False, _free(face, picture))
     alpha = outline(chip.spec)
-    return Seen(alpha, True, _free(face, alpha))
+    return Seen(alpha, True, _free(face, picture, alpha))
 
 
 def points_in_words(scheme: Scheme, visible: Bool) -> tuple[list[str], list[str]]:
@@ -70,5 +70,8 @@ def points_in_words(scheme: Scheme, visible: Bool) -> tuple[list[str], list[str]
     return shown, hidden
 
 
-def _free(face: Face, alpha: U8) -> Bool:
-    return np.asarray(face.landmarks.visible & ~covered_landmarks(face.chip.landmarks, alpha))
+def _free(face: Face, picture: Image, alpha: U8 | None = None) -> Bool:
+    points = face.landmarks.points
+    inside = ((points > -0.5) & (points < (picture.width - 0.5, picture.height - 0.5))).all(1)
+    free: Bool = face.landmarks.visible & inside
+    return free if alpha is None else free & ~covered_landmarks(face.chip.landmarks, alpha)

@@ -30,12 +30,13 @@ def score_words(e: FaceExplanation) -> str:
     """The score, and what it needed."""
     if e.score is None:
         return "nothing to compare with"
-    whom = f" against {e.against.name}" if e.against and e.photos is not None else ""
+    # The name last: where there is no room, its end is what is cut off.
+    whom = f", against {e.against.name}" if e.against and e.photos is not None else ""
     if e.point is None:
-        return f"score {e.score:.3f}{whom}; no threshold tells what it means"
-    needed = f"score {e.score:.3f}{whom}, needed {e.point.threshold:.3f}"
+        return f"score {e.score:.3f}; no threshold tells what it means{whom}"
     short = e.point.threshold - e.score
-    return f"{needed}: enough" if short <= 0 else f"{needed}: {short:.3f} too little"
+    told = "enough" if short <= 0 else f"{short:.3f} too little"
+    return f"score {e.score:.3f}, needed {e.point.threshold:.3f}: {told}{whom}"
 
 
 def meaning(e: FaceExplanation) -> list[str]:
