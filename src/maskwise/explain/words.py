@@ -30,12 +30,13 @@ def score_words(e: FaceExplanation) -> str:
     """The score, and what it needed."""
     if e.score is None:
         return "nothing to compare with"
-    # The name last: where there is no room, its end is what is cut off.
-    whom = f", against {e.against.name}" if e.against and e.photos is not None else ""
+    named = "" if e.against is None or e.photos is None else e.against.name
     if e.point is None:
-        return f"score {e.score:.3f}; no threshold tells what it means{whom}"
+        return f"score {e.score:.3f}{named and f' against {named}'}: what it means is not known"
     short = e.point.threshold - e.score
     told = "enough" if short <= 0 else f"{short:.3f} too little"
+    # Not where the verdict says it; and last: where there is no room, the end is cut off.
+    whom = f", against {named}" if named and not verdict(e).endswith(f": {named}") else ""
     return f"score {e.score:.3f}, needed {e.point.threshold:.3f}: {told}{whom}"
 
 
