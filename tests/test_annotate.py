@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,14 @@ def test_a_label_says_who_how_sure_and_what_is_worn(
     outcome: Outcome, worn: float, lines: tuple[str, ...]
 ) -> None:
     assert label_of(identification(outcome, worn)).lines == lines
+
+
+def test_a_label_shows_no_miss_as_a_tie() -> None:
+    found = identification("no_match")
+    tie = replace(found.decision, score=0.7996)
+    assert label_of(replace(found, decision=tie)).lines[1] == "0.800 (needs 0.800), no mask"
+    near = replace(found.decision, score=0.7962)
+    assert label_of(replace(found, decision=near)).lines[1] == "0.796 (needs 0.800), no mask"
 
 
 def test_the_picture_handed_in_is_left_alone() -> None:

@@ -79,10 +79,18 @@ def label_of(result: Identification) -> FaceLabel:
     details = []
     if decision.score is not None:
         point = decision.operating_point
-        limit = "" if point is None else f" (needs {point.threshold:.2f})"
-        details.append(f"{decision.score:.2f}{limit}")
+        needs = None if point is None else point.threshold
+        details.append(_score_words(decision.score, needs))
     details.append(mask_words(result.face.mask))
     return FaceLabel((x1, y1, x2, y2), decision.outcome, (name, ", ".join(details)))
+
+
+def _score_words(score: float, needs: float | None) -> str:
+    """Two decimals, or three where two would show a miss as a tie."""
+    if needs is None:
+        return f"{score:.2f}"
+    digits = 3 if f"{score:.2f}" == f"{needs:.2f}" else 2
+    return f"{score:.{digits}f} (needs {needs:.{digits}f})"
 
 
 def mask_words(state: MaskState) -> str:

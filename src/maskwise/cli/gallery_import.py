@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _MOST_ROWS: Final = 50
 _LACK: Final = (
     "imported people have no templates with virtual masks, so they are often missed when they "
-    "wear one; enrolling photos of them under the same names mends it: "
-    "maskwise enrol PEOPLE_DIR{option}"
+    "wear one; where you have everybody's photos, enrol them into a new gallery (maskwise enrol "
+    "PEOPLE_DIR --gallery NEW); more people come into this one by: maskwise enrol "
+    "PEOPLE_DIR{option}"
 )
 
 

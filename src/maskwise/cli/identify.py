@@ -225,7 +225,8 @@ def meaning(
     if points:
         lines.append(
             f"A face matches when its score reaches what it needs; of strangers, about "
-            f"{fpir * 100:g} % (FPIR) pass against these {people} people."
+            f"{fpir * 100:g} % (FPIR) pass against "
+            + (f"these {people} people." if people > 1 else "this one person.")
         )
     held: dict[tuple[str, str], set[str]] = {}
     for p in points:
