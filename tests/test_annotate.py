@@ -86,9 +86,11 @@ def test_a_label_says_who_how_sure_and_what_is_worn(
 def test_a_label_shows_no_miss_as_a_tie() -> None:
     found = identification("no_match")
     tie = replace(found.decision, score=0.7996)
-    assert label_of(replace(found, decision=tie)).lines[1] == "0.800 (needs 0.800), no mask"
+    assert label_of(replace(found, decision=tie)).lines[1] == "0.7996 (needs 0.8000), no mask"
     near = replace(found.decision, score=0.7962)
     assert label_of(replace(found, decision=near)).lines[1] == "0.796 (needs 0.800), no mask"
+    exact = replace(found.decision, score=0.8)
+    assert label_of(replace(found, decision=exact)).lines[1] == "0.80 (needs 0.80), no mask"
 
 
 def test_the_picture_handed_in_is_left_alone() -> None:

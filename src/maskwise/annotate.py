@@ -86,10 +86,10 @@ def label_of(result: Identification) -> FaceLabel:
 
 
 def _score_words(score: float, needs: float | None) -> str:
-    """Two decimals, or three where two would show a miss as a tie."""
+    """Two decimals, or up to five where fewer would show a miss as a tie."""
     if needs is None:
         return f"{score:.2f}"
-    digits = 3 if f"{score:.2f}" == f"{needs:.2f}" else 2
+    digits = next((n for n in (2, 3, 4, 5) if f"{score:.{n}f}" != f"{needs:.{n}f}"), 2)
     return f"{score:.{digits}f} (needs {needs:.{digits}f})"
 
 
