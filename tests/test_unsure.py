@@ -45,10 +45,11 @@ def decided(
 def test_a_poor_picture_takes_no_match_its_meaning(
     outcome: Outcome, score: float | None, after: Outcome
 ) -> None:
-    decision = Decision(outcome, score, None, reasons=("before",))
+    decision = Decision(outcome, score, None, reasons=("before",), llr=-3.0)
     assert weighed(decision, ()) is decision
     found = weighed(decision, ("too dark",))
-    assert found == replace(decision, outcome=after, reasons=("before", "too dark"))
+    llr = None if after != outcome else -3.0
+    assert found == replace(decision, outcome=after, reasons=("before", "too dark"), llr=llr)
 
 
 @given(st.floats(0, 0.1), st.floats(-0.1, 0.1))

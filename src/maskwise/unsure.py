@@ -38,6 +38,7 @@ def weighed(decision: Decision, wrong: Sequence[str]) -> Decision:
     """The decision on a picture of which ``wrong`` is to be said: "no match" becomes unsure.
 
     Where nobody was compared, it stays: then there is nobody whom a better picture could match.
+    Its ``llr`` goes, too: the map was fitted on pictures as they come, hardly any of them so poor.
     """
     if not wrong:
         return decision
@@ -46,6 +47,7 @@ def weighed(decision: Decision, wrong: Sequence[str]) -> Decision:
         decision,
         outcome="insufficient" if lost else decision.outcome,
         reasons=(*decision.reasons, *wrong),
+        llr=None if lost else decision.llr,
     )
 
 

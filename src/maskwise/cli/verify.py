@@ -124,7 +124,8 @@ def _text(a: str, b: str, result: Verification) -> str:
     from maskwise.annotate import mask_words
 
     decision = result.decision
-    lines = [_ANSWER[decision.outcome]]
+    unsure = decision.outcome == "insufficient"
+    lines = [_ANSWER[decision.outcome], *(decision.reasons if unsure else ())]
     point = decision.operating_point
     if point is not None:
         sign = ">=" if decision.outcome == "match" else "<"
@@ -148,7 +149,7 @@ def _text(a: str, b: str, result: Verification) -> str:
         for path, face in ((a, result.a), (b, result.b))
         if face is not None
     ]
-    lines += decision.reasons
+    lines += () if unsure else decision.reasons
     return "\n".join(printable(line) for line in lines)
 
 
