@@ -5,10 +5,10 @@
 Open-set identification with the shipped models, people enrolled with one bare photo each. Every
 mated probe is another photo of an enrolled person, once in each type of mask (colour, pattern,
 coverage and seed drawn at random); strangers are photos of people with one photo, in two types
-each. Masks are drawn on the whole photo, and the face is looked for anew; a probe without a face
-is a miss. A masked probe is compared with masked templates only, as in ``Recognizer.identify``;
-with 0 of them, with the bare one. MFR2's real masks are looked for among MFR2's people, one bare
-photo each, and the people of LFW.
+each. Masks are drawn on the whole photo, and the face is looked for anew; a probe without a face,
+or with a second one of nearly its size, is a miss. A masked probe is compared with masked templates
+only, as in ``Recognizer.identify``; with 0 of them, with the bare one. MFR2's real masks are looked
+for among MFR2's people, one bare photo each, and the people of LFW.
 
 The order in which templates are added is chosen greedily on the calibrate people of the one split
 (training/photos.py), by the share of mated comparisons below the threshold for an FMR of 0.001;
@@ -30,9 +30,10 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import faces
 from faces import CONSOLE, Enrolled, Probes
+from printed import show
 
 from maskwise import masks
-from maskwise.evaluate.intervals import Rate, bootstrap, rate_interval
+from maskwise.evaluate.intervals import Rate, bootstrap, percentile_interval, rate_interval
 from maskwise.evaluate.searches import rank_searches
 from maskwise.evaluate.verification import threshold_for_fmr
 
@@ -42,6 +43,14 @@ I64 = npt.NDArray[np.int64]
 MOST = 12
 FMR, FPIR = 1e-3, 0.01
 REPLICATES = 500
+COMPARED = (
+    ("bare only", "one mask"),
+    ("bare only", "default"),
+    ("one mask", "default"),
+    ("one mask", "every type"),
+    ("default", "every type"),
+)
+"""Sets of templates; the one mask is that of the greedy order."""
 
 
 def scores(enrolled: Enrolled, probes: Probes, used: list[int]) -> F64:
@@ -95,6 +104,31 @@ def figures(
     enrolled: Enrolled, mated: Probes, strangers: Probes, used: list[int]
 ) -> dict[str, Any]:
     """Rank 1 and FNIR at an FPIR of ``FPIR``, with intervals."""
+    return _figures(enrolled, mated, strangers, used)[0]
+
+
+def difference(
+    enrolled: Enrolled, mated: Probes, strangers: Probes, first: list[int], second: list[int]
+) -> dict[str, Any]:
+    """By how much rank 1 and FNIR change from ``first`` to ``second``, the same people drawn."""
+    one, two = (_figures(enrolled, mated, strangers, used) for used in (first, second))
+    out = {}
+    for what in ("rank_1", "fnir"):
+        interval = percentile_interval(two[1][what] - one[1][what])
+        assert interval is not None
+        values = [found[0][what]["count"] / found[0][what]["of"] for found in (one, two)]
+        out[what] = {
+            "value": values[1] - values[0],
+            "low": interval.low,
+            "high": interval.high,
+        }
+    return out
+
+
+def _figures(
+    enrolled: Enrolled, mated: Probes, strangers: Probes, used: list[int]
+) -> tuple[dict[str, Any], dict[str, F64]]:
+    """Figures, and the replicates of the two rates."""
     place = {person: k for k, person in enumerate(enrolled.people)}
     gallery = np.arange(len(enrolled.people))
     own = np.array([place.get(person, -1) for person in mated.people])
@@ -119,12 +153,14 @@ def figures(
         target_fmrs=(FPIR,),
         replicates=REPLICATES,
     )
-    return {
-        "rank_1": _with(rank_one, 1 - drawn.fnmr[:, 0]),
-        "fnir": _with(missed, drawn.fnmr_at[:, 0]),
+    replicates = {"rank_1": 1 - drawn.fnmr[:, 0], "fnir": drawn.fnmr_at[:, 0]}
+    found_rates = {
+        "rank_1": _with(rank_one, replicates["rank_1"]),
+        "fnir": _with(missed, replicates["fnir"]),
         "failed": int(np.isnan(mated.templates).any(axis=1).sum()),
         "threshold": threshold,
     }
+    return found_rates, replicates
 
 
 def _with(rate: Rate, replicates: F64) -> dict[str, Any]:
@@ -151,6 +187,7 @@ def measure() -> dict[str, Any]:
     enrolled, mated, strangers = faces.lfw(maker, "report")
     sets = {"bare only": [], "default": default, "every type": first}
     real = faces.mfr2(maker, enrolled)
+    of = {**sets, "one mask": order[:1]}
 
     def row(name: str, used: list[int]) -> dict[str, Any]:
         out = {"templates": name, "lfw": figures(enrolled, mated, strangers, used)}
@@ -172,6 +209,16 @@ def measure() -> dict[str, Any]:
             for k in range(MOST + 1)
         ],
         "sets": [*(row(name, used) for name, used in sets.items()), one],
+        "alone": [row(kind, [names.index(kind)]) for kind in faces.drawn_types()],
+        "differences": [
+            {
+                "from": a,
+                "to": b,
+                "lfw": difference(enrolled, mated, strangers, of[a], of[b]),
+                **({} if real is None else {"mfr2": difference(*real, strangers, of[a], of[b])}),
+            }
+            for a, b in COMPARED
+        ],
         "by_type": {
             kind: {
                 name: figures(enrolled, only(mated, kind), strangers, used)
@@ -188,48 +235,6 @@ def measure() -> dict[str, Any]:
         },
         "calibrate_fnmr": {name: fnmr(tuned, tuned_probes, used) for name, used in sets.items()},
     }
-
-
-def _percent(found: dict[str, Any]) -> str:
-    share = 100 * found["count"] / found["of"]
-    return f"{share:.1f} % ({100 * found['low']:.0f} to {100 * found['high']:.0f})"
-
-
-def show(result: dict[str, Any]) -> None:
-    sample = result["curve"][0]
-    print(f"{result['people']} people; {sample['lfw']['rank_1']['of']} probes", end="")
-    print(f" ({sample['lfw']['failed']} without a face)")
-    for title in ("curve", "sets"):
-        real = "mfr2" in result[title][0]
-        print(
-            "\n| templates | LFW rank 1 | LFW FNIR |"
-            + (" MFR2 rank 1 | MFR2 FNIR |" if real else "")
-        )
-        print("|---|---|---|" + ("---|---|" if real else ""))
-        for row in result[title]:
-            cells = [
-                _percent(row[key][what])
-                for key in ("lfw", "mfr2")
-                if key in row
-                for what in ("rank_1", "fnir")
-            ]
-            print(f"| {row['templates']} | {' | '.join(cells)} |")
-    print(
-        "\n| probes wear | "
-        + " | ".join(f"{name}: FNIR" for name in ("bare only", "default", "every type"))
-        + " |"
-    )
-    print("|---|---|---|---|")
-    for kind, rates in result["by_type"].items():
-        print(f"| {kind} | {' | '.join(_percent(f['fnir']) for f in rates.values())} |")
-    whole = result["calibrate_fnmr"]
-    print(
-        "\nFNMR at an FMR of 0.001, calibrate people: "
-        + ", ".join(f"{k} {100 * v:.1f} %" for k, v in whole.items())
-    )
-    for kind, rates in result["without"].items():
-        rest, alone = (100 * rates[k] for k in ("calibrate_fnmr", "calibrate_fnmr_alone"))
-        print(f"  every type but {kind}: {rest:.1f} %; {kind} alone: {alone:.1f} %")
 
 
 if __name__ == "__main__":
