@@ -150,6 +150,22 @@ def test_a_missing_folder_and_one_without_pictures_are_said(run: Run, home: Path
         assert f"maskwise: skipped {folder}: {reason}" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("nosuch",), 1),
+        (("people", "--masks", "nosuch"), 2),
+        (("people", "--encoder", "maskwise-v1:x"), 2),
+    ],
+)
+def test_nothing_to_enrol_leaves_no_empty_gallery(
+    run: Run, people: Path, words: tuple[str, ...], status: int
+) -> None:
+    answer = run("enrol", *words, "--gallery", "new.db")
+    assert answer.status == status
+    assert not Path("new.db").exists()
+
+
 def test_the_users_own_gallery_is_the_default_and_is_said(
     run: Run, people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +256,8 @@ def test_galleries_are_closed(run: Run, people: Path, monkeypatch: pytest.Monkey
     seen: list[Gallery] = []
 
     def recognizer(**arguments: Any) -> Recognizer:
-        seen.append(arguments["gallery"])
+        if "gallery" in arguments:
+            seen.append(arguments["gallery"])
         return make_recognizer(**arguments)
 
     run("enrol", "people", "--gallery", "g.db", tools=Tools(recognizer))

@@ -11,6 +11,7 @@ import click
 from maskwise.cli.inputs import Person, as_name, find_people, find_photos
 from maskwise.cli.options import (
     Tools,
+    gallery_is_there,
     gallery_option,
     json_option,
     model_options,
@@ -173,6 +174,8 @@ def command(
     Exit codes: 0 all photos enrolled; 1 some input was skipped (each is named); 2 usage or
     gallery error; 130 interrupted.
     """
+    from maskwise.gallery import default_place
+
     summary = Summary()
 
     def skip(message: str) -> None:
@@ -187,6 +190,15 @@ def command(
         subject = clean_name(as_name(subject))
         photos = find_photos(paths, skip)
         people = [Person(subject, photos)] if photos else []
+    # Before the gallery: a mistyped folder, model or mask leaves no empty one.
+    tools.recognizer(masks=masks, **models)
+    place = gallery or default_place()
+    if not people and not gallery_is_there(place):
+        if as_json:
+            print_json(summary.as_json(place, False))
+        else:
+            click.echo(summary.text(place))
+        ctx.exit(SKIPPED)
     interrupted = False
     with open_gallery(gallery, create=True) as store:
         recognizer = tools.recognizer(gallery=store, masks=masks, **models)

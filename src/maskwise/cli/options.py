@@ -135,7 +135,7 @@ def open_gallery(where: str | None, *, create: bool = False) -> Gallery:
     from maskwise.gallery import open_gallery as open_any
 
     place = where or default_place()
-    if not create and "://" not in place and _is_missing(expanded(place)):
+    if not create and not gallery_is_there(place):
         raise ConfigurationError(
             f"{place}: there is no gallery here yet; enrol somebody first "
             f"(maskwise enrol PEOPLE_DIR{_option(where)}), or name another one with --gallery"
@@ -143,6 +143,11 @@ def open_gallery(where: str | None, *, create: bool = False) -> Gallery:
     gallery = open_any(place, create=create)
     remark(f"gallery {gallery.where}")
     return gallery
+
+
+def gallery_is_there(place: str) -> bool:
+    """Whether a gallery's file is there already; of a URL nothing is known, and True."""
+    return "://" in place or not _is_missing(expanded(place))
 
 
 def _is_missing(path: Path) -> bool:
