@@ -359,7 +359,7 @@ def test_real_masks_score_as_verify_does(data_folder: Path, tmp_path: Path) -> N
         shutil.copytree(person, tmp_path / person.name)
     trials = from_folder(tmp_path)
     r = Recognizer()
-    found = score(r, tmp_path, trials, "virtual:all", several_faces="refuse")
+    found = score(r, tmp_path, trials, "virtual:default", several_faces="refuse")
     decided = found.decided.words()
     kinds = zip(
         decided, found.scores.reference_wear.words(), found.scores.probe_wear.words(), strict=True
