@@ -255,12 +255,12 @@ def test_names_that_are_no_text_are_enrolled_escaped(run: Run, home: Path) -> No
 def test_galleries_are_closed(run: Run, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Gallery] = []
 
-    def recognizer(**arguments: Any) -> Recognizer:
-        if "gallery" in arguments:
-            seen.append(arguments["gallery"])
-        return make_recognizer(**arguments)
+    def remembered(*arguments: Any, **options: Any) -> Gallery:
+        seen.append(open_gallery(*arguments, **options))
+        return seen[-1]
 
-    run("enrol", "people", "--gallery", "g.db", tools=Tools(recognizer))
+    monkeypatch.setattr("maskwise.gallery.open_gallery", remembered)
+    run("enrol", "people", "--gallery", "g.db")
     with pytest.raises(OSError, match="closed"):
         seen[0].size()
 

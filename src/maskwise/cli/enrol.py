@@ -15,7 +15,6 @@ from maskwise.cli.options import (
     gallery_option,
     json_option,
     model_options,
-    open_gallery,
     pass_tools,
 )
 from maskwise.cli.output import Progress, naming, print_json, printable, remark
@@ -190,9 +189,9 @@ def command(
         subject = clean_name(as_name(subject))
         photos = find_photos(paths, skip)
         people = [Person(subject, photos)] if photos else []
-    # Before the gallery: a mistyped folder, model or mask leaves no empty one.
-    tools.recognizer(masks=masks, **models)
     place = gallery or default_place()
+    # Before the gallery is opened: a mistyped folder, model or mask leaves no empty one.
+    recognizer = tools.recognizer(gallery=place, masks=masks, **models)
     if not people and not gallery_is_there(place):
         if as_json:
             print_json(summary.as_json(place, False))
@@ -200,8 +199,9 @@ def command(
             click.echo(summary.text(place))
         ctx.exit(SKIPPED)
     interrupted = False
-    with open_gallery(gallery, create=True) as store:
-        recognizer = tools.recognizer(gallery=store, masks=masks, **models)
+    with recognizer:
+        store = recognizer.gallery
+        remark(f"gallery {store.where}")
         try:
             enrol_people(recognizer, people, summary, strict=strict, quality=quality, keep=keep)
         except KeyboardInterrupt:
