@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -76,6 +77,27 @@ def test_every_encoder_has_its_provenance_and_all_wear_pairs(table: Any) -> None
             assert row["non_mated"] >= 100
             assert row["people"] > 0
             assert row["fmr"][-1] * row["non_mated"] == pytest.approx(10, rel=2e-3)
+
+
+def test_the_log_of_the_fit_has_the_same_thresholds(table: Any) -> None:
+    log = Path(__file__).resolve().parents[1] / "training" / "operating_points" / "log.txt"
+    if not log.exists():
+        pytest.skip("needs training/operating_points, which only a checkout holds")
+    told: dict[tuple[str, str], list[float]] = {}
+    for case in log.read_text("utf-8").split("\n\n"):
+        (probes,) = re.findall(r"; encoder (.+)", case)
+        (references,) = re.findall(r"^references by (.+)", case, re.MULTILINE) or [probes]
+        for rows in re.split(r"^(?=[a-z]+-[a-z]+: )", case, flags=re.MULTILINE)[1:]:
+            pair = decide.pair_id(references, probes), rows.partition(":")[0]
+            told[pair] = [float(t) for t in re.findall(r"threshold (\S+)", rows)]
+    shipped = {
+        (encoder_id, pair): row["threshold"]
+        for encoder_id, rows in table["encoders"].items()
+        for pair, row in rows.items()
+    }
+    assert set(told) == set(shipped), REMEDY
+    for key, thresholds in shipped.items():  # which are rounded up
+        assert thresholds == pytest.approx(told[key], abs=1.1e-5), (key, REMEDY)
 
 
 def test_they_support_the_defaults() -> None:

@@ -276,14 +276,24 @@ def test_what_cannot_be_aligned_is_no_second_face_and_no_face() -> None:
     assert r.enrol("Ruby", face(RED)).photos[0].status == "no_face"
 
 
+class Turns(FakeMaskClassifier):
+    """The first face is bare and the second masked, whatever they are."""
+
+    def __init__(self) -> None:
+        self.answers = [0.0, 1.0]
+
+    def classify(self, chips: Any) -> list[MaskState]:
+        return [MaskState(self.answers.pop(0)) for _ in chips]
+
+
+class MouthEncoder(FakeEncoder):
+    """As ``FakeEncoder``, by the colour of the mouth, which masks hide."""
+
+    def encode_batch(self, chips: U8) -> F32:
+        return super().encode_batch(np.roll(chips, -57, axis=1))
+
+
 def test_verify_compares_the_bare_face_itself_where_no_mask_fits() -> None:
-    class Turns(FakeMaskClassifier):
-        def __init__(self) -> None:
-            self.answers = [0.0, 1.0]
-
-        def classify(self, chips: Any) -> list[MaskState]:
-            return [MaskState(self.answers.pop(0)) for _ in chips]
-
     r = recognizer()
     r.predictor = UpsideDown()
     r.mask_classifier = Turns()
@@ -360,6 +370,25 @@ def test_verify_draws_masks_on_the_bare_side() -> None:
     other = r.verify(face(RED), face(GREEN))
     assert other.decision.outcome == "no_match"
     assert other.decision.operating_point.wear_pair == "bare-bare"
+
+
+def test_verify_compares_a_masked_face_with_the_drawn_masks_alone() -> None:
+    """As its threshold was fitted: the bare template would win here, with a score of 1."""
+    r = recognizer(encoder=MouthEncoder())
+    r.mask_classifier = Turns()
+    decision = r.verify(face(RED), face(RED)).decision
+    point, score = decision.operating_point, decision.score
+    assert point is not None
+    assert point.wear_pair == "masked-masked"
+    assert score is not None
+    assert score < 0.99
+
+
+def test_verify_of_two_masked_faces_is_decided_as_of_such() -> None:
+    decision = recognizer().verify(face(RED, masked=True), face(RED, masked=True)).decision
+    point = decision.operating_point
+    assert point is not None
+    assert point.wear_pair == "masked-masked"
 
 
 def test_verify_could_not_tell_without_a_face() -> None:
