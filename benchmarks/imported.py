@@ -28,17 +28,15 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "training"))
-from photos import data_folder, photos  # noqa: E402
+from maskwise import Recognizer, image, open_gallery, samples
+from maskwise.answers import Face, Identification
+from maskwise.compat import face_recognition
+from maskwise.gallery import Gallery
+from maskwise.gallery.importing import import_encodings
+from maskwise.stages import prominence
+from maskwise.types import F64
 
-from maskwise import Recognizer, image, open_gallery, samples  # noqa: E402
-from maskwise.answers import Face, Identification  # noqa: E402
-from maskwise.compat import face_recognition  # noqa: E402
-from maskwise.gallery import Gallery  # noqa: E402
-from maskwise.gallery.importing import import_encodings  # noqa: E402
-from maskwise.stages import prominence  # noqa: E402
-from maskwise.types import F64  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))  # for ``photos``
 
 STOCK, OURS = "dlib-resnet-v1", "maskwise-v1"
 SEED = 11
@@ -140,6 +138,8 @@ def sample_people(_: Path) -> People:
 
 def mfr2(_: Path) -> People:
     """MFR2's development photos."""
+    from photos import data_folder
+
     people = People()
     with (data_folder() / "mfr2-dev-labels.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -154,6 +154,8 @@ def mfr2(_: Path) -> People:
 
 def lfw(work: Path) -> People:
     """LFW's report people; masked probes are drawn in ``work``."""
+    from photos import photos
+
     of: dict[str, list[Path]] = defaultdict(list)
     for path in photos("report"):
         of[path.parent.name].append(path)
