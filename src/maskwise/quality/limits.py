@@ -108,38 +108,33 @@ tables): where a worse photo of the same person is missed twice as often as an u
 threshold of an FMR of 1e-3. What the experiment does not tell is milder: see there.
 """
 
-# Code, field of Quality, its limit in Gates, sentence. A field is named min_ or max_ in Gates.
-_CHECKS: Final[tuple[tuple[ReasonCode, str, str, str], ...]] = (
+# Code, limit in Gates (min_ or max_, and the field of Quality that it is for), sentence.
+_CHECKS: Final[tuple[tuple[ReasonCode, str, str], ...]] = (
     (
         "too_small",
-        "ipd_px",
         "min_ipd_px",
         "the eyes are {value:.3g} px apart, at least {limit:.3g} are needed: move closer or use a "
         "larger picture",
     ),
     (
         "blurred",
-        "blur",
         "max_blur",
         "the face is blurred over {value:.2%} of the distance between the eyes, at most "
         "{limit:.2%} will do: hold still, focus on the face, or use a sharper picture",
     ),
     (
         "too_dark",
-        "luma",
         "min_luma",
         "the face is too dark, {value:.1%} of full brightness where at least {limit:.1%} is "
         "needed: put more light on the face or expose longer",
     ),
     (
         "too_bright",
-        "luma",
         "max_luma",
         "the face is too bright, {value:.1%} of full brightness where at most {limit:.1%} will do: "
         "take the face out of the glare or expose shorter",
     ),
     (
-        "clipped",
         "clipped",
         "max_clipped",
         "{value:.1%} of the face around the eyes is plain black or white, at most {limit:.1%} will "
@@ -147,28 +142,24 @@ _CHECKS: Final[tuple[tuple[ReasonCode, str, str, str], ...]] = (
     ),
     (
         "flat",
-        "spread",
         "min_spread",
         "the face has hardly any contrast, {value:.2%} where at least {limit:.2%} is needed: "
         "clean the lens, avoid haze and light behind the face",
     ),
     (
         "eyes_hidden",
-        "eye_light",
         "min_eye_light",
         "the eyes are hardly seen, {value:.0%} as light as the skin where at least {limit:.0%} is "
         "usual: take off dark glasses, or turn to the light",
     ),
     (
         "turned",
-        "yaw_deg",
         "max_yaw_deg",
         "the head is turned by {value:.3g} degrees, at most {limit:.3g} will do: look towards the "
         "camera",
     ),
     (
         "covered",
-        "coverage",
         "max_coverage",
         "{value:.0%} of the face is covered, at most {limit:.0%} will do: uncover more of it",
     ),
@@ -194,7 +185,8 @@ def judged(quality: Quality, limits: Gates) -> tuple[Reason, ...]:
     A value at its limit does. In the order of size, sharpness, light, pose, cover.
     """
     reasons = []
-    for code, field, name, sentence in _CHECKS:
+    for code, name, sentence in _CHECKS:
+        side, _, field = name.partition("_")
         limit, value = getattr(limits, name), getattr(quality, field)
         if limit is None:
             continue
@@ -203,6 +195,6 @@ def judged(quality: Quality, limits: Gates) -> tuple[Reason, ...]:
                 reasons.append(Reason("no_face", None, limit, _NO_FACE))
             continue
         size = abs(value)
-        if size < limit if name.startswith("min_") else size > limit:
+        if size < limit if side == "min" else size > limit:
             reasons.append(Reason(code, value, limit, sentence.format(value=size, limit=limit)))
     return tuple(reasons)
