@@ -356,7 +356,9 @@ class TestAddress:
         assert len({MaskwiseNet(file).id, *(one.id for one in others)}) == 4
         assert MaskwiseNet(file, threads=1).id == MaskwiseNet(file).id
 
-    @pytest.mark.parametrize("options", [{"threshold": 1.5}, {"nms": -1}, {"size": (0, 640)}])
+    @pytest.mark.parametrize(
+        "options", [{"threshold": 1.5}, {"threshold": "x"}, {"nms": -1}, {"size": (0, 640)}]
+    )
     def test_options_that_cannot_be(self, options: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError, match=next(iter(options))):
             MaskwiseNet("stub", **options)

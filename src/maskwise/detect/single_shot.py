@@ -55,7 +55,7 @@ class SingleShot(ABC):
         device: str | None,
     ) -> None:
         for option, value in (("threshold", threshold), ("nms", nms)):
-            if not 0 <= value <= 1:
+            if not (isinstance(value, (int, float, np.number)) and 0 <= value <= 1):
                 raise ConfigurationError(f"{option}: expected 0 to 1, got {value}")
         if size is not None and (
             len(size) != 2 or any(int(side) != side or not 1 <= side <= _MOST_SIDE for side in size)
