@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from maskwise.annotate import COLOURS
 from maskwise.explain.scale import strangers
+from maskwise.explain.tiles import INK, PAPER, SOFT, Colour
 from maskwise.explain.values import FaceExplanation
 from maskwise.explain.words import one_in
 from maskwise.lettering import fitted
@@ -16,13 +17,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
 
-Colour = tuple[int, int, int]
 Place = Callable[[float], float]
 """Score -> px from the left."""
 
-_INK: Final[Colour] = (30, 30, 30)
-_SOFT: Final[Colour] = (92, 92, 92)
-_PAPER: Final[Colour] = (250, 250, 248)
 _STRANGERS: Final[Colour] = (120, 120, 120)
 _FINE: Final = 2
 HEIGHT: Final = 190
@@ -46,7 +43,7 @@ class _Pen:
     def disc(self, x: float, y: float, radius: float, colour: Colour, *, full: bool = True) -> None:
         at = tuple(v * _FINE for v in (x - radius, y - radius, x + radius, y + radius))
         spot = (at[0], at[1], at[2], at[3])
-        self._draw.ellipse(spot, fill=colour if full else _PAPER, outline=colour, width=2 * _FINE)
+        self._draw.ellipse(spot, fill=colour if full else PAPER, outline=colour, width=2 * _FINE)
 
     def width(self, text: str, px: int) -> float:
         return float(self._draw.textlength(*fitted(text, px * _FINE))) / _FINE
@@ -65,7 +62,7 @@ def score_bar(e: FaceExplanation, width: int) -> Picture | None:
 
     if e.score is None:
         return None
-    picture = Pillow.new("RGB", (width * _FINE, HEIGHT * _FINE), _PAPER)
+    picture = Pillow.new("RGB", (width * _FINE, HEIGHT * _FINE), PAPER)
     pen = _Pen(ImageDraw.Draw(picture))
     low, high = span(e)
 
@@ -79,7 +76,7 @@ def score_bar(e: FaceExplanation, width: int) -> Picture | None:
     for candidate in e.candidates:
         told = e.against is not None and candidate.subject == e.against.name
         if low <= candidate.score <= high and not told:
-            pen.disc(place(candidate.score), (_TOP + _BOTTOM) / 2, 6, _SOFT, full=False)
+            pen.disc(place(candidate.score), (_TOP + _BOTTOM) / 2, 6, SOFT, full=False)
     _threshold(pen, e, place, width)
     _zones(pen, e, place, width)
     colour, x = colour_of(e), place(e.score)
@@ -118,7 +115,7 @@ def _strangers(pen: _Pen, e: FaceExplanation, place: Place, width: int) -> None:
     """Grey where strangers' scores lie, the paler the fewer; ticks with their shares."""
     if not e.ticks:
         why = "how high strangers score is not known: these scores rank, and decide nothing"
-        pen.text(width / 2, _BOTTOM + 12, why, _SOFT, _SMALL)
+        pen.text(width / 2, _BOTTOM + 12, why, SOFT, _SMALL)
         return
     xs = [place(t.threshold) for t in e.ticks]
     low, high = span(e)
@@ -129,26 +126,26 @@ def _strangers(pen: _Pen, e: FaceExplanation, place: Place, width: int) -> None:
         pen.box(left, _BOTTOM - (_BOTTOM - _TOP) * share, left + 2, _BOTTOM, _STRANGERS)
     free = 0.0
     for x, tick in zip(xs, e.ticks, strict=True):
-        pen.box(x - 1, _BOTTOM, x + 1, _BOTTOM + 8, _INK)
+        pen.box(x - 1, _BOTTOM, x + 1, _BOTTOM + 8, INK)
         label = one_in(tick.fmr)
         half = pen.width(label, _SMALL) / 2
         if x - half > free:
-            pen.text(x, _BOTTOM + 11, label, _INK, _SMALL)
+            pen.text(x, _BOTTOM + 11, label, INK, _SMALL)
             free = x + half + 8
     first = "strangers who score this high or higher, when compared with one photo"
     half = pen.width(first, _SMALL) / 2
     middle = (xs[0] + xs[-1]) / 2
-    pen.text(max(middle, half + 8), _BOTTOM + 33, first, _SOFT, _SMALL)
+    pen.text(max(middle, half + 8), _BOTTOM + 33, first, SOFT, _SMALL)
 
 
 def _threshold(pen: _Pen, e: FaceExplanation, place: Place, width: int) -> None:
     if e.point is None:
         return
     x = place(e.point.threshold)
-    pen.box(x - 2, _TOP - 34, x + 2, _BOTTOM + 4, _INK)
+    pen.box(x - 2, _TOP - 34, x + 2, _BOTTOM + 4, INK)
     label = f"needed {e.point.threshold:.3f}"
     half = pen.width(label, _TEXT) / 2
-    pen.text(min(max(x, half + 4), width - half - 4), _TOP - 62, label, _INK)
+    pen.text(min(max(x, half + 4), width - half - 4), _TOP - 62, label, INK)
 
 
 def _zones(pen: _Pen, e: FaceExplanation, place: Place, width: int) -> None:

@@ -14,7 +14,10 @@ from maskwise.explain.bar import colour_of, score_bar
 from maskwise.explain.tiles import (
     COVERED,
     INK,
+    PAPER,
+    SOFT,
     TILE,
+    Colour,
     chip_tile,
     dot,
     heat,
@@ -30,22 +33,22 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
 
-Colour = tuple[int, int, int]
-
 _WIDTH: Final = 1200
 _PAD: Final = 28
 _GAP: Final = (_WIDTH - 2 * _PAD - 4 * TILE) // 3
-_PAPER: Final[Colour] = (250, 250, 248)
-_SOFT: Final[Colour] = (92, 92, 92)
+_ROW: Final = 27
+"""px of a line of the nearest people."""
+_MOST: Final = 2000
+"""px that all else is never taller than."""
 _TITLE, _TEXT, _SMALL = 30, 19, 17
 
 
 def card(e: FaceExplanation) -> Image:
-    """The picture: 1,200 px wide, about as tall as 800."""
+    """The picture: 1,200 px wide, and about 800 tall, more where many candidates are listed."""
     from PIL import Image as Pillow
     from PIL import ImageDraw
 
-    picture = Pillow.new("RGB", (_WIDTH, 2000), _PAPER)
+    picture = Pillow.new("RGB", (_WIDTH, _MOST + _ROW * len(e.candidates)), PAPER)
     draw = ImageDraw.Draw(picture)
     y = _head(draw, e)
     y = _tiles(picture, draw, e, y)
@@ -89,7 +92,7 @@ def _tiles(picture: Picture, draw: ImageDraw, e: FaceExplanation, top: int) -> i
         y = top + 30
         if tile is None:
             draw.rectangle((x, y, x + TILE - 1, y + TILE - 1), fill=(232, 232, 228))
-            _paragraph(draw, (x + 20, y + TILE // 2 - 40), _missing(e, k), _SOFT, width=TILE - 40)
+            _paragraph(draw, (x + 20, y + TILE // 2 - 40), _missing(e, k), SOFT, width=TILE - 40)
         else:
             picture.paste(tile, (x, y))
         bottom = max(bottom, _legend(picture, draw, e, k, (x, y + TILE + 8)))
@@ -130,7 +133,7 @@ def _legend(
         text = _short(e.against.reference) + (f", {how}" if how else "")
     else:
         return y
-    return _paragraph(draw, at, text, _SOFT, width=TILE)
+    return _paragraph(draw, at, text, SOFT, width=TILE)
 
 
 def _scale(picture: Picture, draw: ImageDraw, parts: Parts, at: tuple[int, int]) -> int:
@@ -145,7 +148,7 @@ def _scale(picture: Picture, draw: ImageDraw, parts: Parts, at: tuple[int, int])
     wide = _length(draw, "for", _SMALL)
     write(draw, (x + TILE - wide, y + 22), "for", INK, px=_SMALL, width=wide + 2)
     text = f"a spot of full colour, covered, moves the score by {full:.3f}"
-    return _paragraph(draw, (x, y + 46), text, _SOFT, width=TILE)
+    return _paragraph(draw, (x, y + 46), text, SOFT, width=TILE)
 
 
 def _foot(draw: ImageDraw, e: FaceExplanation, top: int) -> int:
@@ -162,20 +165,18 @@ def _foot(draw: ImageDraw, e: FaceExplanation, top: int) -> int:
         y = _paragraph(draw, (_PAD, y), line, INK, width=wide, px=_TEXT) + 8
     x, row = 2 * _PAD + half, top
     if e.candidates:
-        write(draw, (x, row), "the nearest people, on the scale above", _SOFT, px=_TEXT, width=half)
+        write(draw, (x, row), "the nearest people, on the scale above", SOFT, px=_TEXT, width=half)
         row += 28
     for candidate in e.candidates:
         told = e.against is not None and candidate.subject == e.against.name
         colour = colour_of(e) if told else INK
         spot = (x + 3, row + 5, x + 17, row + 19) if told else (x + 4, row + 6, x + 16, row + 18)
-        draw.ellipse(
-            spot, fill=colour if told else None, outline=colour if told else _SOFT, width=2
-        )
+        draw.ellipse(spot, fill=colour if told else None, outline=colour if told else SOFT, width=2)
         write(draw, (x + 34, row), candidate.subject, colour, px=_TEXT, width=half - 340)
         write(draw, (x + half - 290, row), f"{candidate.score:.3f}", colour, px=_TEXT, width=70)
         how = words.in_wear(candidate.wear)
-        write(draw, (x + half - 215, row + 1), how, _SOFT, px=_SMALL, width=215)
-        row += 27
+        write(draw, (x + half - 215, row + 1), how, SOFT, px=_SMALL, width=215)
+        row += _ROW
     return max(y, row)
 
 

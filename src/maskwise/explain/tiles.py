@@ -17,18 +17,24 @@ from maskwise.types import F32, F64, U8
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
+    from PIL.ImageDraw import ImageDraw
+
+Colour = tuple[int, int, int]
 
 TILE: Final = 268
 _FINE: Final = 3
 _ROOM: Final = 1.7
 """Side of the part of the photo that is shown, in longer sides of the box."""
 
-COVERED: Final = (190, 80, 160)
+COVERED: Final[Colour] = (190, 80, 160)
 """Okabe and Ito's reddish purple, darkened: neither "for" nor "against"."""
-POINT: Final = (255, 214, 0)
-INK: Final = (30, 30, 30)
+POINT: Final[Colour] = (255, 214, 0)
+INK: Final[Colour] = (30, 30, 30)
+SOFT: Final[Colour] = (92, 92, 92)
+PAPER: Final[Colour] = (250, 250, 248)
+"""What is written, what is written small, and what on; of the whole card."""
 FOR: Final = COLOURS["match"]
-AGAINST: Final = (213, 94, 0)
+AGAINST: Final[Colour] = (213, 94, 0)
 """Okabe and Ito's vermilion."""
 _VEIL: Final = 0.45
 LEAST_SHOWN: Final = 0.01
@@ -68,19 +74,18 @@ def photo_tile(e: FaceExplanation) -> Picture:
     return picture.resize((TILE, TILE), Pillow.Resampling.LANCZOS)
 
 
-def dot(draw: object, at: tuple[float, float], radius: float, *, full: bool, fine: int = 1) -> None:
+def dot(
+    draw: ImageDraw, at: tuple[float, float], radius: float, *, full: bool, fine: int = 1
+) -> None:
     """A landmark: a full disc where it is visible, a ring where it is hidden."""
-    from PIL.ImageDraw import ImageDraw
-
-    assert isinstance(draw, ImageDraw)
-    x, y = at
-    rings = [(radius + fine, INK), (radius, POINT)] if full else []
-    if not full:
+    outer, inner = _around(*at, radius + fine), _around(*at, radius)
+    if full:
+        draw.ellipse(outer, fill=INK)
+        draw.ellipse(inner, fill=POINT)
+    else:
         width = max(1, round(0.45 * radius))
-        draw.ellipse(_around(x, y, radius + fine), outline=INK, width=width + 2 * fine)
-        draw.ellipse(_around(x, y, radius), outline=POINT, width=width)
-    for size, colour in rings:
-        draw.ellipse(_around(x, y, size), fill=colour)
+        draw.ellipse(outer, outline=INK, width=width + 2 * fine)
+        draw.ellipse(inner, outline=POINT, width=width)
 
 
 def chip_tile(chip: U8) -> Picture:
