@@ -290,6 +290,16 @@ class TestOwn:
         behind = OperatingPoints("e/1", {"bare-bare": CURVE}, fallback=own)
         assert behind.llr(0.7, "bare-bare") == pytest.approx(2)
 
+    def test_at_the_end_of_the_map_an_llr_is_a_bound(self) -> None:
+        own = self.own(0.1, 0.3)
+        behind = OperatingPoints("e/1", {"bare-bare": CURVE}, fallback=own)
+        for score, bound in ((0.0, True), (0.5, False), (0.89, False), (0.99, True)):
+            assert own.verify(score, "bare-bare").llr_is_bound is bound
+            assert own.identify((candidate(score),), False, 1, 1).llr_is_bound is bound
+            assert behind.llr_is_bound(score, "bare-bare") is bound
+        assert not own.verify(math.nan, "bare-bare").llr_is_bound
+        assert not POINTS.verify(0.99, "bare-bare").llr_is_bound
+
     @given(
         st.lists(st.floats(-1, 1), min_size=2, max_size=2).map(sorted),
         st.floats(1e-9, 0.999),

@@ -45,11 +45,12 @@ def decided(
 def test_a_poor_picture_takes_no_match_its_meaning(
     outcome: Outcome, score: float | None, after: Outcome
 ) -> None:
-    decision = Decision(outcome, score, None, reasons=("before",), llr=-3.0)
+    decision = Decision(outcome, score, None, reasons=("before",), llr=-3.0, llr_is_bound=True)
     assert weighed(decision, ()) is decision
     found = weighed(decision, ("too dark",))
-    llr = None if after != outcome else -3.0
-    assert found == replace(decision, outcome=after, reasons=("before", "too dark"), llr=llr)
+    told = {"llr": -3.0, "llr_is_bound": True} if after == outcome else {}
+    bare = replace(decision, outcome=after, llr=None, llr_is_bound=False)
+    assert found == replace(bare, reasons=("before", "too dark"), **told)
 
 
 @given(st.floats(0, 0.1), st.floats(-0.1, 0.1))

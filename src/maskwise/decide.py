@@ -25,7 +25,7 @@ import numpy as np
 
 from maskwise import uncalibrated
 from maskwise.errors import ConfigurationError
-from maskwise.likelihood import LlrMap, map_from_json
+from maskwise.likelihood import LlrMap, is_bound, map_from_json
 from maskwise.types import (
     CalibratedBy,
     Candidate,
@@ -177,10 +177,21 @@ class OperatingPoints:
 
     def llr(self, score: float, pair: WearPair) -> float | None:
         """The log-likelihood ratio of ``score``; None where no map was fitted for ``pair``."""
+        scores_to_llr = self._scores_to_llr(pair)
+        if scores_to_llr is None or not math.isfinite(score):
+            return None
+        return float(scores_to_llr.llr(score))
+
+    def llr_is_bound(self, score: float, pair: WearPair) -> bool:
+        """Whether ``llr`` is as strong as its map can say: the true one may be stronger."""
+        llr, scores_to_llr = self.llr(score, pair), self._scores_to_llr(pair)
+        return llr is not None and scores_to_llr is not None and is_bound(llr, scores_to_llr.ends)
+
+    def _scores_to_llr(self, pair: WearPair) -> LlrMap | None:
         curve = self._curves.get(pair)
-        if curve is None or curve.scores_to_llr is None:
-            return self._fallback.llr(score, pair) if self._fallback else None
-        return float(curve.scores_to_llr.llr(score)) if math.isfinite(score) else None
+        if curve is not None and curve.scores_to_llr is not None:
+            return curve.scores_to_llr
+        return self._fallback._scores_to_llr(pair) if self._fallback else None
 
     def verify(
         self,
@@ -202,7 +213,12 @@ class OperatingPoints:
         reasons = self._remarks(wanted, point, "the target is ")
         reasons += (REAL_MASKS,) if both_real_masks else ()
         return Decision(
-            _outcome(score, point), score, point, None, None, reasons, self.llr(score, pair)
+            _outcome(score, point),
+            score,
+            point,
+            reasons=reasons,
+            llr=self.llr(score, pair),
+            llr_is_bound=self.llr_is_bound(score, pair),
         )
 
     def identify(
@@ -246,6 +262,7 @@ class OperatingPoints:
             people,
             reasons,
             self.llr(best.score, pair),
+            self.llr_is_bound(best.score, pair),
         )
 
     def other_wear_shift(

@@ -1,4 +1,4 @@
-"""A score -> log-likelihood ratio -> probability: fitted maps, as they are applied.
+"""A score -> log-likelihood ratio -> probability, or words: fitted maps, as they are applied.
 
 ``evaluate.llr`` fits them and tells what they mean; ``decide`` applies them.
 """
@@ -23,6 +23,11 @@ class LlrMap(Protocol):
         """The natural logarithm of the likelihood ratio, of the shape of ``scores``."""
         ...
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the largest LLR that it gives: all that its trials can show."""
+        ...
+
     def to_json(self) -> dict[str, Any]:
         """What ``map_from_json`` reads."""
         ...
@@ -43,6 +48,11 @@ class LogisticMap:
             self.slope * np.asarray(scores, np.float64) + self.offset, self.low, self.high
         )
         return out
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """As ``LlrMap.ends``."""
+        return self.low, self.high
 
     def to_json(self) -> dict[str, Any]:
         """As ``LlrMap.to_json``."""
@@ -66,6 +76,11 @@ class PavMap:
         """As ``LlrMap.llr``; flat beyond both ends."""
         out: F64 = np.interp(np.asarray(scores, np.float64), self.scores, self.llrs)
         return out
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """As ``LlrMap.ends``."""
+        return self.llrs[0], self.llrs[-1]
 
     def to_json(self) -> dict[str, Any]:
         """As ``LlrMap.to_json``."""
@@ -99,3 +114,25 @@ def probability(llr: npt.ArrayLike, prior: float) -> F64:
     total = np.asarray(llr, np.float64) + math.log(prior / (1 - prior))
     out: F64 = np.exp(-np.logaddexp(0.0, -total))
     return out
+
+
+def is_bound(llr: float, ends: tuple[float, float]) -> bool:
+    """Whether ``llr``, of a map with these ``ends``, is the strongest of its sign that it gives.
+
+    More trials might show a stronger one, so it is to be read as "at least".
+    """
+    low, high = ends
+    return llr >= high > 0 or llr <= low < 0
+
+
+def in_words(llr: float, *, bound: bool = False) -> str:
+    """``1,200 times likelier for one person than for two``; bound: ``at least 1,200 times ...``.
+
+    An LLR so near 0 that it is no 1.05 times is "as likely for one person as for two".
+    """
+    times = math.exp(min(abs(llr), 700.0))
+    if times < 1.05:
+        return "as likely for one person as for two"
+    shown = f"{float(f'{times:.2g}'):,.0f}" if times >= 10 else f"{times:.1f}"
+    order = "one person than for two" if llr > 0 else "two people than for one"
+    return f"{'at least ' if bound else ''}{shown} times likelier for {order}"

@@ -96,8 +96,12 @@ class Recognizer(Stages):
         """
         return self._operating_points or self._points_of(self.encoder.id)
 
-    def _points_for_gallery(self) -> OperatingPoints:
-        """``operating_points``, or those of this encoder's probes against another's references."""
+    def points_for_gallery(self) -> OperatingPoints:
+        """The thresholds that ``identify`` decides by.
+
+        ``operating_points``, or, where the gallery's references are another encoder's, those of
+        this encoder's probes against them.
+        """
         references = self.gallery.encoder_id
         if references in (None, self.encoder.id) or self._operating_points is not None:
             return self.operating_points
@@ -192,18 +196,18 @@ class Recognizer(Stages):
             raise InputError(f"identify: top must be 1 or more, got {top}")
         self.gallery.check_comparable(self.encoder.id, self.encoder.space)
         faces = self.encode(source)
-        points = self._points_for_gallery()
+        points = self.points_for_gallery()
         size = self.gallery.size()
         results: list[Identification] = []
         for face in faces:
-            wear: Literal["bare", "masked"] = "masked" if face.mask.worn else "bare"
+            masked, references = face.mask.worn, size.references
+            wear: Literal["bare", "masked"] = "masked" if masked else "bare"
             vectors = face.template.vector[None]
-            shift = points.other_wear_shift(face.mask.worn, size.references, self.target_fpir)
+            shift = points.other_wear_shift(masked, references, self.target_fpir)
             # Two at least: the second may be as near as the first.
             found = tuple(
                 self.gallery.search(vectors, wear=wear, top=max(top, 2), other_wear_shift=shift)[0]
             )
-            masked, references = face.mask.worn, size.references
             decision = points.identify(found, masked, size.people, references, self.target_fpir)
             decision = unsure.unless_close(
                 decision, found, points, probe_masked=masked, references=references

@@ -405,7 +405,8 @@ class Decision:
     target_fpir and gallery_size: set when identifying, None when verifying.
     reasons: sentences for people, empty when there is nothing to add.
     llr: natural logarithm of how much likelier such a score is for one person than for two; None
-    where the calibration has no map of scores (see docs/calibration.md).
+    where the calibration has no map of scores (see docs/calibration.md). llr_is_bound: it is as
+    strong as the calibration's trials can show, so that it is to be read as "at least".
     """
 
     outcome: Outcome
@@ -415,3 +416,4 @@ class Decision:
     gallery_size: int | None = None
     reasons: tuple[str, ...] = ()
     llr: float | None = None
+    llr_is_bound: bool = False

@@ -48,6 +48,7 @@ def weighed(decision: Decision, wrong: Sequence[str]) -> Decision:
         outcome="insufficient" if lost else decision.outcome,
         reasons=(*decision.reasons, *wrong),
         llr=None if lost else decision.llr,
+        llr_is_bound=decision.llr_is_bound and not lost,
     )
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from maskwise.decide import OperatingCurve, OperatingPoints
+from maskwise.likelihood import LogisticMap
+from maskwise.testing import command_line
 from maskwise.testing.command_line import GREEN, RED, TEAL, Run, photo
 
 
@@ -48,6 +51,24 @@ def test_it_says_what_the_threshold_means(run: Run, home: Path) -> None:
     assert strict["threshold"] > loose["threshold"]
     assert strict["target_fmr"] == 0.0001
     assert strict["wear_pair"] == "masked-masked"
+
+
+def test_where_the_map_of_scores_ends_it_says_at_least(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, c = (str(photo(f"{k}.png", RED, left=90 + 10 * k)) for k in range(3))
+    teal = str(photo("teal.png", TEAL))
+    for high, said in ((3.0, "at least 95.3%"), (9.0, "over 99.9%")):
+        line = LogisticMap(slope=1000.0, offset=-900.0, low=-4.0, high=high)
+        curve = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes", line)
+        points = OperatingPoints("fake-encoder", {"bare-bare": curve})
+        monkeypatch.setattr(command_line, "POINTS", points)
+        text = run("verify", a, b).out
+        assert "Such a score is at least " in text
+        assert f"the probability of one person is {said}." in text
+    text = run("verify", c, teal).out
+    assert "at least 55 times likelier for two people than for one (LLR -4.0)" in text
+    assert "the probability of one person is at most 1.8%." in text
 
 
 def test_everything_wrong_with_either_photo_is_said(run: Run, home: Path) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from maskwise import Recognizer, Wear
+from maskwise import Recognizer, Wear, unsure
 from maskwise.compare import compare
-from maskwise.decide import OperatingPoints
+from maskwise.decide import OperatingCurve, OperatingPoints
 from maskwise.errors import SubjectError
 from maskwise.explain import FaceExplanation, explain_pair, explain_photo
 from maskwise.explain.card import card
 from maskwise.explain.page import page
-from maskwise.explain.words import score_words, verdict
+from maskwise.explain.words import meaning, score_words, verdict
+from maskwise.likelihood import LogisticMap
 from maskwise.testing.command_line import GOLD, GREEN, RED, TEAL, make_recognizer, photo
 from maskwise.testing.fakes import FakeDetector, FakeEncoder, FakeMaskClassifier, FakePredictor
 
@@ -167,6 +169,39 @@ def test_without_thresholds_there_is_still_a_picture(tmp_path: Path) -> None:
     assert verdict(e) == "could not tell"
     assert score_words(e).endswith("against Ruby: what it means is not known")
     assert card(e).width == 1200
+
+
+def test_the_likelihood_ratio_is_at_least_that_where_its_map_ends(
+    known: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = LogisticMap(slope=10.0, offset=-5.0, low=-4.0, high=3.0)
+    curve = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes", line)
+    known.__dict__["operating_points"] = OperatingPoints("fake-encoder", {"bare-bare": curve})
+    x = photo("x.png")
+    e = one(known, x)
+    assert (e.llr, e.llr_is_bound) == (3.0, True)
+    assert "such a score is at least 20 times likelier for one person" in meaning(e)[-1]
+    other = one(known, x, subject="Olive")
+    assert other.score is not None
+    assert other.llr == pytest.approx(max(10 * other.score - 5, -4))
+    pair, _ = explain_pair(known, x, photo("y.png", left=100))
+    assert pair is not None
+    assert meaning(pair)[-1].startswith("Such a score is at least 20 times likelier")
+    # A decision on a poor picture has none, so its explanation has none either.
+    monkeypatch.setattr(unsure, "complaints", lambda *_: ("too dark",))
+    poor = one(known, photo("t.png", TEAL))
+    assert poor.decision.outcome == "insufficient"
+    assert (poor.llr, poor.llr_is_bound) == (None, False)
+
+
+def test_the_card_shows_all_candidates_that_were_asked_for(known: Recognizer) -> None:
+    (e,) = explain_photo(known, photo("x.png"))
+    shown = card(replace(e, candidates=e.candidates * 40))
+    rows = len(e.candidates) * 40
+    assert shown.height > 27 * rows
+    # Down to the last line there is something on paper, and paper below it.
+    assert tuple(shown.pixels[-1, 0]) == (250, 250, 248)
+    assert (shown.pixels[-60:] < 128).any()
 
 
 def test_the_card_and_the_page(known: Recognizer) -> None:

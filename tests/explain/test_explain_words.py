@@ -7,7 +7,7 @@ import pytest
 
 from maskwise import masks
 from maskwise.explain.values import Parts
-from maskwise.explain.words import in_wear, likelier, of_many, one_in, parts_words
+from maskwise.explain.words import in_wear, of_many, one_in, parts_words
 from maskwise.types import NO_MASK, Wear
 
 
@@ -19,13 +19,6 @@ def test_shares_as_people_count() -> None:
     assert of_many(0.05) == (5, 100)
     assert of_many(0.001) == (1, 1000)
     assert of_many(0.5) == (50, 100)
-
-
-def test_likelihood_ratios_in_words() -> None:
-    assert likelier(np.log(1200)) == "1,200 times likelier for one person than for two"
-    assert likelier(-np.log(2.5)) == "2.5 times likelier for two people than for one"
-    assert likelier(0) == "as likely for one person as for two"
-    assert "times likelier" in likelier(1e9)
 
 
 @pytest.mark.parametrize(

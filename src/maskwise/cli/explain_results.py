@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskwise.cli.results import identification_json, no_face_json, verification_json
+from maskwise.cli.results import (
+    identification_json,
+    no_face_json,
+    rounded,
+    verification_json,
+)
 
 if TYPE_CHECKING:
     from maskwise.explain import FaceExplanation
     from maskwise.pipeline import Recognizer
-
-_DIGITS = 6
 
 
 def text(shown: str, e: FaceExplanation) -> list[str]:
@@ -67,7 +70,7 @@ def _explanation(e: FaceExplanation) -> dict[str, Any]:
     point, against, parts = e.point, e.against, e.parts
     return {
         "visible": [bool(v) for v in e.seen.visible],
-        "covered": {"share": _rounded(e.seen.share), "assumed": e.seen.assumed},
+        "covered": {"share": rounded(e.seen.share), "assumed": e.seen.assumed},
         "drawn": None if e.drawn is None else e.drawn.label,
         "against": against
         and {
@@ -76,19 +79,15 @@ def _explanation(e: FaceExplanation) -> dict[str, Any]:
             "wear": against.wear.label,
             "picture_of": against.picture_of,
         },
-        "score": _rounded(e.score),
-        "threshold": None if point is None else _rounded(point.threshold),
+        "score": rounded(e.score),
+        "threshold": None if point is None else rounded(point.threshold),
         "target_fmr": point and point.target_fmr,
         "wear_pair": point and point.wear_pair,
-        "llr": _rounded(e.llr),
-        "strangers": [{"fmr": t.fmr, "threshold": _rounded(t.threshold)} for t in e.ticks],
+        "llr": rounded(e.llr),
+        "strangers": [{"fmr": t.fmr, "threshold": rounded(t.threshold)} for t in e.ticks],
         "parts": parts
         and {
-            "falls": [[_rounded(fall) for fall in row] for row in parts.falls.tolist()],
-            "regions": {name: _rounded(fall) for name, fall in parts.regions},
+            "falls": [[rounded(fall) for fall in row] for row in parts.falls.tolist()],
+            "regions": {name: rounded(fall) for name, fall in parts.regions},
         },
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), _DIGITS)

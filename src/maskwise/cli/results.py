@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -73,7 +72,7 @@ def quality_json(quality: Quality | None) -> dict[str, Any] | None:
     """What was measured of a face; None where nothing could be."""
     if quality is None:
         return None
-    return {name: _rounded(value) for name, value in asdict(quality).items()}
+    return {name: rounded(value) for name, value in asdict(quality).items()}
 
 
 def reasons_json(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
@@ -81,7 +80,7 @@ def reasons_json(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
     return [
         {
             "code": reason.code,
-            "measured": _rounded(reason.measured),
+            "measured": rounded(reason.measured),
             "limit": reason.limit,
             "sentence": reason.sentence,
         }
@@ -94,7 +93,7 @@ def face_json(face: Face) -> dict[str, Any]:
     points = face.landmarks
     return {
         "box": [round(float(v), 2) for v in face.detection.box],
-        "score": _rounded(face.detection.score),
+        "score": rounded(face.detection.score),
         "landmarks": {
             "scheme": points.scheme,
             "points": [[round(float(v), 2) for v in point] for point in points.points],
@@ -106,9 +105,9 @@ def mask_json(state: MaskState) -> dict[str, Any]:
     """What the face wears."""
     return {
         "worn": state.worn,
-        "probability": _rounded(state.probability),
+        "probability": rounded(state.probability),
         "type": state.type,
-        "coverage": _rounded(state.coverage),
+        "coverage": rounded(state.coverage),
     }
 
 
@@ -117,15 +116,15 @@ def verification_json(decision: Decision) -> dict[str, Any]:
     point = decision.operating_point
     return {
         "outcome": decision.outcome,
-        "score": _rounded(decision.score),
-        "threshold": _rounded(point.threshold) if point else None,
+        "score": rounded(decision.score),
+        "threshold": rounded(point.threshold) if point else None,
         "target_fmr": point.target_fmr if point else None,
         "wear_pair": point.wear_pair if point else None,
         "supported": point.supported if point else None,
         "calibration": point.calibration if point else None,
         "calibrated_on": point.calibrated_on if point else None,
-        "llr": _rounded(decision.llr),
-        "probability": None if decision.llr is None else _rounded(even_odds(decision.llr)[1]),
+        "llr": rounded(decision.llr),
+        "probability": None if decision.llr is None else rounded(even_odds(decision.llr)),
         "reasons": list(decision.reasons),
     }
 
@@ -136,13 +135,11 @@ def whose(point: OperatingPoint) -> str:
     return words.get(point.calibration, "the thresholds given")
 
 
-def even_odds(llr: float) -> tuple[str, float]:
-    """``1,200 times likelier for one person than for two``, and the probability of one person
-    where both were as likely before."""
-    times = math.exp(min(abs(llr), 700.0))
-    shown = f"{float(f'{times:.2g}'):,.0f}" if times >= 10 else f"{times:.1f}"
-    order = "one person than for two" if llr >= 0 else "two people than for one"
-    return f"{shown} times likelier for {order}", 1 / (1 + math.exp(min(-llr, 700.0)))
+def even_odds(llr: float) -> float:
+    """The probability of one person where one and two were as likely before."""
+    from maskwise.likelihood import probability
+
+    return float(probability(llr, 0.5))
 
 
 def _decision_json(decision: Decision, candidates: tuple[Candidate, ...]) -> dict[str, Any]:
@@ -151,14 +148,14 @@ def _decision_json(decision: Decision, candidates: tuple[Candidate, ...]) -> dic
     return {
         "outcome": decision.outcome,
         "subject": candidates[0].subject if matched else None,
-        "score": _rounded(decision.score),
-        "threshold": _rounded(point.threshold) if point else None,
+        "score": rounded(decision.score),
+        "threshold": rounded(point.threshold) if point else None,
         "target_fmr": point.target_fmr if point else None,
         "target_fpir": decision.target_fpir,
         "gallery_size": decision.gallery_size,
         "supported": point.supported if point else None,
         "calibration": point.calibration if point else None,
-        "llr": _rounded(decision.llr),
+        "llr": rounded(decision.llr),
         "reasons": list(decision.reasons),
     }
 
@@ -167,11 +164,12 @@ def _candidate_json(candidate: Candidate) -> dict[str, Any]:
     return {
         "rank": candidate.rank,
         "subject": candidate.subject,
-        "score": _rounded(candidate.score),
+        "score": rounded(candidate.score),
         "reference": candidate.reference,
         "wear": candidate.wear.label,
     }
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """As JSON shows numbers: to six decimals."""
     return None if value is None else round(float(value), _DIGITS)

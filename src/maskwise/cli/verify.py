@@ -139,10 +139,14 @@ def _text(a: str, b: str, result: Verification) -> str:
     elif decision.score is not None:
         lines.append(f"score {decision.score:.3f} (higher is more alike)")
     if decision.llr is not None:
-        times, probability = even_odds(decision.llr)
+        from maskwise.likelihood import in_words
+
+        bound = decision.llr_is_bound
+        least = ("at least " if decision.llr > 0 else "at most ") if bound else ""
         lines.append(
-            f"Such a score is {times} (LLR {decision.llr:.1f}): at even odds beforehand, the "
-            f"probability of one person is {_percent(probability)}."
+            f"Such a score is {in_words(decision.llr, bound=bound)} (LLR {decision.llr:.1f}): at "
+            "even odds beforehand, the probability of one person is "
+            f"{_percent(even_odds(decision.llr), least)}."
         )
     lines += [
         f"{path}: {mask_words(face.mask)}"
@@ -153,10 +157,11 @@ def _text(a: str, b: str, result: Verification) -> str:
     return "\n".join(printable(line) for line in lines)
 
 
-def _percent(probability: float) -> str:
+def _percent(probability: float, least: str) -> str:
+    """least: ``at least`` or ``at most``, where it is no more than that."""
     if probability > 0.999:
         return "over 99.9%"
-    return "under 0.1%" if probability < 0.001 else f"{probability:.1%}"
+    return "under 0.1%" if probability < 0.001 else f"{least}{probability:.1%}"
 
 
 def _one_in(share: float) -> str:

@@ -68,6 +68,7 @@ def explain_pair(
             score=decision.score,
             point=point,
             llr=decision.llr,
+            llr_is_bound=decision.llr_is_bound,
             decision=decision,
             asked=False,
             ticks=() if point is None else ticks(recognizer.operating_points, point.wear_pair),
@@ -88,20 +89,23 @@ def _of_search(
     references: int,
 ) -> FaceExplanation:
     face, candidates = found.face, found.candidates
-    # Those of another encoder's references, where a gallery is of one.
-    points = recognizer._points_for_gallery()
+    points = recognizer.points_for_gallery()
     told = next((c for c in candidates if subject in (None, c.subject)), None)
     if subject is not None and told is None:
         raise SubjectError(f"{subject}: was taken from the gallery meanwhile")
     against: Against | None = None
     point: OperatingPoint | None = None
+    llr, bound = None, False
     parts: Parts | None = None
     marks: tuple[Tick, ...] = ()
     if told is not None:
         against = of_candidate(recognizer, recognizer.gallery, told, face.template.vector)
         parts = _parts(recognizer, face, face.chip.pixels, against.vector)
         point = _point(points, told, found.decision, masked=face.mask.worn, references=references)
-        marks = ticks(points, wear_pair(told, face.mask.worn))
+        pair = wear_pair(told, face.mask.worn)
+        marks = ticks(points, pair)
+        if found.decision.llr is not None:  # the map holds for this picture
+            llr, bound = points.llr(told.score, pair), points.llr_is_bound(told.score, pair)
     return FaceExplanation(
         image=picture,
         face=face,
@@ -111,7 +115,8 @@ def _of_search(
         against=against,
         score=None if told is None else told.score,
         point=point,
-        llr=_llr(points, told, face),
+        llr=llr,
+        llr_is_bound=bound,
         decision=found.decision,
         asked=subject is not None,
         ticks=marks,
@@ -138,12 +143,6 @@ def _point(
     if fpir is None or pair not in points.pairs:
         return None
     return points.at_fmr(pair, comparison_fmr(fpir, references))
-
-
-def _llr(points: OperatingPoints, told: Candidate | None, face: Face) -> float | None:
-    if told is None or not points.pairs:
-        return None
-    return points.llr(told.score, wear_pair(told, face.mask.worn))
 
 
 def _parts(recognizer: Recognizer, face: Face, chip: U8, vector: F32) -> Parts:

@@ -78,8 +78,9 @@ class FaceExplanation:
 
     image: the picture. chip: (S, S, 3) uint8 RGB, as the encoder got it (in a pair, a bare face
     may wear a drawn mask: ``drawn`` is then what). against: what it was compared with, the best of
-    the gallery or who was asked about; None where nothing could be compared. score, point, llr: of
-    that comparison; decision: of the face. asked: the person is the one asked about, not the best.
+    the gallery or who was asked about; None where nothing could be compared. score, point, llr and
+    llr_is_bound: of that comparison, as ``Decision`` has them; llr is None where the decision has
+    none. decision: of the face. asked: the person is the one asked about, not the best.
     ticks: where strangers' scores end, by rising threshold. candidates: of the gallery, by rank.
     photos: how many photos the gallery holds, None for a pair.
     """
@@ -93,6 +94,7 @@ class FaceExplanation:
     score: float | None
     point: OperatingPoint | None
     llr: float | None
+    llr_is_bound: bool
     decision: Decision
     asked: bool
     ticks: tuple[Tick, ...]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from maskwise.annotate import mask_words
 from maskwise.explain.seen import points_in_words
 from maskwise.explain.values import FaceExplanation, Parts
+from maskwise.likelihood import in_words
 from maskwise.types import Wear
 
 _SMALL = 0.002
@@ -58,13 +58,12 @@ def meaning(e: FaceExplanation) -> list[str]:
             "photo."
         )
     if e.llr is not None:
+        times = in_words(e.llr, bound=e.llr_is_bound)
         if e.photos is None:
-            lines.append(f"Such a score is {likelier(e.llr)}.")
+            lines.append(f"Such a score is {times}.")
         else:
             photos = f"{e.photos:,} photos were" if e.photos != 1 else "1 photo was"
-            lines.append(
-                f"Between two photos, such a score is {likelier(e.llr)}; here {photos} compared."
-            )
+            lines.append(f"Between two photos, such a score is {times}; here {photos} compared.")
     return lines
 
 
@@ -144,16 +143,6 @@ def of_many(share: float) -> tuple[int, int]:
     while share * many < 0.95:
         many *= 10
     return round(share * many), many
-
-
-def likelier(llr: float) -> str:
-    """``1,200 times likelier if it is one person than if it is two``."""
-    times = math.exp(min(abs(llr), 700.0))
-    if times < 1.05:
-        return "as likely for one person as for two"
-    shown = f"{float(f'{times:.2g}'):,.0f}" if times >= 10 else f"{times:.1f}"
-    order = "one person than for two" if llr >= 0 else "two people than for one"
-    return f"{shown} times likelier for {order}"
 
 
 def _listed(names: Sequence[str]) -> str:
