@@ -105,7 +105,9 @@ def test_quality_is_measured_once_and_only_when_asked(
 
 def test_a_masked_photo_counts_for_bare_faces_until_a_bare_photo_comes(r: Recognizer) -> None:
     (first,) = r.enrol("Ruby", picture(masked=True)).photos
-    assert first.note == "wears a mask: kept apart until a bare photo comes"
+    assert (
+        first.note == "wears a mask: kept apart, compared with every face until a bare photo comes"
+    )
     (found,) = r.identify(picture(left=70))
     assert found.candidates[0].wear.kind == "real"
     (bare,) = r.enrol("Ruby", picture(left=62)).photos

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from maskwise.gallery import Gallery, NewReference
 
 NO_LIMITS: Final = gates("off")
-WEARS_A_MASK: Final = "wears a mask: kept apart until a bare photo comes"
+WEARS_A_MASK: Final = "wears a mask: kept apart, compared with every face until a bare photo comes"
 WEARS_A_MASK_TOO: Final = "wears a mask: kept beside the bare photos, for faces with a mask only"
 BARE_AT_LAST: Final = "the first bare photo: those with a mask now count for faces with a mask only"
 

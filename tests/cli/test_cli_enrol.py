@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from maskwise import Recognizer, masks
+from maskwise.answers import PhotoStatus
+from maskwise.cli.enrol import _STATUSES
 from maskwise.cli.options import Tools
 from maskwise.errors import StorageError
 from maskwise.gallery import Gallery, open_gallery
@@ -279,3 +281,8 @@ def test_a_name_is_one_however_its_accents_are_stored(run: Run, home: Path) -> N
     photo("p/Zo\u00eb_2.png", left=100)
     run("enrol", "p", "--gallery", "g.db")
     assert names() == ["Zo\u00eb"]
+
+
+def test_all_that_can_become_of_a_photo_is_counted() -> None:
+    # The command has its own list: with that of ``answers`` its help would load OpenCV.
+    assert get_args(PhotoStatus) == _STATUSES

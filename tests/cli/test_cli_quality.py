@@ -61,7 +61,7 @@ class TestEnrol:
 
     def test_what_a_mask_means_is_said_photo_by_photo(self, run: Run, home: Path) -> None:
         for name, masked, said in (
-            ("a.png", True, "a.png: wears a mask: kept apart until a bare photo comes"),
+            ("a.png", True, "a.png: wears a mask: kept apart, compared with every face"),
             ("b.png", False, "b.png: the first bare photo: those with a mask now count"),
             ("c.png", True, "c.png: wears a mask: kept beside the bare photos"),
         ):
