@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from maskwise import Recognizer
+from maskwise.align import DLIB_CHIP
 from maskwise.answers import Face
 from maskwise.errors import ConfigurationError
 from maskwise.gallery import open_gallery
@@ -40,6 +42,12 @@ def test_a_poor_photo_is_reported_with_what_was_measured_and_nothing_is_stored(
     assert poor.quality.ipd_px == poor.reasons[0].measured
     assert poor.note == f"<array>: not good enough to enrol: {poor.reasons[0]}"
     assert (report.skipped, len(r.gallery.show("Ruby").references)) == (1, 1)
+
+
+def test_a_photo_that_is_there_already_is_not_skipped(r: Recognizer) -> None:
+    r.enrol("Ruby", picture())
+    again = r.enrol("Ruby", [picture(), picture(16)])
+    assert (again.count("already"), again.count("poor"), again.skipped) == (1, 1, 1)
 
 
 def test_the_limits_are_a_name_or_your_own(r: Recognizer) -> None:
@@ -83,6 +91,17 @@ def test_what_cannot_be_measured_is_said_and_not_enrolled_unless_asked() -> None
             assert "--quality off enrols it" in photo.note
             return
     pytest.fail("something was measured")
+
+
+def test_an_encoder_whose_chips_show_no_eyes_enrols_without_limits_alone() -> None:
+    r = make_recognizer()
+    low = replace(DLIB_CHIP, name="low", reference=DLIB_CHIP.reference - (0, 120))
+    r.encoder.chip_spec = low  # type: ignore[misc]
+    (photo,) = r.enrol("Ruby", picture()).photos
+    assert photo.status == "poor"
+    assert "the eyes lie outside the chip: nothing there to measure; --quality off" in photo.note
+    (photo,) = r.enrol("Ruby", picture(), quality="off").photos
+    assert (photo.status, photo.quality) == ("enrolled", None)
 
 
 def test_quality_is_measured_once_and_only_when_asked(

@@ -16,6 +16,7 @@ from maskwise.errors import SubjectError
 from maskwise.explain import FaceExplanation, explain_pair, explain_photo
 from maskwise.explain.card import card
 from maskwise.explain.page import page
+from maskwise.explain.tiles import photo_tile
 from maskwise.explain.words import meaning, score_words, verdict
 from maskwise.likelihood import LogisticMap
 from maskwise.testing.command_line import GOLD, GREEN, RED, TEAL, make_recognizer, photo
@@ -78,6 +79,20 @@ def test_a_picture_of_the_template_is_shown_while_its_file_is_the_enrolled_one(
     assert "Ruby.png" in one(known, masked).against.reference  # type: ignore[union-attr]
 
 
+def test_of_an_enrolled_photo_of_two_the_enrolled_face_is_shown(
+    known: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known.enrol("Teal", photo("people/Teal.png", TEAL, more=[(RED, 300, 40, 40)]))
+    found = known.detector.detect
+    monkeypatch.setattr(known.detector, "detect", lambda image: found(image)[::-1])
+    e = one(known, photo("t.png", TEAL))
+    assert e.against is not None
+    assert (e.against.name, e.against.picture_of) == ("Teal", "file")
+    assert e.against.picture is not None
+    vector = known.encoder.encode_batch(e.against.picture[None])[0]
+    assert np.abs(vector - e.against.vector).max() < 1e-6
+
+
 def test_a_kept_face_is_shown_without_any_file(known: Recognizer) -> None:
     file = photo("kept/Teal.png", TEAL)
     known.enrol("Teal", file, keep="faces")
@@ -100,6 +115,23 @@ def test_somebody_else_can_be_asked_about(known: Recognizer) -> None:
     assert "too little" in score_words(e)
     with pytest.raises(SubjectError):
         one(known, Path("x.png"), subject="Nobody")
+
+
+def test_the_one_asked_about_is_held_to_the_threshold_for_what_both_wear(
+    known: Recognizer,
+) -> None:
+    like = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes")
+    other = OperatingCurve((0.1, 1e-6), (0.3, 0.7), 1000, "fakes")
+    points = OperatingPoints("fake-encoder", {"bare-bare": like, "bare-masked": other})
+    known.__dict__["operating_points"] = points
+    known.enrol("Teal", photo("people/Teal.png", TEAL, masked=True))
+    e = one(known, photo("x.png"), subject="Teal")
+    best = e.decision.operating_point
+    assert e.point is not None
+    assert best is not None
+    assert (best.wear_pair, e.point.wear_pair) == ("bare-bare", "bare-masked")
+    assert e.point.target_fmr == best.target_fmr
+    assert e.point.threshold == pytest.approx(best.threshold - 0.2)
 
 
 def test_the_one_asked_about_is_listed_however_far_down(known: Recognizer) -> None:
@@ -192,6 +224,14 @@ def test_the_likelihood_ratio_is_at_least_that_where_its_map_ends(
     poor = one(known, photo("t.png", TEAL))
     assert poor.decision.outcome == "insufficient"
     assert (poor.llr, poor.llr_is_bound) == (None, False)
+
+
+@pytest.mark.parametrize("left", [0, 325])
+def test_the_tile_of_a_face_at_the_border_is_all_photo(known: Recognizer, left: int) -> None:
+    (e,) = explain_photo(known, photo("x.png", left=left))
+    tile = np.asarray(photo_tile(e))
+    for edge in (tile[:, 1], tile[:, -2]):  # a pixel in: the box's frame may touch the edge
+        assert (edge == (236, 236, 232)).all(1).mean() < 0.01
 
 
 def test_the_card_shows_all_candidates_that_were_asked_for(known: Recognizer) -> None:
