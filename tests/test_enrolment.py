@@ -161,3 +161,11 @@ def test_a_calibration_that_cannot_be_used_does_not_stop_enrolment(tmp_path: Any
         photos = [picture(left=60 + k) for k in range(3)]
         report = r.enrol("R", photos)
     assert (report.count("enrolled"), report.warnings) == (3, ())
+
+
+def test_verify_tells_two_poor_pictures_of_one_name_apart(r: Recognizer) -> None:
+    reasons = r.verify(picture(16), picture(16, colour=TEAL)).decision.reasons
+    assert [reason.partition(": ")[0] for reason in reasons] == [
+        "the first picture",
+        "the second picture",
+    ]
