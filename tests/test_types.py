@@ -267,6 +267,20 @@ class TestMaskSpecAndWear:
     def test_a_mask_is_worn_from_one_half_up(self, probability: float, worn: bool) -> None:
         assert MaskState(probability).worn is worn
 
+    def test_a_mask_state_keeps_its_alpha_and_takes_no_other(self) -> None:
+        alpha = np.zeros((38, 38), np.uint8)
+        kept = MaskState(0.9, style="under-nose", alpha=alpha.T).alpha
+        assert kept is not None
+        assert kept.flags.c_contiguous
+        assert not kept.flags.writeable
+        alpha[:] = 1
+        assert not kept.any()
+        for bad in (alpha[1:], alpha.astype(np.float32), alpha[None]):
+            with pytest.raises(InputError, match=r"MaskState\.alpha"):
+                MaskState(0.9, alpha=bad)
+        with pytest.raises(InputError, match=r"MaskState\.style: 'slipped'"):
+            MaskState(0.9, style="slipped")  # type: ignore[arg-type]
+
 
 class TestTemplate:
     @given(unit_vectors(16))

@@ -2,7 +2,7 @@
 
     MASKWISE_DATA=... python benchmarks/mask_realism/classifier.py [--not-masked FILE] [--json FILE]
 
-The recipe of the shipped mask state (training/occlusion/trunk.py): a logistic regression on the
+The recipe of the first mask state (training/occlusion/trunk.py): a logistic regression on the
 trunk of dlib's encoder. Trained twice on the same photos of LFW's train people, bare and wearing
 random masks: ours, and flat ones (benchmarks/flat_masks.py). The penalty is chosen on calibrate
 people. Real masks are never trained on, nor looked at to choose anything. The mask state that

@@ -58,7 +58,7 @@ class Recognizer(Stages):
         *,
         detector: str | detect.Detector = detect.DEFAULT,
         predictor: str | landmarks.LandmarkPredictor = "auto",
-        mask_classifier: str | occlusion.MaskClassifier = "trunk",
+        mask_classifier: str | occlusion.MaskClassifier = occlusion.DEFAULT,
         encoder: str | encode.Encoder = encode.DEFAULT,
         masks: str | Sequence[str] = "default",
         operating_points: OperatingPoints | None = None,

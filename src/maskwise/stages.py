@@ -52,7 +52,7 @@ class Stages:
         *,
         detector: str | detect.Detector = detect.DEFAULT,
         predictor: str | landmarks.LandmarkPredictor = "auto",
-        mask_classifier: str | occlusion.MaskClassifier = "trunk",
+        mask_classifier: str | occlusion.MaskClassifier = occlusion.DEFAULT,
         encoder: str | encode.Encoder = encode.DEFAULT,
     ) -> None:
         self.detector = detect.create(detector) if isinstance(detector, str) else detector

@@ -39,9 +39,15 @@ Fit = Literal["picture", "chip"]
 """Where a chip's misfit to its reference points is least; see ``ChipSpec``."""
 
 WearKind = Literal["none", "virtual", "real", "unknown"]
+WearStyle = Literal["proper", "under-nose", "under-chin"]
+"""How a mask is worn: over nose and mouth, over the mouth with the tip of the nose out, or below
+both."""
 WearPair = Literal["bare-bare", "bare-masked", "masked-masked"]
 """What the two faces wear; which of them is the probe makes no difference. ``masked-masked``
 compares a masked probe with a person's virtually masked templates (the best of them counts)."""
+
+ALPHA_CELLS: Final = 38
+"""Cells a side of ``MaskState.alpha``."""
 
 Outcome = Literal["match", "no_match", "insufficient"]
 CalibratedBy = Literal["shipped", "own", "given"]
@@ -324,15 +330,32 @@ NO_MASK: Final = Wear("none")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskState:
-    """Whether a face wears a mask.
+    """What a face wears, and what is covered of it.
 
-    probability: 0..1 that something covers mouth and chin. type: kind of mask, None where
-    nothing tells. coverage: 0..1 of the chip's pixels that are covered, None where nothing tells.
+    probability: 0..1 that a mask covers mouth and chin. type: kind of mask, None where nothing
+    tells. coverage: 0..1 of the chip's pixels that are covered, None where nothing tells.
+    style: how the mask is worn; ``under-chin`` is not ``worn``. None without a mask, and where
+    nothing tells.
+    alpha: (38, 38) uint8, C-contiguous, read-only; 0 free to 255 covered, by a mask, a hand or a
+    thing. None where nothing tells. Frame: the chip that the classifier looked at, brought to
+    150 px; cell (r, c) is of the 4x4 px about row 4 r + 0.5 and column 4 c + 0.5. Resized to
+    152 px (OpenCV's INTER_LINEAR) and cut to [1:151] it lies on the chip's pixels:
+    ``occlusion.alpha_on_chip``.
+    Raises InputError for another style, and for an alpha of another shape or dtype.
     """
 
     probability: float
     type: str | None = None
     coverage: float | None = None
+    style: WearStyle | None = None
+    alpha: U8 | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.style is not None and self.style not in get_args(WearStyle):
+            raise InputError(f"MaskState.style: {self.style!r} is none of {get_args(WearStyle)}")
+        if self.alpha is not None:
+            alpha = _frozen(self.alpha, np.uint8, (ALPHA_CELLS, ALPHA_CELLS), "MaskState.alpha")
+            object.__setattr__(self, "alpha", alpha)
 
     @property
     def worn(self) -> bool:

@@ -48,7 +48,7 @@ def images(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MASKWISE_DETECTOR", raising=False)
     for name, made in (("plain", FakeDetector), ("five", Five), ("interrupted", Interrupted)):
         monkeypatch.setitem(detect.DETECTORS, name, made)
-    monkeypatch.setitem(occlusion.CLASSIFIERS, "trunk", FakeMaskClassifier)
+    monkeypatch.setitem(occlusion.CLASSIFIERS, occlusion.DEFAULT, FakeMaskClassifier)
     photo("images/bare.png")
     photo("images/below/masked.png", masked=True)
     photo("images/green.png", GREEN)

@@ -36,7 +36,9 @@ def test_one_line_of_json_a_face(run: Run) -> None:
     assert 0 < ruby["face"]["score"] < 1
     assert ruby["face"]["landmarks"]["scheme"] == "dlib5"
     assert len(ruby["face"]["landmarks"]["points"]) == 5
-    assert ruby["mask"] == {"worn": False, "probability": 0.0, "type": None, "coverage": None}
+    assert ruby["mask"] == {
+        **{"worn": False, "probability": 0.0, "type": None, "style": None, "coverage": 0.0}
+    }
     decision = ruby["decision"]
     assert list(decision) == [
         *("outcome", "subject", "score", "threshold", "target_fmr", "target_fpir"),

@@ -47,6 +47,15 @@ class TestOpenSession:
         single = models.run_batches(NAME, chips[35:36], threads=1)
         np.testing.assert_allclose(whole[35:36], single, atol=1e-4)
 
+    def test_all_outputs_by_their_names(self) -> None:
+        chips = np.concatenate([plain_chips(150)] * 4)
+        told = models.outputs_of("mask-state", chips, threads=1)
+        assert list(told) == ["probability", "style", "type", "alpha"]
+        shapes = [array.shape for array in told.values()]
+        assert shapes == [(40,), (40, 4), (40, 11), (40, 38, 38)]
+        first = models.run_batches("mask-state", chips, threads=1)
+        np.testing.assert_array_equal(told["probability"], first)
+
     def test_a_forked_process_opens_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
         first = models.open_session(NAME, threads=1)
         monkeypatch.setattr(os, "getpid", lambda: -1)

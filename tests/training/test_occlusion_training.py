@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from maskwise import masks
 from maskwise.align import DLIB_CHIP, FIVE_CHIP
-from maskwise.types import U8
+from maskwise.occlusion import alpha_on_chip, mask_state_net
+from maskwise.types import ALPHA_CELLS, U8
 
 FOLDER = Path(__file__).resolve().parents[2] / "training" / "occlusion"
 OURS = {"objects", "sample", "data", "network", "calibrate", "export"}
@@ -61,6 +62,15 @@ def only(bring: Any, what: str) -> Any:
     return bring("sample").Recipe(
         **shares, photo=0.0, place=(0.0, 0.0, 0.0), measured=0.0, wide=0.0
     )
+
+
+def test_the_package_reads_what_is_trained(bring: Any) -> None:
+    sample = bring("sample")
+    assert mask_state_net.STYLES == sample.STYLES
+    assert mask_state_net.TYPES == sample.KINDS
+    assert sample.CELLS == ALPHA_CELLS
+    cells = np.random.default_rng(0).integers(0, 256, (38, 38)).astype(np.uint8)
+    assert np.array_equal(alpha_on_chip(cells), sample.on_chip(cells))
 
 
 def test_alpha_goes_into_cells_and_back(bring: Any) -> None:

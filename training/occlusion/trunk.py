@@ -1,6 +1,6 @@
-"""Train the mask state that ships: mask or not, from the first blocks of dlib's CC0 encoder.
+"""Train the mask state as it was first: mask or not, from the first blocks of dlib's CC0 encoder.
 
-    MASKWISE_DATA=... python training/occlusion/trunk.py            writes the model
+    MASKWISE_DATA=... python training/occlusion/trunk.py            writes work/trunk.onnx
     MASKWISE_DATA=... python training/occlusion/trunk.py --compare  tries several depths
 
 A logistic regression on averaged features of the encoder's trunk (`build_trunk` of
@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
-import re
 import sys
 from pathlib import Path
 
@@ -41,8 +39,7 @@ from maskwise.masks.styles import STYLES
 
 F32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
-MODELS = _HERE.parents[1] / "src" / "maskwise" / "models"
-NAME, FILE = "mask-state", "mask-state.onnx"
+OUT = _HERE / "work" / "trunk.onnx"
 LOG = _HERE / "trunk_log.txt"
 SEED = 9
 BLOCK, POOL = 8, 4
@@ -178,18 +175,6 @@ def with_head(trunk: onnx.ModelProto, weight: F32, bias: float) -> onnx.ModelPro
     return joined
 
 
-def record(data: bytes) -> None:
-    """Write the file, and its sha256 and size into manifest.toml."""
-    (MODELS / "files" / FILE).write_bytes(data)
-    manifest = (MODELS / "manifest.toml").read_text("utf-8")
-    head, table = manifest.split(f"[{NAME}]\n", 1)
-    table = re.sub(
-        r"(?m)^sha256 = .*$", f'sha256 = "{hashlib.sha256(data).hexdigest()}"', table, count=1
-    )
-    table = re.sub(r"(?m)^size = .*$", f"size = {len(data)}", table, count=1)
-    (MODELS / "manifest.toml").write_text(f"{head}[{NAME}]\n{table}", "utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the mask state.")
     parser.add_argument("--compare", action="store_true", help="try several depths, write nothing")
@@ -220,7 +205,8 @@ def main() -> None:
         print("\n".join(lines))
     if not arguments.compare:
         data = with_head(trunk, weight, bias).SerializeToString(deterministic=True)
-        record(data)
+        OUT.parent.mkdir(parents=True, exist_ok=True)
+        OUT.write_bytes(data)
         LOG.write_text("\n".join(lines) + "\n", "utf-8")
 
 

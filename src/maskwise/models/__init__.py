@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maskwise.models.entries import ModelEntry
-from maskwise.models.session import open_file, open_session, run_batches
+from maskwise.models.session import open_file, open_session, outputs_of, run_batches
 from maskwise.models.store import ModelFile, added, entry, known, locate, names, resolve
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "names",
     "open_file",
     "open_session",
+    "outputs_of",
     "resolve",
     "run_batches",
 ]

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from maskwise.errors import ConfigurationError, ModelError
 from maskwise.models.runtime import providers
@@ -73,12 +74,22 @@ def run_batches(name: str, chips: U8, threads: int | None = None) -> F32:
 
     In batches, so that memory stays bounded. Raises as ``open_session``.
     """
+    first: F32 = next(iter(outputs_of(name, chips, threads).values()))
+    return first
+
+
+def outputs_of(name: str, chips: U8, threads: int | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Likewise all outputs of model ``name`` by their names, in its order, each (N, ...)."""
     session = open_session(name, threads=threads)
     parts = [
-        run(name, session, {"chips": np.ascontiguousarray(chips[start : start + _BATCH])})
+        _run(name, session, {"chips": np.ascontiguousarray(chips[start : start + _BATCH])})
         for start in range(0, len(chips), _BATCH)
     ]
-    return np.concatenate(parts)
+    names = [output.name for output in session.get_outputs()]
+    return {
+        output: np.concatenate(arrays)
+        for output, arrays in zip(names, zip(*parts, strict=True), strict=True)
+    }
 
 
 def run(name: str, session: onnxruntime.InferenceSession, feeds: Mapping[str, Any]) -> F32:
@@ -86,15 +97,23 @@ def run(name: str, session: onnxruntime.InferenceSession, feeds: Mapping[str, An
 
     Raises ModelError in one line where that fails: a GPU's memory is full, say.
     """
+    output: F32 = _run(name, session, feeds)[0]
+    return output
+
+
+def _run(
+    name: str, session: onnxruntime.InferenceSession, feeds: Mapping[str, Any]
+) -> list[npt.NDArray[Any]]:
+    """All outputs, in the model's order; raises as ``run``."""
     try:
-        output: F32 = session.run(None, feeds)[0]
+        outputs: list[npt.NDArray[Any]] = session.run(None, feeds)
     # ONNX Runtime's exceptions share no base class of their own.
     except Exception as error:
         device = providers.named_by(session.get_providers()[0])
         raise ModelError(
             f"the model {name} failed on the device {device}: {in_short(error)}"
         ) from error
-    return output
+    return outputs
 
 
 def _seen(path: Path) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from maskwise.align import DLIB_CHIP
 from maskwise.types import (
+    ALPHA_CELLS,
     F32,
     U8,
     ChipSpec,
@@ -86,16 +87,32 @@ class FakePredictor:
 
 
 class FakeMaskClassifier:
-    """Sure of a mask where the chip is MASK_BLUE, or any other blue, below its middle."""
+    """Sure of a mask where the chip is MASK_BLUE, or any other blue, below its middle.
+
+    What is blue is covered. The nose is out where its tip is not.
+    """
 
     id = "fake-mask"
     chip_spec: ChipSpec = DLIB_CHIP
 
     def classify(self, chips: U8) -> list[MaskState]:
-        """By the mean colour of a patch where the mouth is."""
+        """By the mean colour of a patch where the mouth is, and of each cell."""
         check_chips(chips, DLIB_CHIP.size)
+        # Cells begin a pixel before the chip, and end one after it.
+        wide = np.pad(chips, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+        cells = wide.reshape(len(chips), ALPHA_CELLS, 4, ALPHA_CELLS, 4, 3).mean((2, 4))
+        covered = np.where(cells[..., 2] > cells[..., :2].max(-1) + 60, 255, 0).astype(np.uint8)
         mouths = chips[:, 85:105, 65:85].mean((1, 2))
-        return [MaskState(float(m[2] > m[:2].max() + 60)) for m in mouths]
+        worn = [bool(mouth[2] > mouth[:2].max() + 60) for mouth in mouths]
+        return [
+            MaskState(
+                float(masked),
+                coverage=float(alpha.mean()) / 255,
+                style=("proper" if alpha[19, 18] else "under-nose") if masked else None,
+                alpha=alpha,
+            )
+            for masked, alpha in zip(worn, covered, strict=True)
+        ]
 
 
 class FakeEncoder:

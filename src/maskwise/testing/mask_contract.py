@@ -18,6 +18,7 @@ class MaskClassifierContract:
     """Override ``classifier``; pytest then runs these tests on it."""
 
     tolerance = 1e-4
+    alpha_tolerance = 2
 
     @pytest.fixture
     def classifier(self) -> MaskClassifier:
@@ -44,6 +45,38 @@ class MaskClassifierContract:
         if not told:
             pytest.skip("this classifier tells no coverage")
         assert all(0 <= coverage <= 1 for coverage in told)
+
+    def test_a_style_goes_with_the_probability(self, classifier: MaskClassifier, chips: U8) -> None:
+        for state in classifier.classify(chips):
+            fitting = ("proper", "under-nose", None) if state.worn else ("under-chin", None)
+            assert state.style in fitting
+
+    def test_a_type_is_of_a_mask_that_is_worn(self, classifier: MaskClassifier, chips: U8) -> None:
+        for state in classifier.classify(chips):
+            assert state.type is None or (state.worn and state.type.strip())
+
+    def test_an_alpha_is_of_cells_and_goes_with_the_coverage(
+        self, classifier: MaskClassifier, chips: U8
+    ) -> None:
+        states = [s for s in classifier.classify(chips) if s.alpha is not None]
+        if not states:
+            pytest.skip("this classifier gives no alpha")
+        for state in states:
+            assert state.alpha is not None
+            assert state.alpha.shape == (38, 38)
+            assert state.alpha.dtype == np.uint8
+            assert state.alpha.flags.c_contiguous
+            assert not state.alpha.flags.writeable
+            assert state.coverage == pytest.approx(state.alpha.mean() / 255, abs=1e-6)
+
+    def test_an_alpha_is_its_chips_own(self, classifier: MaskClassifier, chips: U8) -> None:
+        together = [s.alpha for s in classifier.classify(chips)]
+        for chip, alpha in zip(chips, together, strict=True):
+            (alone,) = classifier.classify(chip[None])
+            assert (alone.alpha is None) == (alpha is None)
+            if alpha is not None and alone.alpha is not None:
+                apart = np.abs(alpha.astype(int) - alone.alpha)
+                assert apart.max() <= self.alpha_tolerance
 
     def test_the_batch_does_not_matter(self, classifier: MaskClassifier, chips: U8) -> None:
         together = [s.probability for s in classifier.classify(chips)]
