@@ -13,7 +13,15 @@ from PIL import ImageDraw
 
 from maskwise import annotate as module
 from maskwise import lettering
-from maskwise.annotate import COLOURS, FaceLabel, annotate, contact_sheet, draw_labels, label_of
+from maskwise.annotate import (
+    COLOURS,
+    FaceLabel,
+    annotate,
+    contact_sheet,
+    draw_labels,
+    label_of,
+    mask_words,
+)
 from maskwise.answers import Face, Identification
 from maskwise.testing.fakes import FakePredictor, face_picture
 from maskwise.types import (
@@ -81,6 +89,20 @@ def test_a_label_says_who_how_sure_and_what_is_worn(
     outcome: Outcome, worn: float, lines: tuple[str, ...]
 ) -> None:
     assert label_of(identification(outcome, worn)).lines == lines
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (MaskState(0.1), "no mask"),
+        (MaskState(0.1, style="under-chin"), "mask under the chin"),
+        (MaskState(0.9, style="proper"), "mask"),
+        (MaskState(0.9, style="under-nose"), "mask, nose out"),
+        (MaskState(0.9, "cloth", style="under-nose"), "cloth mask, nose out"),
+    ],
+)
+def test_how_a_mask_is_worn_in_words(state: MaskState, said: str) -> None:
+    assert mask_words(state) == said
 
 
 def test_a_label_shows_no_miss_as_a_tie() -> None:

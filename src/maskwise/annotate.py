@@ -94,10 +94,11 @@ def _score_words(score: float, needs: float | None) -> str:
 
 
 def mask_words(state: MaskState) -> str:
-    """``no mask``, ``mask`` or ``surgical mask``."""
+    """``no mask``, ``mask``, ``surgical mask``; ``mask, nose out``; ``mask under the chin``."""
     if not state.worn:
-        return "no mask"
-    return f"{state.type} mask" if state.type else "mask"
+        return "mask under the chin" if state.style == "under-chin" else "no mask"
+    what = f"{state.type} mask" if state.type else "mask"
+    return f"{what}, nose out" if state.style == "under-nose" else what
 
 
 def draw_labels(image: Image, labels: Sequence[FaceLabel]) -> Image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -75,7 +75,7 @@ class PhotoReport:
 
     quality: of the face, where one was looked at and could be measured. reasons: why it does not
     keep to the limits of enrolment; some where the status is ``poor``, though none where nothing
-    could be measured.
+    could be measured. mask: what the face wears, where one was looked at.
     """
 
     source: str
@@ -83,6 +83,7 @@ class PhotoReport:
     note: str = ""
     quality: Quality | None = None
     reasons: tuple[Reason, ...] = ()
+    mask: MaskState | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

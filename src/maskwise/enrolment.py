@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from maskwise import image, masks
-from maskwise.answers import PhotoReport, measured
+from maskwise.answers import PhotoReport, PhotoStatus, measured
 from maskwise.errors import AmbiguousFaceError, ImageError, InputError, SubjectError
 from maskwise.quality import Gates, gates, judged
 from maskwise.stages import Stages, landmarks_of
@@ -89,9 +89,8 @@ class Enrolment:
         if why:
             told = f"{picture.source}: not good enough to enrol: {'; '.join(why)}"
             hardly = any(reason.code == "no_face" for reason in reasons)
-            return PhotoReport(
-                picture.source, "no_face" if hardly else "poor", told, quality, reasons
-            )
+            status: PhotoStatus = "no_face" if hardly else "poor"
+            return PhotoReport(picture.source, status, told, quality, reasons, mask=state)
         specs = [masks.spec_for(name) for name in self._types]
         templates = self._stages.templates(chip, state, specs)
         points = landmarks_of(detection)
@@ -109,7 +108,8 @@ class Enrolment:
                 kept=pack(picture, {points.scheme: points}, detection.box) if self._keep else None,
             )
         )
-        return PhotoReport(picture.source, "enrolled", "; ".join(filter(None, notes)), quality)
+        note = "; ".join(filter(None, notes))
+        return PhotoReport(picture.source, "enrolled", note, quality, mask=state)
 
     def _wear_note(self, worn: bool) -> str:
         """What is to be said of a photo with or without a mask, after those before it."""

@@ -160,7 +160,10 @@ def test_of_a_masked_sample_the_eyes_speak_and_the_mask_does_not(run: Run) -> No
     assert line["decision"]["subject"] == "Kofi"
     why = line["explanation"]
     assert why["visible"] == [True, True, False, False, False]
-    assert why["covered"]["assumed"]
+    assert not why["covered"]["assumed"]
+    assert 0.2 < why["covered"]["share"] < 0.5
+    assert line["mask"]["style"] == "proper"
+    assert line["mask"]["coverage"] == pytest.approx(why["covered"]["share"], abs=0.01)
     regions = why["parts"]["regions"]
     eyes = min(regions["right eye"], regions["left eye"], regions["between the eyes"])
     assert eyes > 3 * max(abs(regions["mouth"]), abs(regions["chin"]))

@@ -39,6 +39,7 @@ class TestEnrol:
         assert summary["people"] == {"enrolled": 1, "skipped": 1}
         assert "skipped p/Ruby/2.png: not good enough to enrol: the eyes are 7.88 px" in answer.err
         assert [p["image"] for p in summary["poor"]] == ["p/Olive/1.png", "p/Ruby/2.png"]
+        assert summary["poor"][0]["mask"]["worn"] is False
         (reason,) = summary["poor"][0]["quality_reasons"]
         assert (reason["code"], reason["limit"]) == ("too_small", 16)
         assert reason["measured"] == summary["poor"][0]["quality"]["ipd_px"] < 16

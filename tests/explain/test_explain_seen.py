@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from maskwise.align import DLIB_CHIP, FIVE_CHIP
+from maskwise.align import ARCFACE_CHIP, DLIB_CHIP, FIVE_CHIP, transform_of
 from maskwise.answers import Face
-from maskwise.errors import InputError
 from maskwise.explain import seen as module
 from maskwise.explain.seen import points_in_words
 from maskwise.explain.values import Seen
+from maskwise.occlusion import alpha_on_chip
 from maskwise.types import (
     NO_MASK,
     U8,
@@ -40,8 +41,8 @@ def face(state: Any, spec: ChipSpec = FIVE_CHIP) -> Face:
     )
 
 
-def seen(one: Face, alpha: U8 | None = None, width: int = 170) -> Seen:
-    return module.seen(one, Image(np.zeros((170, width, 3), np.uint8)), alpha)
+def seen(one: Face, width: int = 170, looked_at: ChipSpec | None = None) -> Seen:
+    return module.seen(one, Image(np.zeros((170, width, 3), np.uint8)), looked_at)
 
 
 def test_points_outside_the_picture_are_hidden() -> None:
@@ -68,22 +69,62 @@ def test_under_an_assumed_mask_the_eyes_alone_are_visible(spec: ChipSpec) -> Non
     assert hidden
 
 
+def covered_from(row: int) -> U8:
+    """(38, 38) uint8: all below is covered."""
+    cells = np.zeros((38, 38), np.uint8)
+    cells[row:] = 255
+    return cells
+
+
 def test_a_measured_alpha_counts_instead() -> None:
-    alpha = np.zeros((150, 150), np.uint8)
-    alpha[95:] = 255  # below the nose
-    found = seen(face(MaskState(0.99)), alpha)
+    below_the_nose = MaskState(0.99, style="under-nose", alpha=covered_from(24))  # row 95
+    found = seen(face(below_the_nose))
     assert not found.assumed
+    assert found.share == pytest.approx(55 / 150, abs=0.01)
     assert points_in_words("five", found.visible) == (
         ["right eye", "left eye", "nose tip"],
         ["mouth corners"],
     )
-    state = SimpleNamespace(worn=True, probability=1.0, alpha=alpha)
-    assert (seen(face(state)).visible == found.visible).all()
 
 
-def test_an_alpha_of_another_frame_is_refused() -> None:
-    with pytest.raises(InputError, match=r"expected \(150, 150\) uint8"):
-        seen(face(MaskState(0.99)), np.zeros((112, 112), np.uint8))
+def test_a_hand_covers_without_a_mask() -> None:
+    found = seen(face(MaskState(0.01, alpha=covered_from(24))))
+    assert not found.assumed
+    assert points_in_words("five", found.visible)[1] == ["mouth corners"]
+
+
+def test_what_is_hardly_covered_is_free() -> None:
+    found = seen(face(MaskState(0.01, alpha=np.full((38, 38), 127, np.uint8))))
+    assert found.alpha is None
+    assert found.visible.all()
+
+
+def test_the_alpha_of_another_chip_is_brought_to_the_encoders() -> None:
+    """ArcFace's chip is smaller and shows less: the same cells lie elsewhere in it."""
+    looked_at = FIVE_CHIP
+    cells = covered_from(24)
+    own = face(MaskState(0.99, alpha=cells))
+    spec = ARCFACE_CHIP
+    onto = transform_of(own.landmarks, spec)
+    other = replace(
+        own,
+        chip=Chip(np.zeros((112, 112, 3), np.uint8), onto, spec, own.landmarks.mapped(onto)),
+    )
+    found = seen(other, looked_at=looked_at)
+    assert found.alpha is not None
+    assert found.alpha.shape == (112, 112)
+    # The picture's row where the cover begins, by either chip.
+    begins = (np.arange(112) + 0.0)[(found.alpha >= 128)[:, 56]][0]
+    back = cv2.invertAffineTransform(onto)
+    assert (back @ (56, begins, 1))[1] == pytest.approx(95 + 10, abs=1.5)
+    assert (found.visible == seen(own).visible).all()
+
+
+def test_the_alpha_of_a_larger_chip() -> None:
+    one = face(MaskState(0.99, alpha=covered_from(19)))
+    assert alpha_on_chip(one.mask.alpha, 300).shape == (300, 300)  # type: ignore[arg-type]
+    half = alpha_on_chip(covered_from(19), 300)[:, 150]
+    assert np.flatnonzero(half >= 128)[0] == pytest.approx(150, abs=1)
 
 
 def test_landmarks_that_were_hidden_before_stay_so() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from maskwise import masks
 from maskwise.explain.values import Parts
-from maskwise.explain.words import in_wear, of_many, one_in, parts_words
-from maskwise.types import NO_MASK, Wear
+from maskwise.explain.words import in_wear, of_many, one_in, parts_words, wear_words
+from maskwise.types import NO_MASK, MaskState, Wear
 
 
 def test_shares_as_people_count() -> None:
@@ -33,6 +33,29 @@ def test_shares_as_people_count() -> None:
 )
 def test_what_a_template_wears(wear: Wear, said: str) -> None:
     assert in_wear(wear) == said
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (MaskState(0.001), "It wears no mask over the mouth (over 99 % sure)."),
+        (
+            MaskState(0.3, style="under-chin"),
+            "It wears no mask over the mouth (70 % sure); one seems to be under the chin.",
+        ),
+        (MaskState(0.8), "It wears a mask (80 % sure)."),
+        (
+            MaskState(0.999, "surgical", style="proper"),
+            "It wears a surgical mask (over 99 % sure) over mouth and nose.",
+        ),
+        (
+            MaskState(0.999, style="under-nose"),
+            "It wears a mask (over 99 % sure); the nose is out.",
+        ),
+    ],
+)
+def test_what_a_face_wears(state: MaskState, said: str) -> None:
+    assert wear_words(state) == said
 
 
 def parts(**regions: float) -> Parts:

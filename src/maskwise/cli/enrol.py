@@ -18,7 +18,7 @@ from maskwise.cli.options import (
     pass_tools,
 )
 from maskwise.cli.output import Progress, naming, print_json, printable, remark
-from maskwise.cli.results import quality_json, reasons_json
+from maskwise.cli.results import mask_json, quality_json, reasons_json
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import InputError, StorageError
 
@@ -57,6 +57,7 @@ class Summary:
             {
                 "image": photo.source,
                 "subject": report.subject,
+                "mask": None if photo.mask is None else mask_json(photo.mask),
                 "quality": quality_json(photo.quality),
                 "quality_reasons": reasons_json(photo.reasons),
             }

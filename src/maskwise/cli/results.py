@@ -107,6 +107,7 @@ def mask_json(state: MaskState) -> dict[str, Any]:
         "worn": state.worn,
         "probability": rounded(state.probability),
         "type": state.type,
+        "style": state.style,
         "coverage": rounded(state.coverage),
     }
 

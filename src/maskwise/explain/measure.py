@@ -59,7 +59,7 @@ def explain_pair(
         FaceExplanation(
             image=picture,
             face=result.a,
-            seen=seen(result.a, picture),
+            seen=seen(result.a, picture, recognizer.mask_classifier.chip_spec),
             chip=mine.picture,
             drawn=mine.wear if mine.wear.kind == "virtual" else None,
             against=Against(
@@ -109,7 +109,7 @@ def _of_search(
     return FaceExplanation(
         image=picture,
         face=face,
-        seen=seen(face, picture),
+        seen=seen(face, picture, recognizer.mask_classifier.chip_spec),
         chip=face.chip.pixels,
         drawn=None,
         against=against,

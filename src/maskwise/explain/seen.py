@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import cv2
 import numpy as np
 
+from maskwise.align import transform_of
 from maskwise.answers import Face
 from maskwise.cover import outline
 from maskwise.errors import InputError
 from maskwise.explain.values import Seen
 from maskwise.masks import covered_landmarks
-from maskwise.types import U8, Bool, Image, Scheme
+from maskwise.occlusion import alpha_on_chip
+from maskwise.types import U8, Bool, ChipSpec, Image, Scheme
+
+_HALF: Final = 128
+"""An alpha from here up is covered."""
 
 _POINTS: Final[Mapping[Scheme, Mapping[str, range]]] = {
     "five": {
@@ -34,28 +40,42 @@ _POINTS: Final[Mapping[Scheme, Mapping[str, range]]] = {
 """Left and right are the subject's; see ``types.Scheme``."""
 
 
-def seen(face: Face, picture: Image, alpha: U8 | None = None) -> Seen:
+def seen(face: Face, picture: Image, looked_at: ChipSpec | None = None) -> Seen:
     """What of ``face`` is covered, or outside ``picture``, where it was found.
 
-    alpha: (S, S) uint8 in the chip's frame, where something measured it (``MaskState.alpha``, if
-    the mask classifier gives one). Without it, a face in a mask is taken to be covered where a
+    looked_at: the chips of which ``face.mask.alpha`` is, those of the mask classifier; None: the
+    encoder's. Where no classifier gave an alpha, a face in a mask is taken to be covered where a
     surgical mask lies on the mean face (``cover.outline``), and a bare one nowhere.
-    Raises InputError for an ``alpha`` of another shape or dtype.
+    Raises InputError where the face's landmarks do not place ``looked_at``.
     """
-    chip = face.chip
-    if alpha is None:
-        alpha = getattr(face.mask, "alpha", None)
-    if alpha is not None:
-        size = chip.spec.size
-        if alpha.shape != (size, size) or alpha.dtype != np.uint8:
-            raise InputError(
-                f"alpha: expected ({size}, {size}) uint8, got {alpha.shape} {alpha.dtype}"
-            )
+    if face.mask.alpha is not None:
+        alpha = measured_alpha(face, looked_at or face.chip.spec)
+        if not (alpha >= _HALF).any():
+            return Seen(None, False, _free(face, picture))
         return Seen(alpha, False, _free(face, picture, alpha))
     if not face.mask.worn:
         return Seen(None, False, _free(face, picture))
-    alpha = outline(chip.spec)
+    alpha = outline(face.chip.spec)
     return Seen(alpha, True, _free(face, picture, alpha))
+
+
+def measured_alpha(face: Face, looked_at: ChipSpec) -> U8:
+    """(S, S) uint8 in the frame of the encoder's chip: ``face.mask.alpha``, which is of a chip
+    ``looked_at``. What that chip did not show is free.
+
+    Raises InputError without an alpha, and where the face's landmarks do not place ``looked_at``.
+    """
+    if face.mask.alpha is None:
+        raise InputError("explain: the mask classifier of this face gives no alpha")
+    alpha = alpha_on_chip(face.mask.alpha, looked_at.size)
+    chip = face.chip
+    if looked_at.name == chip.spec.name:
+        return alpha
+    back = cv2.invertAffineTransform(transform_of(face.landmarks, looked_at))
+    onto = chip.transform[:, :2] @ back
+    onto[:, 2] += chip.transform[:, 2]
+    size = chip.spec.size
+    return np.asarray(cv2.warpAffine(alpha, onto, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def points_in_words(scheme: Scheme, visible: Bool) -> tuple[list[str], list[str]]:

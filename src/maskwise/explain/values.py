@@ -18,9 +18,9 @@ class Seen:
     """What is covered of a face.
 
     alpha: (S, S) uint8 in the chip's frame, 0 free to 255 covered; None where nothing is.
-    assumed: nothing measured ``alpha``: a mask is worn, and it is taken to lie as a surgical mask
-    on the mean face does. visible: (K,) bool, the landmarks that ``alpha`` leaves free
-    and that lie in the picture.
+    assumed: the mask classifier gave no alpha: a mask is worn, and it is taken to lie as a
+    surgical mask on the mean face does. visible: (K,) bool, the landmarks that ``alpha`` leaves
+    free and that lie in the picture.
     """
 
     alpha: U8 | None

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from maskwise.annotate import mask_words
 from maskwise.explain.seen import points_in_words
 from maskwise.explain.values import FaceExplanation, Parts
 from maskwise.likelihood import in_words
-from maskwise.types import Wear
+from maskwise.types import MaskState, Wear
 
 _SMALL = 0.002
 """A fall of the score that is not worth a word: scores of two photos of one person vary by more."""
@@ -76,13 +75,10 @@ def seen_words(e: FaceExplanation) -> list[str]:
     """What was seen of the face."""
     x1, y1, x2, y2 = (float(v) for v in e.face.detection.box)
     ipd = e.face.landmarks.ipd_px
-    state = e.face.mask
-    sure = state.probability if state.worn else 1 - state.probability
     shown, hidden = points_in_words(e.face.landmarks.scheme, e.seen.visible)
     lines = [
         f"A face of {x2 - x1:.0f} x {y2 - y1:.0f} px, the eyes {ipd:.0f} px apart.",
-        f"It wears {'a ' if state.worn else ''}{mask_words(state)} "
-        f"({'over 99' if sure > 0.99 else f'{100 * sure:.0f}'} % sure).",
+        wear_words(e.face.mask),
         f"Seen: {_listed(shown)}." + (f" Hidden: {_listed(hidden)}." if hidden else ""),
     ]
     if e.seen.assumed:
@@ -90,6 +86,18 @@ def seen_words(e: FaceExplanation) -> list[str]:
     elif e.seen.alpha is not None and e.seen.share > 0:
         lines.append(f"{100 * e.seen.share:.0f} % of the aligned face is covered.")
     return lines
+
+
+def wear_words(state: MaskState) -> str:
+    """What the face wears, how, and how sure that is."""
+    sure = state.probability if state.worn else 1 - state.probability
+    percent = f"{'over 99' if sure > 0.99 else f'{100 * sure:.0f}'} % sure"
+    if state.worn:
+        how = {"proper": " over mouth and nose", "under-nose": "; the nose is out"}
+        what = f"{state.type} mask" if state.type else "mask"
+        return f"It wears a {what} ({percent}){how.get(state.style or '', '')}."
+    chin = "; one seems to be under the chin" if state.style == "under-chin" else ""
+    return f"It wears no mask over the mouth ({percent}){chin}."
 
 
 def against_words(e: FaceExplanation) -> str:
