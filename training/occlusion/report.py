@@ -1,6 +1,6 @@
 """What a mask state says of faces that it has not learnt from: errors, calibration, time.
 
-    MASKWISE_DATA=... python training/occlusion/report.py work/run/mask-state.onnx [OLD.onnx]
+    MASKWISE_DATA=... python training/occlusion/report.py work/run/mask-state.onnx [work/trunk.onnx]
 
 A file with one output is a probability alone (trunk.py). Prints, and with --out writes, a table a
 file; see reported.py for the faces.
@@ -25,6 +25,7 @@ from reported import Reported, lfw, mfr2, rwmfd
 from sample import KINDS
 
 from maskwise.align import FIVE_CHIP
+from maskwise.occlusion.mask_state_net import TOLD, TYPE_SHARE
 
 FAMILIES = {
     "surgical": "surgical",
@@ -121,7 +122,8 @@ def lines(model: Model, sets: dict[str, Reported]) -> Iterator[str]:
             share = covered[:, 9:38, 4:34].mean((1, 2))
             yield (
                 f"alpha, {name}: {100 * share.mean():.2f} % of the face called covered, over a "
-                f"tenth on {int((share > 0.1).sum())} of {len(share)}"
+                f"tenth on {int((share > 0.1).sum())} of {len(share)}, any cell of the chip on "
+                f"{int(covered.any((1, 2)).sum())}"
             )
 
 
@@ -227,6 +229,27 @@ def real(sets: dict[str, Reported], said: dict[str, list[np.ndarray]]) -> Iterat
         words, counts = np.unique(family[of], return_counts=True)
         told_by = ", ".join(f"{w} {c}" for w, c in zip(words, counts, strict=True))
         yield f"rwmfd, family said of {name}: {told_by}"
+    for name in ("mfr2", "rwmfd"):
+        yield told_types(name, sets[name], said[name])
+
+
+def told_types(name: str, part: Reported, said: list[np.ndarray]) -> str:
+    """The types that the package tells of real masks, and how many are of the right family."""
+    probability, _, kinds, _ = said
+    labels = np.array([k.split("|")[0] for k in part.kind])
+    best = np.array(KINDS)[kinds.argmax(1)]
+    told = (probability >= 0.5) & (kinds.max(1) >= TYPE_SHARE) & np.isin(best, TOLD)
+    told &= ~np.isin(labels, ("", "unknown"))
+    family = np.array([FAMILIES.get(k, "other") for k in best])
+    right = family == np.array([FAMILIES.get(k, "other") for k in labels])
+    by = ", ".join(
+        f"{f} {int(right[told & (family == f)].sum())}/{int((told & (family == f)).sum())}"
+        for f in np.unique(family[told])
+    )
+    return (
+        f"{name}, types told (share {TYPE_SHARE:g} or more): {int(right[told].sum())} of "
+        f"{int(told.sum())} right, of {int((probability >= 0.5).sum())} masks; {by}"
+    )
 
 
 def times(models: list[Model], chip: npt.NDArray[np.uint8], rounds: int = 300) -> Iterator[str]:
