@@ -41,7 +41,7 @@ _READ: Final = (
     (
         "The landmarks",
         "Where the detector took the eyes, the nose tip and the corners of the mouth to be. Rings "
-        "are points under a mask or outside the picture: they are guesses.",
+        "are points that are covered or outside the picture: they are guesses.",
     ),
     (
         "What the encoder gets",
