@@ -79,10 +79,11 @@ def test_styles_follow_the_shares(
 
 def test_types_are_told_where_they_are_likely(monkeypatch: pytest.MonkeyPatch) -> None:
     proper, none = [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
-    assert said(monkeypatch, proper, "gas", 0.81).type == "gas"
-    assert said(monkeypatch, proper, "gas", 0.79).type is None
+    assert said(monkeypatch, proper, "n95", 0.81).type == "n95"
+    assert said(monkeypatch, proper, "n95", 0.79).type is None
+    assert said(monkeypatch, proper, "cloth", 1.0).type is None  # those that are never told
     assert said(monkeypatch, proper, "other", 1.0).type is None
-    assert said(monkeypatch, none, "gas", 1.0).type is None
+    assert said(monkeypatch, none, "n95", 1.0).type is None
 
 
 def test_the_types_are_those_of_the_catalogue() -> None:

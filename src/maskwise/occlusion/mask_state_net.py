@@ -32,12 +32,12 @@ TYPES: Final = (
 )
 """What the shares of the output ``type`` are of; the first ten are types of the catalogue."""
 
-TOLD: Final = TYPES[:-1]
-"""The types that are ever told; "other" is none."""
+TOLD: Final = ("surgical", "n95", "kn95", "duckbill")
+"""The types that are ever told: of real masks the others are wrong more often than right (see
+docs/mask-state.md)."""
 
 TYPE_SHARE: Final = 0.8
-"""A type is told from this share up. Of real masks many are told wrongly all the same; see
-docs/mask-state.md."""
+"""A type is told from this share up."""
 
 _MODEL: Final = "mask-state"
 
