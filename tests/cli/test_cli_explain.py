@@ -168,3 +168,49 @@ def test_of_a_masked_sample_the_eyes_speak_and_the_mask_does_not(run: Run) -> No
     eyes = min(regions["right eye"], regions["left eye"], regions["between the eyes"])
     assert eyes > 3 * max(abs(regions["mouth"]), abs(regions["chin"]))
     assert sorted(p.name for p in Path("out").iterdir()) == ["Kofi_kn95.html", "Kofi_kn95.jpg"]
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_identify_explains_what_it_decided(run: Run) -> None:
+    photo("in/a/x.png", RED, more=[(TEAL, 300, 40, 80)])
+    photo("in/y.png", GREEN, masked=True)
+    photo("in/black.png", (0, 0, 0))
+    photo("why/y.jpg", TEAL)
+    mine = Path("why/y.jpg").read_bytes()
+    plain = run("identify", "in", *G)
+    answer = run("identify", "in", *G, "--explain", "why")
+    assert answer.out == plain.out
+    assert "2 explained pictures in why" in answer.err
+    assert sorted(str(p.relative_to("why")) for p in Path("why").rglob("*.*")) == [
+        *("a/x-face1.jpg", "a/x-face2.jpg", "a/x.html", "y-2.jpg", "y.html", "y.jpg")
+    ]
+    assert Path("why/y.jpg").read_bytes() == mine
+    # The pictures are those of `explain`, and the folder is not searched for photos.
+    run("explain", "in/y.png", *G, "--draw", "same")
+    assert Path("why/y-2.jpg").read_bytes() == Path("same/y.jpg").read_bytes()
+    assert len(run("identify", "in", "why", *G, "--explain", "why", "--json").lines) == 4
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_pictures_and_explanations_need_a_folder_each(run: Run) -> None:
+    x = str(photo("x.png"))
+    answer = run("identify", x, *G, "--explain", "out", "--draw", "./out")
+    assert answer.status == 2
+    assert "name two folders" in answer.err
+    assert not Path("out").exists()
+
+
+def test_verify_explains_what_it_decided(run: Run, home: Path) -> None:
+    a, b = str(photo("a.png")), str(photo("b.png", left=100, masked=True))
+    plain = run("verify", a, b)
+    answer = run("verify", a, b, "--explain", "why")
+    assert (answer.status, answer.out) == (plain.status, plain.out)
+    assert "explained: why/a.html" in answer.err
+    run("explain", a, "--against", b, "--draw", "same")
+    for name in ("a.jpg", "a.html"):
+        assert (Path("why") / name).read_bytes() == (Path("same") / name).read_bytes()
+    photo("black.png", (0, 0, 0))
+    answer = run("verify", a, "black.png", "--explain", "none")
+    assert answer.status == 3
+    assert "nothing to explain" in answer.err
+    assert not list(Path("none").iterdir())

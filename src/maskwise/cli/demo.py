@@ -139,7 +139,7 @@ def _inputs(
         probes is None or Path(probes).resolve() == Path(people).resolve()
     )
     if not alone:
-        return enrolled, find_photos([probes or _samples("probes")], skip, leave_out=out)
+        return enrolled, find_photos([probes or _samples("probes")], skip, out)
     # One folder for both: everybody's last photo is kept apart.
     held_out = [person.photos.pop() for person in enrolled if len(person.photos) > 1]
     if not held_out:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maskwise.cli.files import PAGE_MARK, OutputFolder, write_file, write_picture
+from maskwise.cli.explain_draw import draw_explanations
+from maskwise.cli.files import OutputFolder
 from maskwise.cli.identify import NO_FACE_REMEDY
 from maskwise.cli.options import (
     Tools,
@@ -176,7 +177,7 @@ def _tell(
         remark(f"skipped {problem}")
     written: list[Path] = []
     if output is not None and found:
-        written = _draw(output, photo, found, recognizer.models)
+        written = draw_explanations(output, Path(Path(photo).name), found, recognizer.models)
     if as_json:
         cards: Sequence[Path | None] = written[:-1] or [None] * len(found)
         for e, card in zip(found, cards, strict=True):
@@ -190,24 +191,3 @@ def _tell(
     if written:
         remark(f"drawn: {written[-1]}, and as pictures: {', '.join(map(str, written[:-1]))}")
     return SKIPPED if problems else OK
-
-
-def _draw(
-    output: OutputFolder, photo: str, found: Sequence[FaceExplanation], models: dict[str, str]
-) -> list[Path]:
-    """A JPEG a face, and the page, which comes last."""
-    from maskwise.explain.card import card
-    from maskwise.explain.page import page
-
-    stem = Path(photo).stem
-    drawn, written = [], []
-    for number, e in enumerate(found, 1):
-        which = f"-face{number}" if len(found) > 1 else ""
-        target = output.name(Path(f"{stem}{which}.jpg"))
-        drawn.append((e, write_picture(target, card(e))))
-        written.append(target)
-    target = output.name(Path(f"{stem}.html"))
-    title = f"{Path(photo).name}, explained"
-    told = ", ".join(f"{stage} {name}" for stage, name in models.items())
-    write_file(target, page(title, drawn, mark=PAGE_MARK, models=f"By {told}."))
-    return [*written, target]

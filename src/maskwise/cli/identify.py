@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from maskwise.cli.explain_draw import draw_explanations, explain_option
 from maskwise.cli.files import OutputFolder, write_picture
 from maskwise.cli.inputs import Photo, find_photos
 from maskwise.cli.options import (
@@ -71,6 +72,7 @@ class Looked:
     metavar="DIR",
     help="Write annotated copies of the pictures here; your own files are never replaced.",
 )
+@explain_option
 @pass_tools
 @click.pass_context
 def command(
@@ -84,6 +86,7 @@ def command(
     models: dict[str, str],
     as_json: bool,
     draw: Path | None,
+    explain: Path | None,
 ) -> None:
     """Say who every face of every picture is, or that it is nobody enrolled.
 
@@ -97,6 +100,7 @@ def command(
       maskwise identify party.jpg
       maskwise identify photos/ --draw annotated/
       maskwise identify photos/ --json --top 3 > faces.jsonl
+      maskwise identify party.jpg --explain why/
 
     Exit codes: 0 every picture was looked at, whoever was found; 1 some input was skipped (not
     readable, or no face in it; each is named); 2 usage or gallery error; 130 interrupted.
@@ -107,15 +111,15 @@ def command(
         problems.append(message)
         remark(f"skipped {message}")
 
+    pictures = Pictures(draw, explain)
     interrupted = False
     with open_gallery(gallery) as store:
         require_people(store, gallery)
-        photos = find_photos(paths, skip, leave_out=draw)
+        photos = find_photos(paths, skip, draw, explain)
         arguments = {} if fpir is None else {"target_fpir": fpir}
         recognizer = tools.recognizer(gallery=store, **models, **arguments)
-        output = None if draw is None else OutputFolder(draw, (photo.path for photo in photos))
+        pictures.open(photos)
         size = store.size().people
-        drawn = 0
         rows: list[list[str | Text]] = []
         told: list[tuple[str, Decision]] = []
         try:
@@ -135,22 +139,19 @@ def command(
                         else:
                             rows.append(table_row(shown, result))
                             told.append((shown, result.decision))
-                    if output is not None and looked.picture is not None:
-                        try:
-                            draw_results(output, looked)
-                            drawn += 1
-                        except OutputError as error:
-                            problems.append(str(error))
-                            progress.remark(str(error))
+                    try:
+                        pictures.write(recognizer, looked)
+                    except OutputError as error:
+                        problems.append(str(error))
+                        progress.remark(str(error))
                     progress.advance()
         except KeyboardInterrupt:
             interrupted = True
         if rows:
             print_table(COLUMNS, rows, right=NUMBERS)
-            pictures, decisions = zip(*told, strict=True)
-            click.echo(meaning(decisions, recognizer.target_fpir, size, pictures))
-        if draw is not None:
-            remark(f"{drawn} annotated picture{'' if drawn == 1 else 's'} in {draw}")
+            names, decisions = zip(*told, strict=True)
+            click.echo(meaning(decisions, recognizer.target_fpir, size, names))
+        pictures.tell()
         if interrupted:
             remark("interrupted: what is printed above is complete; the rest was not looked at")
     ctx.exit(INTERRUPTED if interrupted else SKIPPED if problems else OK)
@@ -178,6 +179,47 @@ def draw_results(output: OutputFolder, looked: Looked) -> Path:
     target = output.name(looked.photo.relative.with_suffix(".jpg"))
     write_picture(target, annotate(looked.picture, looked.results))
     return target
+
+
+class Pictures:
+    """What ``--draw`` and ``--explain`` write, each into its folder; None: nothing."""
+
+    def __init__(self, draw: Path | None, explain: Path | None) -> None:
+        if draw is not None and explain is not None and draw.absolute() == explain.absolute():
+            raise click.UsageError("--draw and --explain: name two folders")
+        self._folders = (draw, explain)
+        self._outputs: tuple[OutputFolder | None, ...] = (None, None)
+        self._written = [0, 0]
+
+    def open(self, photos: Sequence[Photo]) -> None:
+        """Make the folders; ``photos`` are never replaced."""
+        self._outputs = tuple(
+            None if folder is None else OutputFolder(folder, (photo.path for photo in photos))
+            for folder in self._folders
+        )
+
+    def write(self, recognizer: Recognizer, looked: Looked) -> None:
+        """Those of one picture; OutputError when one cannot be written."""
+        from maskwise.explain import explain_identified
+
+        draw, explain = self._outputs
+        if looked.picture is None:
+            return
+        if draw is not None:
+            draw_results(draw, looked)
+            self._written[0] += 1
+        if explain is not None and looked.results:
+            found = explain_identified(recognizer, looked.picture, looked.results)
+            draw_explanations(explain, looked.photo.relative, found, recognizer.models)
+            self._written[1] += 1
+
+    def tell(self) -> None:
+        """How many there are, and where."""
+        for folder, count, what in zip(
+            self._folders, self._written, ("annotated", "explained"), strict=True
+        ):
+            if folder is not None:
+                remark(f"{count} {what} picture{'' if count == 1 else 's'} in {folder}")
 
 
 COLUMNS = ("image", "who", "score", "needs", "mask")

@@ -47,12 +47,12 @@ class Person:
     photos: list[Photo] = field(default_factory=list)
 
 
-def find_photos(arguments: Iterable[str], skip: Skip, leave_out: Path | None = None) -> list[Photo]:
+def find_photos(arguments: Iterable[str], skip: Skip, *leave_out: Path | None) -> list[Photo]:
     """The files named, and the pictures in the folders named, in order.
 
     A file that is named is taken whatever its name ends in, and also when it is not there: it
-    counts among the photos, and reading it says what is wrong. leave_out: a folder that is not
-    searched, though it lies in one that is (the command writes there).
+    counts among the photos, and reading it says what is wrong. leave_out: folders that are not
+    searched, though they lie in one that is (the command writes there).
     """
     photos: list[Photo] = []
     for argument in arguments:
@@ -68,20 +68,20 @@ def find_photos(arguments: Iterable[str], skip: Skip, leave_out: Path | None = N
             skip(f"{argument}: {_why(error)}")
             continue
         if is_folder:
-            photos += photos_in(path, argument, skip, leave_out)
+            photos += photos_in(path, argument, skip, *leave_out)
         else:
             photos.append(Photo(argument, Path(path.name)))
     return photos
 
 
-def photos_in(folder: Path, shown: str, skip: Skip, leave_out: Path | None = None) -> list[Photo]:
+def photos_in(folder: Path, shown: str, skip: Skip, *leave_out: Path | None) -> list[Photo]:
     """The pictures in ``folder`` and its sub-folders, sorted; says so when there is none."""
     from maskwise.image import find_images
 
     # Not Path.resolve, which before Python 3.13 raises for a link that leads to itself.
-    inside = None if leave_out is None else Path(os.path.realpath(leave_out))
+    ours = {Path(os.path.realpath(place)) for place in leave_out if place is not None}
     real = Path(os.path.realpath(folder))
-    if inside is not None and inside in (real, *real.parents):
+    if not ours.isdisjoint((real, *real.parents)):
         skip(
             f"{shown}: the output is written there, so no photos are read from it; to have them "
             "read, write to another folder"
@@ -93,8 +93,8 @@ def photos_in(folder: Path, shown: str, skip: Skip, leave_out: Path | None = Non
     except ImageError as error:
         skip(str(error))
         return []
-    if inside is not None:
-        paths = [path for path in paths if inside not in Path(os.path.realpath(path)).parents]
+    if ours:
+        paths = [p for p in paths if ours.isdisjoint(Path(os.path.realpath(p)).parents)]
         if not paths:
             skip(f"{shown}: no pictures in this folder but those that maskwise wrote")
     below = [path.relative_to(folder) for path in paths]

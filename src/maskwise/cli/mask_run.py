@@ -67,7 +67,7 @@ class Run:
             from maskwise.mask_dataset.known import read_landmarks
 
             self._known = read_landmarks(given["landmarks"])
-        photos = find_photos(given["paths"], self._skip, leave_out=given["out"])
+        photos = find_photos(given["paths"], self._skip, given["out"])
         output = OutputFolder(given["out"], (photo.path for photo in photos))
         listed = given["manifest"] or (
             "both" if any(Path(p).is_dir() for p in given["paths"]) else "none"

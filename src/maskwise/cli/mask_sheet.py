@@ -66,7 +66,7 @@ def preview(tools: Tools, plan: Plan, given: Mapping[str, Any]) -> int:
         remark(f"skipped {message}")
 
     kinds = [k for k in plan.kinds if k != "random"] if given["wanted"] else list(TYPES)
-    photos = find_photos(given["paths"], skip, leave_out=given["out"])
+    photos = find_photos(given["paths"], skip, given["out"])
     output = OutputFolder(given["out"], (photo.path for photo in photos))
     with Progress("drawing masks", len(photos)) as progress:
         for photo in photos:

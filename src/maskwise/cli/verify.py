@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from maskwise.cli.explain_draw import draw_explanations, explain_option
+from maskwise.cli.files import OutputFolder
 from maskwise.cli.options import (
     Tools,
     gallery_option,
@@ -14,7 +17,7 @@ from maskwise.cli.options import (
     pass_tools,
     share_option,
 )
-from maskwise.cli.output import print_json, printable
+from maskwise.cli.output import print_json, printable, remark
 from maskwise.cli.results import even_odds, face_fields, verification_json, whose
 from maskwise.cli.status import NO_MATCH, OK, UNSURE
 from maskwise.errors import ImageError
@@ -44,6 +47,7 @@ _ANSWER = {
 @gallery_option
 @model_options("detector", "encoder")
 @json_option("the result as one JSON object")
+@explain_option
 @pass_tools
 @click.pass_context
 def command(
@@ -56,6 +60,7 @@ def command(
     gallery: str | None,
     models: dict[str, str],
     as_json: bool,
+    explain: Path | None,
 ) -> None:
     """Say whether two photos show the same person; no gallery is needed.
 
@@ -80,7 +85,8 @@ def command(
 
     arguments = {} if fmr is None else {"target_fmr": fmr}
     recognizer = tools.recognizer(gallery=gallery or default_place(), **models, **arguments)
-    result = _verify(recognizer, a, b)
+    output = None if explain is None else OutputFolder(explain, map(Path, (a, b)))
+    pictures, result = _verify(recognizer, a, b)
     if as_json:
         print_json(
             {
@@ -92,10 +98,14 @@ def command(
         )
     else:
         click.echo(_text(a, b, result))
+    if output is not None:
+        _explain(recognizer, output, Path(Path(a).name), pictures, result)
     ctx.exit(_STATUS[result.decision.outcome])
 
 
-def _verify(recognizer: Recognizer, a: str, b: str) -> Verification:
+def _verify(
+    recognizer: Recognizer, a: str, b: str
+) -> tuple[tuple[Image | None, Image | None], Verification]:
     """Both photos are read first, so that everything wrong with either is said at once."""
     from maskwise.answers import Verification
     from maskwise.types import Decision
@@ -112,8 +122,26 @@ def _verify(recognizer: Recognizer, a: str, b: str) -> Verification:
     picture_a, picture_b = read(a), read(b)
     if picture_a is None or picture_b is None:
         decision = Decision("insufficient", None, None, reasons=tuple(reasons))
-        return Verification(None, None, decision)
-    return recognizer.verify(picture_a, picture_b)
+        return (picture_a, picture_b), Verification(None, None, decision)
+    return (picture_a, picture_b), recognizer.verify(picture_a, picture_b)
+
+
+def _explain(
+    recognizer: Recognizer,
+    output: OutputFolder,
+    name: Path,
+    pictures: tuple[Image | None, Image | None],
+    result: Verification,
+) -> None:
+    from maskwise.explain import explain_verified
+
+    a, b = pictures
+    found = None if a is None or b is None else explain_verified(recognizer, a, b, result)
+    if found is None:
+        remark("nothing to explain: two faces were not compared")
+        return
+    *_, page = draw_explanations(output, name, [found], recognizer.models)
+    remark(f"explained: {page}")
 
 
 def _side_json(shown: str, face: Face | None) -> dict[str, Any]:

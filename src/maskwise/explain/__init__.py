@@ -8,7 +8,12 @@ Nothing here decides: the decision is the Recognizer's, and what is measured bes
 speak for it, where strangers' scores end) is for people to look at. docs/explain.md.
 """
 
-from maskwise.explain.measure import explain_pair, explain_photo
+from maskwise.explain.measure import (
+    explain_identified,
+    explain_pair,
+    explain_photo,
+    explain_verified,
+)
 from maskwise.explain.regions import sensitivity
 from maskwise.explain.values import Against, FaceExplanation, Parts, Seen, Tick
 
@@ -18,7 +23,9 @@ __all__ = [
     "Parts",
     "Seen",
     "Tick",
+    "explain_identified",
     "explain_pair",
     "explain_photo",
+    "explain_verified",
     "sensitivity",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from maskwise.answers import Face, Identification
+from collections.abc import Sequence
+
+from maskwise.answers import Face, Identification, Verification
 from maskwise.decide import OperatingPoints, comparison_fmr, wear_pair
 from maskwise.errors import SubjectError
 from maskwise.explain.regions import sensitivity
@@ -40,6 +42,17 @@ def explain_photo(
     ]
 
 
+def explain_identified(
+    recognizer: Recognizer, picture: Image, found: Sequence[Identification]
+) -> list[FaceExplanation]:
+    """The same of a picture that was looked at: ``found`` is what ``identify`` made of it."""
+    references = recognizer.gallery.size().references
+    return [
+        _of_search(recognizer, picture, one, subject=None, top=_LISTED, references=references)
+        for one in found
+    ]
+
+
 def explain_pair(
     recognizer: Recognizer, source: ImageInput, other: ImageInput
 ) -> tuple[FaceExplanation | None, tuple[str, ...]]:
@@ -50,32 +63,37 @@ def explain_pair(
     """
     picture, second = recognizer.load(source), recognizer.load(other)
     result = recognizer.verify(picture, second)
+    found = explain_verified(recognizer, picture, second, result)
+    return found, () if found is not None else result.decision.reasons
+
+
+def explain_verified(
+    recognizer: Recognizer, picture: Image, second: Image, result: Verification
+) -> FaceExplanation | None:
+    """The same of two pictures of which ``result`` is what ``verify`` said."""
     if result.a is None or result.b is None:
-        return None, result.decision.reasons
+        return None
     mine, theirs = _sides(recognizer, result.a, result.b)
     decision = result.decision
     point = decision.operating_point
-    return (
-        FaceExplanation(
-            image=picture,
-            face=result.a,
-            seen=seen(result.a, picture, recognizer.mask_classifier.chip_spec),
-            chip=mine.picture,
-            drawn=mine.wear if mine.wear.kind == "virtual" else None,
-            against=Against(
-                second.source, second.source, theirs.wear, theirs.vector, theirs.picture, "given"
-            ),
-            score=decision.score,
-            point=point,
-            llr=decision.llr,
-            llr_is_bound=decision.llr_is_bound,
-            decision=decision,
-            asked=False,
-            ticks=() if point is None else ticks(recognizer.operating_points, point.wear_pair),
-            candidates=(),
-            parts=_parts(recognizer, result.a, mine.picture, theirs.vector),
+    return FaceExplanation(
+        image=picture,
+        face=result.a,
+        seen=seen(result.a, picture, recognizer.mask_classifier.chip_spec),
+        chip=mine.picture,
+        drawn=mine.wear if mine.wear.kind == "virtual" else None,
+        against=Against(
+            second.source, second.source, theirs.wear, theirs.vector, theirs.picture, "given"
         ),
-        (),
+        score=decision.score,
+        point=point,
+        llr=decision.llr,
+        llr_is_bound=decision.llr_is_bound,
+        decision=decision,
+        asked=False,
+        ticks=() if point is None else ticks(recognizer.operating_points, point.wear_pair),
+        candidates=(),
+        parts=_parts(recognizer, result.a, mine.picture, theirs.vector),
     )
 
 
