@@ -27,10 +27,10 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from rich.console import Console
@@ -50,7 +50,7 @@ from maskwise.landmarks import subsets  # noqa: E402
 from maskwise.landmarks.dlib5 import Dlib5  # noqa: E402
 from maskwise.landmarks.dlib68 import Dlib68  # noqa: E402
 from maskwise.stages import prominence  # noqa: E402
-from maskwise.types import F64, U8, Chip, Detection, Image, Landmarks  # noqa: E402
+from maskwise.types import F64, U8, Chip, Detection, Image, Landmarks, Scheme  # noqa: E402
 
 SEED = 11
 NON_MATED = 40_000
@@ -93,7 +93,12 @@ class Condition:
 
 
 class Finder:
-    """Looks for the face that a photo is about, and its points, with the shipped detector."""
+    """Looks for the face that a photo is about, and its points, with the detector of that day.
+
+    drawn_by: the scheme of the points that a virtual mask is drawn by.
+    """
+
+    drawn_by: Scheme = "dlib5"
 
     def __init__(self) -> None:
         self._detector = detect.create("mmod")
@@ -129,7 +134,7 @@ def lfw(finder: Finder, pairs: Path, part: str) -> list[Condition]:
         face = bare[place]
         if face.points:
             spec = masks.random_spec(rng)
-            worn = masks.wear_on_image(face.picture, [face.points["dlib5"]], [spec]).image
+            worn = masks.wear_on_image(face.picture, [face.points[finder.drawn_by]], [spec]).image
             masked[place] = finder.face(face.person, worn)
     return [
         _condition("bare-bare (LFW)", bare, bare, kept),
@@ -254,7 +259,13 @@ def rows_of(condition: Condition, describer: Describer) -> Iterator[tuple[str, s
         yield "5 points, virtual masks", "none", *both(describer.worn(condition.first), second)
 
 
-def table(condition: Condition, describer: Describer, tell: Callable[[str], None]) -> list[Any]:
+Row: TypeAlias = tuple[str, str, F64, F64]
+"""Alignment, cover, and the distances of mated and non-mated trials."""
+
+
+def table(
+    condition: Condition, measured: Iterable[Row], tell: Callable[[str], None]
+) -> list[dict[str, Any]]:
     """One row for each alignment and cover, told as it comes."""
     people = [[face.person for face in faces] for faces in (condition.first, condition.second)]
     names = np.unique(people[0] + people[1])
@@ -272,7 +283,7 @@ def table(condition: Condition, describer: Describer, tell: Callable[[str], None
     )
     rows: list[Any] = []
     replicates: dict[str, F64] = {}
-    for name, how, mated, non_mated in rows_of(condition, describer):
+    for name, how, mated, non_mated in measured:
         drawn = bootstrap(
             -mated,
             -non_mated,
@@ -345,7 +356,7 @@ def main() -> None:
         for one, other in SAME_CHIPS:
             chips = [cut(condition.first, "ibug68", subset) for subset in (one, other)]
             assert np.array_equal(*chips), f"{one} and {other} now differ: give each a row"
-    report = {c.name: table(c, describer, tell) for c in conditions}
+    report = {c.name: table(c, rows_of(c, describer), tell) for c in conditions}
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))
 

@@ -8,7 +8,7 @@ from typing import Final
 from maskwise.backends import create_backend
 from maskwise.occlusion.placed import placed
 from maskwise.occlusion.protocol import MaskClassifier
-from maskwise.types import U8
+from maskwise.types import U8, ChipSpec, Landmarks
 
 ENTRY_POINTS: Final = "maskwise.mask_classifiers"
 """The entry-point group where other packages announce mask classifiers."""
@@ -39,6 +39,13 @@ def alpha_on_chip(alpha: U8, size: int = 150) -> U8:
     return alpha_on_chip(alpha, size)
 
 
+def visible_landmarks(landmarks: Landmarks, alpha: U8, spec: ChipSpec) -> Landmarks:
+    """Those that a mask leaves free; see ``maskwise.occlusion.visible.visible_landmarks``."""
+    from maskwise.occlusion.visible import visible_landmarks  # OpenCV comes with it
+
+    return visible_landmarks(landmarks, alpha, spec)
+
+
 __all__ = [
     "CLASSIFIERS",
     "DEFAULT",
@@ -47,4 +54,5 @@ __all__ = [
     "alpha_on_chip",
     "create",
     "placed",
+    "visible_landmarks",
 ]
