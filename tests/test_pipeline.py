@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from maskwise import Recognizer
+from maskwise import Recognizer, masks
 from maskwise.align import ARCFACE_CHIP, DLIB_CHIP, DLIB_CHIP_68, by_scheme
 from maskwise.decide import OperatingCurve, OperatingPoints
 from maskwise.errors import (
@@ -22,6 +22,7 @@ from maskwise.errors import (
     InputError,
     NoFaceError,
 )
+from maskwise.explain import explain_pair
 from maskwise.gallery import open_gallery
 from maskwise.masks import DEFAULT_TYPES, own
 from maskwise.testing.fakes import (
@@ -41,6 +42,7 @@ from maskwise.types import (
     Scheme,
     check_chips,
 )
+from maskwise.virtual import virtual_vectors
 
 RED, GREEN, GOLD = (220, 60, 60), (60, 200, 60), (220, 200, 60)
 CURVE = OperatingCurve((0.1, 1e-6), (0.5, 0.9), 1000, "fakes")
@@ -136,6 +138,44 @@ def test_enrolment_encodes_a_photo_and_its_masks_in_one_batch() -> None:
     report = recognizer(encoder=encoder, masks="surgical,n95,gas").enrol("Ruby", face(RED))
     assert encoder.batches == [4]
     assert report.templates == 4
+
+
+class WholeFaces(FakeEncoder):
+    """Sees the chin, too, and so what is drawn on it."""
+
+    id = "whole-faces"
+    dim = 6
+
+    def encode_batch(self, chips: U8) -> F32:
+        halves = chips.reshape(len(chips), 2, 75, 150, 3).mean((2, 3)).reshape(len(chips), 6)
+        return np.asarray(halves / np.linalg.norm(halves, axis=1, keepdims=True), np.float32)
+
+
+def test_templates_in_masks_lean_to_the_bare_one() -> None:
+    one = recognizer(masks="surgical,n95", encoder=WholeFaces())
+    found, _ = one.dominant(face(RED))
+    specs = [masks.spec_for(name) for name in one.mask_types]
+    worn, _ = masks.wear_on_chips([found.chip], specs)
+    encoded = one.encoder.encode_batch(np.concatenate([found.chip.pixels[None], worn[0]]))
+    made = [t.vector for t in one.templates(found.chip, found.mask, specs)]
+    np.testing.assert_array_equal(made[0], encoded[0])
+    np.testing.assert_array_equal(made[1:], virtual_vectors(encoded[0], encoded[1:]))
+    assert not np.allclose(made[1:], encoded[1:], atol=1e-2)
+
+
+def test_verify_and_explain_compare_with_what_enrolment_would_keep() -> None:
+    one = recognizer(masks="surgical", encoder=WholeFaces())
+    bare, masked = face(RED), face(RED, masked=True, left=100)
+    (reference, _), (probe, _) = one.dominant(bare), one.dominant(masked)
+    _, drawn = one.templates(reference.chip, reference.mask, [masks.spec_for("surgical")])
+    score = float(drawn.vector @ probe.template.vector)
+    assert one.verify(bare, masked).decision.score == pytest.approx(score, abs=1e-6)
+    for a, b in ((bare, masked), (masked, bare)):
+        told, _ = explain_pair(one, a, b)
+        assert told is not None
+        assert told.parts is not None
+        assert told.score == pytest.approx(score, abs=1e-6)
+        assert told.parts.score == pytest.approx(score, abs=1e-6)
 
 
 def test_masks_none_stores_the_bare_template_and_masked_probes_meet_it() -> None:

@@ -30,6 +30,7 @@ from maskwise.types import (
     Template,
     Wear,
 )
+from maskwise.virtual import virtual_vectors
 
 RUNNER_UP_SHARE: Final = 0.70
 """A photo whose second face has this share of the first one's area names no dominant face."""
@@ -151,11 +152,13 @@ class Stages:
     def templates(self, chip: Chip, state: MaskState, specs: Sequence[MaskSpec]) -> list[Template]:
         """The face as it is, then wearing each virtual mask of ``specs``: one batch.
 
-        A face that wears a mask gets none on top. Raises InputError for points that no mask fits.
+        Those in masks lean to the bare one (``virtual.virtual_vectors``). A face that wears a mask
+        gets none on top. Raises InputError for points that no mask fits.
         """
         specs = [] if state.worn else list(specs)
         worn, _ = masks.wear_on_chips([chip], specs)
-        vectors = self.encoder.encode_batch(np.concatenate([chip.pixels[None], worn[0]]))
+        encoded = self.encoder.encode_batch(np.concatenate([chip.pixels[None], worn[0]]))
+        vectors = [encoded[0], *virtual_vectors(encoded[0], encoded[1:])]
         wears = [_wear(state), *(Wear("virtual", spec) for spec in specs)]
         return [
             Template(vector, self.encoder.id, wear)

@@ -14,9 +14,14 @@ from maskwise.gallery import files, migrations, open_gallery
 from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of, migrate
 from maskwise.testing.enrolments import axis, mix, reference, virtual
 from maskwise.types import NO_MASK
+from maskwise.virtual import virtual_vectors
 
 FORMAT_1 = Path(__file__).with_name("format_1.sql")
 FORMAT_2 = Path(__file__).with_name("format_2.sql")
+FORMAT_3 = Path(__file__).with_name("format_3.sql")
+
+LEANT = pytest.approx(0.65 / np.hypot(0.35, 0.65), abs=1e-6)
+"""axis(2), met by what was axis(2) in a mask beside a bare template at right angles to it."""
 
 
 @pytest.fixture
@@ -55,14 +60,14 @@ def test_a_gallery_of_format_1_opens_and_answers(stored: Path) -> None:
         then = virtual("n95", 3)
         assert then.spec is not None
         then = replace(then, spec=replace(then.spec, version=1))
-        assert (masked.score, masked.wear) == (1, then)
+        assert (masked.score, masked.wear) == (LEANT, then)
         sources = [r.source for r in gallery.show("Ann Exämple").references]
         assert sources == ["/photos/ann/1.jpg", "caf\udce9.jpg"]
         gallery.enrol("Dora", [reference("d.jpg", [(NO_MASK, mix(0, 1, 0.5))])])
         assert gallery.stats().format == len(MIGRATIONS)
 
 
-@pytest.mark.parametrize(("version", "dump"), [(1, FORMAT_1), (2, FORMAT_2)])
+@pytest.mark.parametrize(("version", "dump"), [(1, FORMAT_1), (2, FORMAT_2), (3, FORMAT_3)])
 def test_a_format_is_what_its_steps_make(tmp_path: Path, version: int, dump: Path) -> None:
     """A step that was released is never edited."""
     connection = empty()
@@ -110,9 +115,38 @@ def test_a_gallery_of_format_2_opens_and_answers(tmp_path: Path) -> None:
         assert (first.kept_bytes, second.kept_bytes) == (0, 17)
         assert gallery.kept_face(second.reference_id) == b"not really a face"
         (masked,) = gallery.search(axis(2)[None], wear="masked", top=1)[0]
-        assert (masked.subject, masked.score) == ("Ann Exämple", 1)
+        assert (masked.subject, masked.score) == ("Ann Exämple", LEANT)
         (fault,) = gallery.integrity_check()
         assert "reference 2: a kept face is damaged" in fault
+
+
+def test_in_format_3_virtual_templates_lean_to_the_bare_one(tmp_path: Path) -> None:
+    with (
+        open_gallery(written(tmp_path / "2.sqlite3", FORMAT_2)) as old,
+        open_gallery(written(tmp_path / "3.sqlite3", FORMAT_3)) as new,
+    ):
+        for made, kept in zip(
+            old.show("Ann Exämple").references, new.show("Ann Exämple").references, strict=True
+        ):
+            for a, b in zip(
+                old.templates(made.reference_id), new.templates(kept.reference_id), strict=True
+            ):
+                assert a.wear == b.wear
+                np.testing.assert_allclose(a.vector, b.vector, atol=1e-6)
+        (first, *_) = new.show("Ann Exämple").references
+        bare, drawn = (t.vector for t in new.templates(first.reference_id))
+        np.testing.assert_allclose(drawn, virtual_vectors(bare, axis(2)[None])[0], atol=1e-6)
+        # The other kinds stay as they were.
+        np.testing.assert_allclose(bare, mix(0, 1, 0.6), atol=1e-6)
+        (real,) = new.templates(new.show("Ann Exämple").references[1].reference_id)
+        np.testing.assert_allclose(real.vector, axis(3), atol=1e-6)
+
+
+def test_a_damaged_template_is_left_to_the_check(tmp_path: Path) -> None:
+    short = "UPDATE template SET vector = X'00' WHERE id = 2;"
+    with open_gallery(written(tmp_path / "g.sqlite3", FORMAT_2, short)) as gallery:
+        assert any("template" in fault for fault in gallery.integrity_check())
+        assert gallery.stats().format == len(MIGRATIONS)
 
 
 def test_an_older_gallery_is_brought_up_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

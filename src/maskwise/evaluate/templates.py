@@ -20,6 +20,7 @@ from maskwise.evaluate.template_cache import FOUND, Entry, TemplateCache
 from maskwise.evaluate.template_maker import WORN, Progress, Status, TemplateMaker
 from maskwise.pipeline import Recognizer
 from maskwise.types import F32, Bool
+from maskwise.virtual import virtual_vectors
 
 __all__ = ["PhotoTemplates", "Progress", "SeveralFaces", "Status", "make_templates"]
 
@@ -126,7 +127,8 @@ def make_templates(
                 notes[row, column] = entry.note
             refused = several_faces == "refuse" and found == "several_faces"
             if found in FOUND and entry.vector is not None and not refused:
-                vectors[row, column], valid[row, column] = entry.vector, True
+                vectors[row, column] = _template(looks[column], entry.vector, photo.plain)
+                valid[row, column] = True
             wear[row, column] = _wear(looks[column], found, entry, photo.sha256)
     for array in (vectors, mask, status, wear, valid):
         array.flags.writeable = False
@@ -143,6 +145,14 @@ def make_templates(
         recognizer.encoder.id,
         MappingProxyType(notes),
     )
+
+
+def _template(look: Look, encoded: F32, plain: Entry | None) -> F32:
+    """What is compared of an encoding: enrolment's masks, drawn on the chip, lean to the face."""
+    if not look.types or look.drawn_on != "chip" or plain is None or plain.vector is None:
+        return encoded
+    leaning: F32 = virtual_vectors(plain.vector, encoded[None])[0]
+    return leaning
 
 
 def _wear(look: Look, status: Status, entry: Entry, sha256: str) -> str:

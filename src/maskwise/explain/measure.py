@@ -16,6 +16,7 @@ from maskwise.gallery import clean_name
 from maskwise.image import ImageInput
 from maskwise.pipeline import Recognizer
 from maskwise.types import F32, U8, Candidate, Decision, Image, OperatingPoint
+from maskwise.virtual import virtual_vectors
 
 _LISTED = 5
 
@@ -93,7 +94,7 @@ def explain_verified(
         asked=False,
         ticks=() if point is None else ticks(recognizer.operating_points, point.wear_pair),
         candidates=(),
-        parts=_parts(recognizer, result.a, mine.picture, theirs.vector),
+        parts=_parts(recognizer, result.a, mine, theirs.vector),
     )
 
 
@@ -118,7 +119,7 @@ def _of_search(
     marks: tuple[Tick, ...] = ()
     if told is not None:
         against = of_candidate(recognizer, recognizer.gallery, told, face.template.vector)
-        parts = _parts(recognizer, face, face.chip.pixels, against.vector)
+        parts = _parts(recognizer, face, own(face), against.vector)
         point = _point(points, told, found.decision, masked=face.mask.worn, references=references)
         pair = wear_pair(told, face.mask.worn)
         marks = ticks(points, pair)
@@ -163,8 +164,17 @@ def _point(
     return points.at_fmr(pair, comparison_fmr(fpir, references))
 
 
-def _parts(recognizer: Recognizer, face: Face, chip: U8, vector: F32) -> Parts:
-    return sensitivity(recognizer.encoder.encode_batch, chip, vector, face.chip.landmarks)
+def _parts(recognizer: Recognizer, face: Face, side: Side, vector: F32) -> Parts:
+    """side: the face as it was compared."""
+
+    def encoded(chips: U8) -> F32:
+        vectors = recognizer.encoder.encode_batch(chips)
+        if side.wear.kind != "virtual":
+            return vectors
+        # The part of the bare face in it stays as it is: what is covered is the masked picture.
+        return virtual_vectors(face.template.vector, vectors)
+
+    return sensitivity(encoded, side.picture, vector, face.chip.landmarks)
 
 
 def _sides(recognizer: Recognizer, a: Face, b: Face) -> tuple[Side, Side]:

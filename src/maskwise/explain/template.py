@@ -19,6 +19,7 @@ from maskwise.gallery.kept import unpack
 from maskwise.image import load_with_sha256
 from maskwise.stages import Stages
 from maskwise.types import F32, U8, Candidate, Chip, Wear
+from maskwise.virtual import virtual_vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +70,7 @@ def in_mask(stages: Stages, face: Face, types: Sequence[str], probe: F32) -> Sid
         return None
     if not len(worn):
         return None
-    vectors = stages.encoder.encode_batch(worn)
+    vectors = virtual_vectors(face.template.vector, stages.encoder.encode_batch(worn))
     best = int(compare(probe[None], vectors)[0].argmax())
     return Side(vectors[best], worn[best], Wear("virtual", specs[best]))
 

@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+
 APPLICATION_ID: Final = 0x4D535747
 """``PRAGMA application_id`` of a gallery: the letters MSWG."""
 
@@ -90,7 +92,32 @@ def _v2_spaces_and_kept_faces(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[tuple[Step, ...]] = (_v1_people_and_templates, _v2_spaces_and_kept_faces)
+def _v3_virtual_templates_lean(connection: sqlite3.Connection) -> None:
+    # As enrolment makes them from now on (maskwise.virtual), by the share of that day.
+    share = np.float32(0.35)
+    bare = "SELECT reference_id, vector FROM template WHERE wear = 'none'"
+    for reference, blob in connection.execute(bare).fetchall():
+        face = np.frombuffer(blob, "<f4")
+        drawn = connection.execute(
+            "SELECT id, vector FROM template WHERE reference_id = ? AND wear = 'virtual'",
+            (reference,),
+        ).fetchall()
+        for key, worn in drawn:
+            if len(worn) != len(blob):  # damaged, which `gallery check` says
+                continue
+            vector = share * face + (1 - share) * np.frombuffer(worn, "<f4")
+            vector /= np.linalg.norm(vector)
+            connection.execute(
+                "UPDATE template SET vector = ? WHERE id = ?",
+                (vector.astype("<f4").tobytes(), key),
+            )
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (
+    _v1_people_and_templates,
+    _v2_spaces_and_kept_faces,
+    _v3_virtual_templates_lean,
+)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[Step, ...] = MIGRATIONS) -> None:

@@ -13,6 +13,7 @@ from maskwise.align import transform_of
 from maskwise.errors import InputError, NoFaceError
 from maskwise.pipeline import Recognizer
 from maskwise.types import Detection, Image, Landmarks, Template, Wear
+from maskwise.virtual import virtual_vectors
 
 LEAST_OVERLAP: Final = 0.2
 """Intersection over union of two boxes of one face, by two detectors, at least. They differ in how
@@ -38,7 +39,7 @@ def templates_of(
     worn, _ = masks.wear_on_chips([chip], specs)
     # One batch, as enrolment makes it: the same numbers to the bit.
     vectors = recognizer.encoder.encode_batch(np.concatenate([chip.pixels[None], worn[0]]))
-    drawn = iter(vectors[1:])
+    drawn = iter(virtual_vectors(vectors[0], vectors[1:]))
     return [
         Template(
             vectors[0] if wear.spec is None else next(drawn),
