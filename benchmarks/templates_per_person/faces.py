@@ -22,6 +22,7 @@ from maskwise import Recognizer, masks
 from maskwise.errors import InputError
 from maskwise.masks.catalogue import DRAWING_VERSION
 from maskwise.types import Chip, Image, Landmarks, MaskSpec
+from maskwise.virtual import BARE_SHARE, virtual_vectors
 
 F32 = npt.NDArray[np.float32]
 
@@ -79,7 +80,9 @@ class Maker:
         # No template hangs on the mask state.
         models = {k: v for k, v in self.recognizer.models.items() if k != "mask"}
         self.key = hashlib.sha256(
-            json.dumps([models, DRAWING_VERSION, [s.to_json() for s in self.pool]]).encode()
+            json.dumps(
+                [models, DRAWING_VERSION, BARE_SHARE, [s.to_json() for s in self.pool]]
+            ).encode()
         ).hexdigest()[:8]
 
     def face(self, picture: Image) -> tuple[Chip, Landmarks] | None:
@@ -91,9 +94,10 @@ class Maker:
         return face.chip, face.landmarks
 
     def reference(self, chip: Chip) -> F32:
-        """(1 + J, D): bare, and in every mask of the pool."""
+        """(1 + J, D): bare, and in every mask of the pool, as enrolment keeps them."""
         worn, _ = masks.wear_on_chips([chip], self.pool)
-        return self.recognizer.encoder.encode_batch(np.concatenate([chip.pixels[None], worn[0]]))
+        made = self.recognizer.encoder.encode_batch(np.concatenate([chip.pixels[None], worn[0]]))
+        return np.concatenate([made[:1], virtual_vectors(made[0], made[1:])])
 
     def probe(self, picture: Image, points: Landmarks, name: str, kind: str) -> F32:
         """(D,): in a mask of this type, NaN where the face is then not found."""
