@@ -18,10 +18,10 @@ from maskwise.types import Candidate, Decision
 
 CLOSE: Final = 0.4
 """Two people are as near when their margins differ by less than this share of what divides the
-thresholds for an FMR of 1e-3 and of 1e-2: by 0.0075 with ``maskwise-v1``.
+thresholds for an FMR of 1e-3 and of 1e-2: by 0.0073 with ``maskwise-v1``.
 
 Measured by training/quality/close.py: of two that are nearer, one of whom is right, the second is
-it in a quarter of the cases (bare) or a third (masked); a little further apart in 4 and 9 %.
+it in a fifth of the cases (bare) or two fifths (masked); a little further apart in 4 and 8 %.
 """
 
 

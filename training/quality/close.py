@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from maskwise.decide import OperatingPoints, comparison_fmr
 from maskwise.errors import MaskwiseError
 from maskwise.gallery.unlike import LEAST_PHOTOS, UNLIKE_FMR
 from maskwise.types import F32, F64, Bool, WearPair
+from maskwise.virtual import virtual_vectors
 
 WORK = Path(__file__).resolve().parent / "work"
 DRAWS, STRANGERS, FPIR = 20, 50, 0.01
@@ -47,13 +48,16 @@ class Templates:
 
 def templates() -> Templates:
     r = Recognizer()
-    kept = WORK / f"close-{r.encoder.id.split('/')[1]}.npz"
+    made_by = "-".join(name.split("/")[1] for name in (r.encoder.id, r.mask_classifier.id))
+    kept = WORK / f"close-{made_by}.npz"
     if not kept.exists():
         kept.parent.mkdir(exist_ok=True)
         rows = list(_photos(r))
         people, bare, masked, worn = (np.stack(column) for column in zip(*rows, strict=True))
         np.savez(kept, people=people, bare=bare, masked=masked, worn=worn)
-    return Templates(**np.load(kept))
+    found = Templates(**np.load(kept))
+    leaning = [virtual_vectors(*one) for one in zip(found.bare, found.worn, strict=True)]
+    return replace(found, worn=np.stack(leaning))
 
 
 def _photos(r: Recognizer) -> Iterator[tuple[np.ndarray, F32, F32, F32]]:
@@ -68,12 +72,13 @@ def _photos(r: Recognizer) -> Iterator[tuple[np.ndarray, F32, F32, F32]]:
         try:
             picture = r.load(path)
             (chip,), (state,) = r.chips(picture, [r.choose(picture)[0]])
-            made = [] if state.worn else r.templates(chip, state, [*enrolled, probe])
+            if state.worn:
+                continue
+            worn = masks.wear_on_chips([chip], [*enrolled, probe])[0][0]
         except MaskwiseError:
             continue
-        if made:
-            vectors = np.stack([template.vector for template in made])
-            yield np.array(path.parent.name), vectors[0], vectors[-1], vectors[1:-1]
+        vectors = r.encoder.encode_batch(np.concatenate([chip.pixels[None], worn]))
+        yield np.array(path.parent.name), vectors[0], vectors[-1], vectors[1:-1]
 
 
 def scores(t: Templates, wear: str, rng: np.random.Generator) -> tuple[F64, Bool]:
