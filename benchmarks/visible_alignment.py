@@ -31,6 +31,7 @@ from maskwise import encode, masks, occlusion
 from maskwise.align import FIVE_CHIP, align
 from maskwise.landmarks import subsets
 from maskwise.types import F64, Chip, Landmarks
+from maskwise.virtual import virtual_vectors
 
 ROWS = ("all", "eyes", "eyes+nose", "visible")
 
@@ -68,13 +69,18 @@ class Describer:
         return np.concatenate(parts).astype(np.float64)
 
     def worn(self, chips: Sequence[Chip]) -> F64:
-        """(N, M, D): in each of the virtual masks that enrolment draws."""
+        """(N, M, D): in each of the virtual masks that enrolment draws, as it keeps them."""
         # A mask is drawn by all five points of the bare face, whichever of them placed the chip.
         whole = [
             replace(chip, landmarks=Landmarks("five", chip.landmarks.points)) for chip in chips
         ]
         drawn = [masks.wear_on_chips([chip], self._specs)[0][0] for chip in whole]
-        return np.stack([self._encoder.encode_batch(pixels) for pixels in drawn]).astype(np.float64)
+        bare = self.vectors(chips).astype(np.float32)
+        kept = [
+            virtual_vectors(face, self._encoder.encode_batch(pixels))
+            for face, pixels in zip(bare, drawn, strict=True)
+        ]
+        return np.stack(kept).astype(np.float64)
 
 
 def rows_of(
