@@ -14,6 +14,7 @@ from maskwise.errors import InputError
 from maskwise.gallery.gallery import Gallery
 from maskwise.gallery.records import GallerySize, ProbeWear
 from maskwise.gallery.stored import StoredReference
+from maskwise.types import F32
 
 BATCH: Final = 256
 """References a transaction: what a kill may cost, and what other writers wait for."""
@@ -98,16 +99,15 @@ def _check_part(source: Gallery, target: Gallery, there: dict[str, str]) -> None
 
 def _compare(
     source: Gallery, target: Gallery, told: Callable[[int], None] | None
-) -> tuple[list[str], list[np.ndarray]]:
+) -> tuple[list[str], list[F32]]:
     """Differences, and some templates of the source, drawn evenly from all of it."""
     problems: list[str] = []
     if source.size() != target.size():
         problems.append(f"the counts differ: {source.size()} and {target.size()}")
-    for what in ("encoder_id", "encoder_space"):
-        if getattr(source, what) != getattr(target, what):
-            problems.append(f"the {what.replace('_', ' ')} differs")
+    if (source.encoder_id, source.encoder_space) != (target.encoder_id, target.encoder_space):
+        problems.append("the encoder or its space differs")
     rng = random.Random(_SEED)
-    sample: list[np.ndarray] = []
+    sample: list[F32] = []
     different = 0
     for number, (mine, other) in enumerate(
         itertools.zip_longest(_told(source.export(), told), target.export())
@@ -137,7 +137,7 @@ def _told(
             told(1)
 
 
-def _other_answers(source: Gallery, target: Gallery, sample: list[np.ndarray]) -> list[str]:
+def _other_answers(source: Gallery, target: Gallery, sample: list[F32]) -> list[str]:
     if not sample:
         return []
     probes = np.stack(sample).astype(np.float32)
@@ -148,10 +148,11 @@ def _other_answers(source: Gallery, target: Gallery, sample: list[np.ndarray]) -
             target.search(probes, wear=wear, top=TOP),
             strict=True,
         ):
-            scores = [[c.score for c in found] for found in (mine, other)]
-            same = len(mine) == len(other) and np.allclose(*scores, rtol=0, atol=SCORE_TOLERANCE)
+            same = len(mine) == len(other) and all(
+                abs(a.score - b.score) <= SCORE_TOLERANCE for a, b in zip(mine, other, strict=True)
+            )
             # People within the tolerance of one another may change places, also at the end.
-            last = scores[0][-1] if scores[0] else 0.0
+            last = mine[-1].score if mine else 0.0
             sure = {c.subject_id for c in mine if c.score > last + 2 * SCORE_TOLERANCE}
             wrong += not (same and sure <= {c.subject_id for c in other})
     if not wrong:

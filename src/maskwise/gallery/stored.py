@@ -201,7 +201,7 @@ def _template(fields: Mapping[str, Any], encoder_id: str) -> Template:
         raise InputError("vector: not all numbers are finite")
     try:
         wear = codec.decode_wear(
-            fields["wear"],  # type: ignore[arg-type]  # checked by Wear
+            fields["wear"],  # Wear checks it
             fields["mask_type"] if fields["mask_spec"] is None else None,
             fields["mask_spec"],
         )
