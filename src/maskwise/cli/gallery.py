@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maskwise.cli import gallery_check, gallery_import, gallery_reencode
+from maskwise.cli import gallery_check, gallery_import, gallery_move, gallery_reencode
 from maskwise.cli.gallery_show import PHOTO_COLUMNS, details_json, photo_row, when
 from maskwise.cli.inputs import as_name
 from maskwise.cli.options import gallery_option, json_option, open_gallery
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(name="gallery")
 def command() -> None:
-    """List, show, rename and delete the people of a gallery; import, count, check, re-encode.
+    """List, show, rename and delete the people of a gallery; count, check, re-encode, move.
 
     \b
     Examples:
@@ -206,6 +206,8 @@ def stats(gallery: str | None, as_json: bool) -> None:
 command.add_command(gallery_check.command)
 command.add_command(gallery_import.command)
 command.add_command(gallery_reencode.command)
+for _moving in (gallery_move.copy, gallery_move.export, gallery_move.backup):
+    command.add_command(_moving)
 
 
 def _agreed(details: SubjectDetails) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from maskwise.cli import gallery_restore
 from maskwise.cli.options import gallery_option, json_option, open_gallery
 from maskwise.cli.output import Progress, print_json, print_table, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK
@@ -46,11 +47,12 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Import names and encodings as face_recognition's users keep them.
+    """Import a `gallery export`, or names and encodings as face_recognition's users keep them.
 
     FILE is .npz, .npy (with --names), .json, .csv or a pickle, in the usual shapes: a dict of
     names and encodings, or a list of each. A pickle is read without running any of it; what is
-    no list, dict, text, number or NumPy array is refused. docs/importing.md tells more.
+    no list, dict, text, number or NumPy array is refused. docs/importing.md tells more. What
+    `maskwise gallery export` wrote is known by its first line, and keeps its ids and times.
 
     Everything is imported, or nothing. What the gallery has already is left as it is, so running
     the command again changes nothing.
@@ -64,13 +66,21 @@ def command(
     Exit codes: 0 imported, or there already; 2 the file is refused (the reason is named), usage
     or gallery error; 130 interrupted, and nothing was imported.
     """
-    from maskwise.gallery import importing
+    from maskwise.gallery import export_file, importing
+    from maskwise.paths import expanded
 
     for path in (file, names):
         if path == "":
             raise click.UsageError("'': a path without a name; name a file")
     if encoder_id is not None and not encoder_id.strip():
         raise click.UsageError("--encoder-id: an encoder has a name; leave the option away")
+    if export_file.is_export(expanded(file)):
+        if names is not None or encoder_id is not None:
+            raise click.UsageError(
+                f"{file} is an export of a gallery, which has names and encoder in it; leave "
+                "--names and --encoder-id away"
+            )
+        gallery_restore.restore(ctx, expanded(file), gallery, dry_run=dry_run, as_json=as_json)
     # Read first: a file that is refused leaves no empty gallery behind.
     rows = importing.read(file, names)
     store, where = _opened(gallery, dry_run)

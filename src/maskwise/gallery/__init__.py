@@ -18,6 +18,7 @@ from maskwise.gallery.records import (
     TemplateDetails,
     clean_name,
 )
+from maskwise.gallery.stored import StoredReference
 from maskwise.gallery.where import default_place, gallery_file, open_gallery
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "NewReference",
     "ProbeWear",
     "ReferenceDetails",
+    "StoredReference",
     "SubjectDetails",
     "SubjectSummary",
     "TemplateDetails",

@@ -118,9 +118,13 @@ def place(new: NewReference) -> tuple[str | None, float | None]:
 
 
 def add_templates(
-    connection: sqlite3.Connection, reference: int, encoder: int, templates: Sequence[Template]
+    connection: sqlite3.Connection,
+    reference: int,
+    encoder: int,
+    templates: Sequence[Template],
+    times: Sequence[str] = (),
 ) -> None:
-    """Templates of a reference, by the rows of both."""
+    """Templates of a reference, by the rows of both; times: when each was made, default now."""
     connection.executemany(
         "INSERT INTO template (reference_id, encoder_id, wear, mask_type, mask_spec, quality,"
         " vector, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -131,9 +135,9 @@ def add_templates(
                 *codec.encode_wear(t.wear),
                 None if t.quality is None else float(t.quality),
                 codec.encode_vector(t.vector),
-                now(),
+                time,
             )
-            for t in templates
+            for t, time in zip(templates, times or [now()] * len(templates), strict=True)
         ],
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from maskwise.errors import GalleryError, GalleryFormatError, StorageError
+from maskwise.gallery import readonly
 from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of, migrate
 
 BUSY_TIMEOUT_S: Final = 30.0
@@ -42,16 +43,22 @@ def connect_file(
                 )
             _create(path)
         _check_header(path)
-        connection = _connect(path, busy_timeout_s)
-        try:
-            # Before anything is set: the file of another program stays as it is.
-            _check_ours(connection, path)
-            _configure(connection)
-            migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        if readonly.may_write(path):
+            return _writable(path, busy_timeout_s)
+        return readonly.connect(path, busy_timeout_s, _check_ours)
+
+
+def _writable(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    connection = _connect(path, busy_timeout_s)
+    try:
+        # Before anything is set: the file of another program stays as it is.
+        _check_ours(connection, path)
+        _configure(connection)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def copy_to(connection: sqlite3.Connection, path: Path) -> None:
@@ -119,7 +126,10 @@ def _in_words(where: str, error: sqlite3.Error) -> GalleryError:
     elif "full" in text:
         remedy = "free some disk space and run it again; the last step was not stored"
     elif "readonly" in text or "read-only" in text:
-        remedy = "make the file and its folder writable for you, or name another gallery"
+        remedy = (
+            "this gallery can be searched and not changed: make the file and its folder writable "
+            "for you, or copy it to where you may write (maskwise gallery backup)"
+        )
     elif "unable to open" in text:
         remedy = "check that its folder exists and that you may write there"
     elif "closed" in text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +20,7 @@ from maskwise.gallery.records import (
     SubjectDetails,
     SubjectSummary,
 )
+from maskwise.gallery.stored import StoredReference
 from maskwise.models.readers import option_of
 from maskwise.types import F32, Candidate, Template
 
@@ -141,6 +142,29 @@ class Gallery(ABC):
         """What ``NewReference.kept`` was; None where no face was kept.
 
         SubjectError when there is no such reference.
+        """
+
+    @abstractmethod
+    def export(self, after: str | None = None) -> Iterator[StoredReference]:
+        """Every reference whole, with ids, times, templates and kept face: what ``restore`` takes.
+
+        In a stable order: people in the order in which they were enrolled, and each one's
+        photos likewise. after: a reference_id; only what follows it comes. Streams: memory does
+        not grow with the gallery. The gallery may be used meanwhile; each reference is of one
+        moment, but what is stored, changed or deleted meanwhile may come as it was before, as it
+        is, or not at all. Raises SubjectError, at once, when there is no reference ``after``.
+        """
+
+    @abstractmethod
+    def restore(self, records: Iterable[StoredReference]) -> int:
+        """Store references as another gallery exported them, all or none, in one transaction.
+
+        Ids, times, the order of ``export`` and every bit of the templates stay. What is there
+        with the same content is left as it is, so a batch may come twice. records: may be a
+        generator, which must not use this gallery. Returns how many references were stored.
+        Raises InputError when a reference is there with other content, a person's id or name
+        is another's, or a person has the photo under another id; EncoderMismatchError for
+        templates of another encoder than the gallery's.
         """
 
     @abstractmethod

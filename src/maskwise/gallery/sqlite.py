@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from maskwise.errors import GalleryFormatError, InputError, SubjectError
-from maskwise.gallery import check, codec, enrolling, listing, replacing
+from maskwise.gallery import check, codec, enrolling, listing, replacing, whole
 from maskwise.gallery.files import (
     BUSY_TIMEOUT_S,
     connect_file,
@@ -32,6 +32,7 @@ from maskwise.gallery.records import (
     SubjectSummary,
     clean_name,
 )
+from maskwise.gallery.stored import StoredReference
 from maskwise.types import F32, Candidate, Template
 
 
@@ -103,6 +104,11 @@ class SqliteGallery(Gallery):
         self._empty_log()
         return size
 
+    def restore(self, records: Iterable[StoredReference]) -> int:
+        """Store whole references with their ids and times, in one transaction."""
+        with self._writing() as connection:
+            return whole.restore(connection, self.where, records)
+
     def rename(self, old: str, new: str) -> None:
         """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
         name = clean_name(new)
@@ -160,6 +166,22 @@ class SqliteGallery(Gallery):
                 "SELECT face FROM kept_face WHERE reference_id = ?", (key,)
             ).fetchone()
         return None if row is None else bytes(row[0])
+
+    def export(self, after: str | None = None) -> Iterator[StoredReference]:
+        """Whole references by person and photo as they were enrolled, a batch a transaction."""
+        place = whole.START
+        if after is not None:
+            with self._reading() as connection:
+                place = whole.place_of(connection, self.where, after)
+        return self._export(place)
+
+    def _export(self, place: whole.Place) -> Iterator[StoredReference]:
+        while True:
+            with self._reading() as connection:
+                found, place = whole.batch(connection, place)
+            if not found:
+                return
+            yield from found
 
     def size(self) -> GallerySize:
         """Counts, as of now."""

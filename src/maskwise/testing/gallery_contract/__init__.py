@@ -3,12 +3,18 @@
 from maskwise.testing.gallery_contract.encoders import EncodersContract
 from maskwise.testing.gallery_contract.enrolling import EnrollingContract
 from maskwise.testing.gallery_contract.keeping import KeepingContract
+from maskwise.testing.gallery_contract.moving import MovingContract
 from maskwise.testing.gallery_contract.people import PeopleContract
 from maskwise.testing.gallery_contract.searching import SearchingContract
 
 
 class GalleryContract(
-    SearchingContract, EnrollingContract, PeopleContract, EncodersContract, KeepingContract
+    SearchingContract,
+    EnrollingContract,
+    PeopleContract,
+    EncodersContract,
+    KeepingContract,
+    MovingContract,
 ):
     """Override ``connect``; pytest then runs these tests on it."""
 

@@ -1,0 +1,155 @@
+"""``maskwise gallery copy``, ``export`` and ``backup``: galleries on their way elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from maskwise.cli.options import json_option, open_gallery
+from maskwise.cli.output import Progress, print_json, printable, remark
+from maskwise.cli.status import INTERRUPTED, OK, USAGE
+from maskwise.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from maskwise.gallery import Gallery
+
+
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@json_option("one JSON object")
+@click.pass_context
+def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
+    """Copy everybody from one gallery into another, on any engine, and compare the two.
+
+    TO is new or empty, or what an interrupted copy left: the same command goes on from there.
+    Ids, names, times, templates and kept faces stay. A calibration beside FROM is not copied.
+
+    \b
+    Example:
+      maskwise gallery copy staff.db moved.db
+
+    Exit codes: 0 copied, and the two are equal; 2 refused, or they differ (each difference is
+    named); 130 interrupted: what was copied stays, and the next run goes on.
+    """
+    from maskwise.gallery import copying
+    from maskwise.gallery import open_gallery as open_any
+
+    with open_gallery(source) as old, open_any(target) as new:
+        remark(f"copying to {new.where}")
+        _check_apart(old, new)
+        photos = old.size().references
+        try:
+            with Progress("copying, then comparing", 2 * photos, unit="photos") as progress:
+                report = copying.copy(
+                    old, new, on_copied=progress.advance, on_verified=progress.advance
+                )
+        except KeyboardInterrupt:
+            remark("interrupted: what was copied stays; run it again to go on")
+            ctx.exit(INTERRUPTED)
+        if as_json:
+            print_json(
+                {
+                    "from": old.where,
+                    "to": new.where,
+                    "people": report.size.people,
+                    "photos": report.size.references,
+                    "templates": report.size.templates,
+                    "copied": report.copied,
+                    "already": report.already,
+                    "searches_compared": report.probes,
+                    "equal": not report.problems,
+                    "problems": [printable(problem) for problem in report.problems],
+                }
+            )
+        else:
+            click.echo(
+                f"people     {report.size.people:,}\n"
+                f"photos     {report.copied:,} copied, {report.already:,} already there\n"
+                f"templates  {report.size.templates:,}"
+            )
+            for problem in report.problems:
+                click.echo(f"differs: {printable(problem)}")
+            if not report.problems:
+                click.echo(f"equal      every photo, and {report.probes} sampled searches")
+    ctx.exit(USAGE if report.problems else OK)
+
+
+@click.command()
+@click.argument("source", metavar="GALLERY")
+@click.argument("file", metavar="FILE")
+@json_option("one JSON object")
+def export(source: str, file: str, as_json: bool) -> None:
+    """Write everybody in a gallery to a new file of JSON lines; `gallery import` reads it.
+
+    The file holds templates, which are biometric data, in clear: keep it as you keep passwords.
+    docs/moving-galleries.md tells what stands in it.
+
+    \b
+    Example:
+      maskwise gallery export staff.db staff.jsonl
+    """
+    from maskwise.gallery import export_file
+
+    path = _new_file(file)
+    with open_gallery(source) as store:
+        with Progress("exporting", store.size().references, unit="photos") as progress:
+            photos = export_file.export(store, path, progress.advance)
+        where = store.where
+    if as_json:
+        print_json({"gallery": where, "file": str(path), "photos": photos})
+    else:
+        click.echo(f"exported {photos:,} photos to {printable(str(path))}")
+
+
+@click.command()
+@click.argument("source", metavar="GALLERY")
+@click.argument("file", metavar="FILE")
+@json_option("one JSON object")
+def backup(source: str, file: str, as_json: bool) -> None:
+    """Write a gallery as it stands to a new gallery file, while others use it, and check that.
+
+    FILE appears only once it is whole and sound.
+
+    \b
+    Example:
+      maskwise gallery backup staff.db /backups/staff-monday.db
+    """
+    from maskwise.gallery.backup import backup as write
+
+    path = _new_file(file)
+    with open_gallery(source) as store:
+        size = write(store, path)
+        where = store.where
+    if as_json:
+        print_json(
+            {
+                "gallery": where,
+                "file": str(path),
+                "people": size.people,
+                "photos": size.references,
+                "templates": size.templates,
+            }
+        )
+    else:
+        click.echo(
+            f"backed up {size.people:,} people, {size.references:,} photos to "
+            f"{printable(str(path))}; checked"
+        )
+
+
+def _new_file(file: str) -> Path:
+    from maskwise.paths import expanded
+
+    if not file:
+        raise click.UsageError("'': a path without a name; name a file")
+    return expanded(file)
+
+
+def _check_apart(old: Gallery, new: Gallery) -> None:
+    if old.where == new.where or (
+        old.file is not None and new.file is not None and old.file.samefile(new.file)
+    ):
+        raise ConfigurationError(f"{old.where} is both FROM and TO; name two galleries")

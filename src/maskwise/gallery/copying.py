@@ -1,0 +1,160 @@
+"""One gallery's people into another, on any engine: resumable, and compared at the end."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, get_args
+
+import numpy as np
+
+from maskwise.errors import InputError
+from maskwise.gallery.gallery import Gallery
+from maskwise.gallery.records import GallerySize, ProbeWear
+from maskwise.gallery.stored import StoredReference
+from maskwise.types import F32
+
+BATCH: Final = 256
+"""References a transaction: what a kill may cost, and what other writers wait for."""
+PROBES: Final = 64
+"""Templates that are looked up in both galleries; twice each, as bare and as masked."""
+TOP: Final = 10
+SCORE_TOLERANCE: Final = 1e-5
+"""How far a score may differ: engines add up in another order (float32 has 6e-8 a step)."""
+
+_SEED: Final = 20260301
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """What a copy did and how the two galleries compare.
+
+    copied: references stored now; already: that an earlier run had stored. probes: how many
+    searches were made in both. problems: sentences, each a difference; [] for a true copy.
+    """
+
+    size: GallerySize
+    copied: int
+    already: int
+    probes: int
+    problems: tuple[str, ...]
+
+
+def copy(
+    source: Gallery,
+    target: Gallery,
+    *,
+    verify: bool = True,
+    on_copied: Callable[[int], None] | None = None,
+    on_verified: Callable[[int], None] | None = None,
+) -> CopyReport:
+    """Copy everybody into ``target``, which is empty or holds a part of such a copy.
+
+    A batch is one transaction, so a run that ends early leaves whole references, and the next
+    one goes on: what is there is compared by its hash and not stored again. verify: compare
+    counts, the hash and the order of every reference, and the answers to sampled probes.
+    on_copied, on_verified: told how many more references were dealt with.
+    Raises InputError when the target holds others, or the same with other content: nothing is
+    stored then. Raises what ``Gallery.restore`` raises.
+    """
+    there = {record.reference_id: record.sha256() for record in target.export()}
+    if there:
+        _check_part(source, target, there)
+    already = len(there)
+    copied = 0
+    todo = source.export()
+    while some := list(itertools.islice(todo, BATCH)):
+        new = [record for record in some if record.reference_id not in there]
+        copied += target.restore(new) if new else 0
+        if on_copied is not None:
+            on_copied(len(some))
+    problems: list[str] = []
+    probes = 0
+    if verify:
+        problems, sample = _compare(source, target, on_verified)
+        found = _other_answers(source, target, sample)
+        probes = len(sample) * len(get_args(ProbeWear))
+        problems += found
+    return CopyReport(target.size(), copied, already, probes, tuple(problems))
+
+
+def _check_part(source: Gallery, target: Gallery, there: dict[str, str]) -> None:
+    left = dict(there)
+    for record in source.export():
+        held = left.pop(record.reference_id, None)
+        if held is not None and held != record.sha256():
+            raise InputError(
+                f"{target.where} holds the reference {record.reference_id} ({record.subject}) "
+                f"with other content than {source.where}: it was changed since it was copied; "
+                "copy into a new gallery"
+            )
+    if left:
+        raise InputError(
+            f"{target.where} holds {len(left)} photos that {source.where} has not; a copy goes "
+            "into an empty gallery, or on from a copy that was interrupted: name another one"
+        )
+
+
+def _compare(
+    source: Gallery, target: Gallery, told: Callable[[int], None] | None
+) -> tuple[list[str], list[F32]]:
+    """Differences, and some templates of the source, drawn evenly from all of it."""
+    problems: list[str] = []
+    if source.size() != target.size():
+        problems.append(f"the counts differ: {source.size()} and {target.size()}")
+    if (source.encoder_id, source.encoder_space) != (target.encoder_id, target.encoder_space):
+        problems.append("the encoder or its space differs")
+    rng = random.Random(_SEED)
+    sample: list[F32] = []
+    different = 0
+    for number, (mine, other) in enumerate(
+        itertools.zip_longest(_told(source.export(), told), target.export())
+    ):
+        if mine is None or other is None or mine.sha256() != other.sha256():
+            different += 1
+            if different <= 5:
+                some = mine or other
+                assert some is not None
+                problems.append(f"reference {some.reference_id} ({some.subject}) differs")
+        if mine is not None:  # A reservoir: each reference with the same chance.
+            place = number if number < PROBES else rng.randrange(number + 1)
+            if place < PROBES:
+                vector = rng.choice(mine.photo.templates).vector
+                sample[place : place + 1] = [vector]
+    if different > 5:
+        problems.append(f"{different} references differ in all")
+    return problems, sample
+
+
+def _told(
+    records: Iterable[StoredReference], told: Callable[[int], None] | None
+) -> Iterator[StoredReference]:
+    for record in records:
+        yield record
+        if told is not None:
+            told(1)
+
+
+def _other_answers(source: Gallery, target: Gallery, sample: list[F32]) -> list[str]:
+    if not sample:
+        return []
+    probes = np.stack(sample).astype(np.float32)
+    wrong = 0
+    for wear in get_args(ProbeWear):
+        for mine, other in zip(
+            source.search(probes, wear=wear, top=TOP),
+            target.search(probes, wear=wear, top=TOP),
+            strict=True,
+        ):
+            same = len(mine) == len(other) and all(
+                abs(a.score - b.score) <= SCORE_TOLERANCE for a, b in zip(mine, other, strict=True)
+            )
+            # People within the tolerance of one another may change places, also at the end.
+            last = mine[-1].score if mine else 0.0
+            sure = {c.subject_id for c in mine if c.score > last + 2 * SCORE_TOLERANCE}
+            wrong += not (same and sure <= {c.subject_id for c in other})
+    if not wrong:
+        return []
+    return [f"{wrong} of {2 * len(sample)} sampled searches give other people or scores"]
