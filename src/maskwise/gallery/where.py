@@ -74,13 +74,15 @@ def is_postgres(where: str | os.PathLike[str] | None) -> bool:
 
 
 def without_secrets(where: str) -> str:
-    """A path, or a URL without password and parameters; for messages."""
-    if _SCHEME.match(where) is None:
+    """A path, or a server's URL without password and parameters (but schema); for messages."""
+    scheme = _SCHEME.match(where)
+    if scheme is None or scheme[1].lower() == "sqlite":
         return where
-    scheme, _, rest = where.partition("://")
     # From the last @: a password may hold one.
-    credentials, at, place = rest.rpartition("@")
-    return f"{scheme}://{credentials.partition(':')[0]}{at}{place.partition('?')[0]}"
+    credentials, at, place = where[scheme.end() :].rpartition("@")
+    place, _, parameters = place.partition("?")
+    kept = "&".join(part for part in parameters.split("&") if part.startswith("schema="))
+    return f"{scheme[0]}{credentials.partition(':')[0]}{at}{place}{'?' if kept else ''}{kept}"
 
 
 def _postgres(url: str, create: bool) -> Gallery:

@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 
 from maskwise.gallery import Gallery
-from maskwise.testing.gallery_contract import GalleryContract
-
-pytest.importorskip("psycopg", reason="psycopg is not installed")
-
 from maskwise.gallery.postgres import indexes
 from maskwise.gallery.postgres.link import Link
+from maskwise.testing.gallery_contract import GalleryContract
 
 
 class TestPostgres(GalleryContract):
@@ -36,7 +33,9 @@ class TestBehindAPooler(GalleryContract):
         def in_a_session_of_its_own(link: Link, begin: Any) -> Iterator[Any]:
             with plain(link, begin) as connection:
                 yield connection
-            (prepared,) = connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+            (prepared,) = connection.execute(
+                "SELECT count(*) FROM pg_prepared_statements"
+            ).fetchone()
             assert prepared == 0
             link._drop()
 

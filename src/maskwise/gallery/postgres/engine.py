@@ -225,6 +225,7 @@ class PostgresGallery(Gallery):
                     vectors,
                     top,
                     masked=masked,
+                    depth=self._link.place.depth,
                     other_wear_shift=other_wear_shift,
                 )
             rows = listing.winners(connection, (int(k) for h in hits for k in h.keys))

@@ -18,11 +18,11 @@ EXACT_LIMIT: Final = 5000
 """Up to so many templates a search is one NumPy product in memory, exact: 10 MB at 512 numbers,
 less than a millisecond a probe."""
 
-LINKS: Final = 16
-"""HNSW's ``m``: pgvector's default."""
+LINKS: Final = 24
+"""HNSW's ``m``; pgvector's default is 16. What it brings: docs/postgresql.md."""
 
-BUILD_DEPTH: Final = 100
-"""HNSW's ``ef_construction``; pgvector's default is 64. Recall: docs/postgresql.md."""
+BUILD_DEPTH: Final = 128
+"""HNSW's ``ef_construction``; pgvector's default is 64."""
 
 WIDEST: Final = 4000
 """The widest ``halfvec`` that pgvector indexes. Wider ones are searched row by row."""

@@ -69,7 +69,7 @@ class Link:
             connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock)
             yield connection
 
-    def alone(self, statement: sql.Composable) -> list[str]:
+    def alone(self, statement: sql.Composed) -> list[str]:
         """Run what may not stand in a transaction (VACUUM); returns the server's warnings."""
         said: list[str] = []
 

@@ -29,9 +29,6 @@ from maskwise.gallery.postgres.indexes import (
 from maskwise.gallery.postgres.link import Connection
 from maskwise.types import F32
 
-SEARCH_DEPTH: Final = 400
-"""HNSW's ``ef_search``; pgvector's default of 40 misses people (docs/postgresql.md)."""
-
 _DEEPEST: Final = 1000  # pgvector's limit of ef_search
 _MOST_ROWS: Final = 16_384  # more than so many rows a probe: reading all is as fast
 _AT_ONCE: Final = 32  # probes in one statement
@@ -83,40 +80,43 @@ def search(
     top: int,
     *,
     masked: bool,
+    depth: int,
     other_wear_shift: float = 0.0,
 ) -> list[Hits]:
-    """The ``top`` nearest people to each probe (P, D) float32; see ``Gallery.search``."""
+    """The ``top`` nearest people to each probe (P, D) float32; see ``Gallery.search``.
+
+    depth: HNSW's ``ef_search``, 1 to 1000.
+    """
     usable = present(connection)
     index_of = names(encoder.id)
-    hits = _nearest(
-        connection, _Part(encoder, masked, False), probes, top, index_of[masked] in usable
-    )
+    whole = _Part(encoder, masked, alone=False)
+    hits = _nearest(connection, whole, probes, top, depth if index_of[masked] in usable else 0)
     others = _count_alone(connection, not masked)
     if not others:
         return hits
     # A few are read one and all; of many the index gives the nearest.
     by_index = others > EXACT_LIMIT and index_of[not masked] in usable
-    rest = _nearest(connection, _Part(encoder, not masked, True), probes, top, by_index)
+    alone = _Part(encoder, not masked, alone=True)
+    rest = _nearest(connection, alone, probes, top, depth if by_index else 0)
     return [joined(a, b, top, other_wear_shift) for a, b in zip(hits, rest, strict=True)]
 
 
 def _count_alone(connection: Connection, masked: bool) -> int:
     """How many templates people have who have no other kind; counts little beyond EXACT_LIMIT."""
     row = connection.execute(
-        sql.SQL("SELECT count(*) FROM (SELECT 1 FROM template WHERE alone AND {} LIMIT {}) t").format(
-            sql.SQL("masked" if masked else "NOT masked"), sql.Literal(EXACT_LIMIT + 1)
-        )
+        sql.SQL(
+            "SELECT count(*) FROM (SELECT 1 FROM template WHERE alone AND {} LIMIT {}) t"
+        ).format(sql.SQL("masked" if masked else "NOT masked"), sql.Literal(EXACT_LIMIT + 1))
     ).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def _nearest(
-    connection: Connection, part: _Part, probes: F32, top: int, by_index: bool
-) -> list[Hits]:
+def _nearest(connection: Connection, part: _Part, probes: F32, top: int, depth: int) -> list[Hits]:
+    """depth 0: without the index."""
     chosen: dict[int, I64] = {}
     rows = max(128, 8 * top)
-    while by_index and len(chosen) < len(probes) and rows <= _MOST_ROWS:
-        _prefer_index(connection, True, rows)
+    while depth and len(chosen) < len(probes) and rows <= _MOST_ROWS:
+        _prefer_index(connection, True, max(depth, rows))
         open_ones = [number for number in range(len(probes)) if number not in chosen]
         for first in range(0, len(open_ones), _AT_ONCE):
             some = open_ones[first : first + _AT_ONCE]
@@ -128,21 +128,20 @@ def _nearest(
                     chosen[number] = keys
         rows *= 8
     if len(chosen) < len(probes):
-        _prefer_index(connection, False, 0)
+        _prefer_index(connection, False, 1)
         for number in range(len(probes)):
             if number not in chosen:
                 chosen[number] = _all_read(connection, part, probes[number], top)
     return _scored(connection, part.encoder, probes, [chosen[n] for n in range(len(probes))], top)
 
 
-def _prefer_index(connection: Connection, on: bool, rows: int) -> None:
+def _prefer_index(connection: Connection, on: bool, depth: int) -> None:
     """Settings of this transaction."""
-    depth = min(_DEEPEST, max(SEARCH_DEPTH, rows))
     wanted = "off" if on else "on"
     settings = {
         "enable_seqscan": wanted,
         "enable_sort": wanted,
-        "hnsw.ef_search": depth,
+        "hnsw.ef_search": min(depth, _DEEPEST),
         # The index goes on until there are enough rows that meet the condition.
         "hnsw.iterative_scan": "relaxed_order",
         "hnsw.max_scan_tuples": 10 * _MOST_ROWS,

@@ -14,8 +14,14 @@ from maskwise.errors import ConfigurationError
 
 DEFAULT_SCHEMA: Final = "maskwise"
 
+DEFAULT_DEPTH: Final = 600
+"""HNSW's ``ef_search``; pgvector's default of 40 misses people (docs/postgresql.md)."""
+
+_DEEPEST: Final = 1000  # pgvector's limit
+
 # What PostgreSQL takes without quotes, and never one of its own.
 _SCHEMA: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
+_OURS: Final = ("schema", "ef_search")
 _UNREADABLE: Final = (
     "the gallery's URL cannot be read (it is not shown, it may hold a password); write "
     "postgresql://USER@HOST:PORT/DATABASE, in user and password every character that is no letter "
@@ -25,11 +31,15 @@ _UNREADABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """conninfo: for libpq. schema: holds the tables. shown: the URL without secrets."""
+    """conninfo: for libpq. schema: holds the tables. shown: the URL without secrets.
+
+    depth: HNSW's ``ef_search``.
+    """
 
     conninfo: dict[str, str] = field(repr=False)
     schema: str
     shown: str
+    depth: int = DEFAULT_DEPTH
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -42,7 +52,8 @@ class Place:
 def parse(url: str) -> Place:
     """The place that a URL names; ConfigurationError, which never quotes it, when it is none.
 
-    Parameters are libpq's, and ``schema`` is ours: several galleries may share a database.
+    Parameters are libpq's, and two of ours: ``schema``, by which several galleries share a
+    database, and ``ef_search``, how deep the index is searched.
     """
     head, _, query = url.partition("?") if "@" not in url.partition("?")[2] else (url, "", "")
     rest = head.partition("://")[2]
@@ -57,7 +68,12 @@ def parse(url: str) -> Place:
             "the gallery's URL: schema= takes a name of lower-case letters, digits and _, at most "
             "63, that does not begin with pg_"
         )
-    left = urlencode([pair for pair in pairs if pair[0] != "schema"], quote_via=quote)
+    depth = dict(pairs).get("ef_search", str(DEFAULT_DEPTH))
+    if not depth.isascii() or not depth.isdigit() or not 1 <= int(depth) <= _DEEPEST:
+        raise ConfigurationError(
+            f"the gallery's URL: ef_search= takes a whole number from 1 to {_DEEPEST}"
+        )
+    left = urlencode([pair for pair in pairs if pair[0] not in _OURS], quote_via=quote)
     try:
         found = conninfo_to_dict(f"postgresql://{rest}{'?' if left else ''}{left}")
     except psycopg.ProgrammingError:
@@ -65,7 +81,7 @@ def parse(url: str) -> Place:
     conninfo = {key: str(value) for key, value in found.items() if value is not None}
     if not all(port.isdigit() for port in conninfo.get("port", "0").split(",") if port):
         raise ConfigurationError(_UNREADABLE)
-    return Place(conninfo, schema, _shown(conninfo, schema))
+    return Place(conninfo, schema, _shown(conninfo, schema), int(depth))
 
 
 def _shown(conninfo: dict[str, str], schema: str) -> str:
@@ -75,8 +91,7 @@ def _shown(conninfo: dict[str, str], schema: str) -> str:
     ports = conninfo.get("port", "").split(",")
     ports = ports if len(ports) == len(hosts) else ports[:1] * len(hosts)
     where = ",".join(
-        f"{_host(host)}{':' if port else ''}{port}"
-        for host, port in zip(hosts, ports, strict=True)
+        f"{_host(host)}{':' if port else ''}{port}" for host, port in zip(hosts, ports, strict=True)
     )
     database = quote(conninfo.get("dbname", ""), safe="")
     named = "" if schema == DEFAULT_SCHEMA else f"?schema={schema}"

@@ -149,8 +149,8 @@ def _made_vector(link: Link, connection: Connection) -> str:
         ) from None
     except (errors.UndefinedFile, errors.FeatureNotSupported) as error:
         raise ConfigurationError(
-            f"{link.place.shown}: the server lacks pgvector ({error.diag.message_primary}); install "
-            "it there, or take a server that has it; see docs/postgresql.md"
+            f"{link.place.shown}: the server lacks pgvector ({error.diag.message_primary}); "
+            "install it there, or take a server that has it; see docs/postgresql.md"
         ) from None
     vector = _vector(connection)
     assert vector is not None
