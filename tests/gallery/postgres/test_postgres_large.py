@@ -76,7 +76,7 @@ def test_recall_is_that_of_exact_search(
             assert c.score == pytest.approx(scores.get(c.subject, c.score), abs=1e-6)
     # Some are found by templates of the other kind.
     kinds = {c.wear.kind for candidates in found for c in candidates}
-    assert kinds == {"none", "virtual"}
+    assert shift or kinds == {"none", "virtual"}
 
 
 def test_the_index_answers_and_not_the_table(
@@ -109,8 +109,11 @@ def test_any_number_of_people_comes(large: tuple[Gallery, str], exact: WearIndex
         )
 
 
-def test_a_person_of_many_photos_does_not_crowd_out_others(server: Server, url: str) -> None:
+def test_a_person_of_many_photos_does_not_crowd_out_others(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All templates near the probe are of one person; the index has to go far beyond them."""
+    monkeypatch.setattr(indexes, "EXACT_LIMIT", 100)
     with open_gallery(url) as gallery:
         probe = unit_vectors(1, 32, seed=3)[0]
 
@@ -118,43 +121,60 @@ def test_a_person_of_many_photos_does_not_crowd_out_others(server: Server, url: 
             rows = probe + 0.02 * unit_vectors(count, 32, seed=seed)
             return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
-        crowd = [reference(f"c{n}", [(NO_MASK, v)]) for n, v in enumerate(near(3000, 4))]
-        rest = unit_vectors(2500, 32, seed=5)
-        gallery.enrol_all(
-            [
-                ("crowd", crowd),
-                *((f"r{n}", [reference("r", [(NO_MASK, v)])]) for n, v in enumerate(rest)),
-            ]
-        )
+        crowd = [reference(f"c{n}", [(NO_MASK, v)]) for n, v in enumerate(near(1200, 4))]
+        rest = unit_vectors(300, 32, seed=5)
+        others = [(f"r{n}", [reference("r", [(NO_MASK, v)])]) for n, v in enumerate(rest)]
+        gallery.enrol_all([("crowd", crowd), *others])
         (found,) = gallery.search(probe[None], wear="bare", top=5)
         wanted = [f"r{n}" for n in np.argsort(-(rest @ probe), kind="stable")[:4]]
         assert [c.subject for c in found] == ["crowd", *wanted]
 
 
-def test_a_lost_index_costs_time_and_nothing_else(
-    large: tuple[Gallery, str], exact: WearIndex, server: Server
+def test_equal_scores_keep_the_order_of_enrolment(
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gallery, _ = large
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        names = [
-            name
-            for (name,) in connection.execute(
-                "SELECT indexname FROM pg_indexes WHERE schemaname = 'large'"
-                " AND indexname LIKE 'template\\_near\\_%'"
-            )
-        ]
-        assert len(names) == 2
-        for name in names:
-            connection.execute(f"DROP INDEX large.{name}".encode())
-    assert sum("the next enrolment makes it anew" in p for p in gallery.integrity_check()) == 2
-    for masked in (False, True):
-        found = gallery.search(PROBES[:5], wear="masked" if masked else "bare", top=10)
-        wanted = exact.search(PROBES[:5], 10, masked=masked)
-        for candidates, hits in zip(found, wanted, strict=True):
-            assert [c.subject for c in candidates] == [f"p{o}" for o in hits.owners]
-    gallery.enrol("p1", [photo(1)])
-    assert gallery.integrity_check() == []
-    assert len(gallery.search(PROBES[:1], wear="bare", top=10)[0]) == 10
+    monkeypatch.setattr(indexes, "EXACT_LIMIT", 100)
+    with open_gallery(url) as gallery:
+        far = unit_vectors(400, 32, seed=6)
+        same = unit_vectors(1, 32, seed=7)[0]
+        people = [(f"far{n}", [reference("f", [(NO_MASK, v)])]) for n, v in enumerate(far)]
+        for number in range(30):
+            people.insert(13 * number, (f"same{number}", [reference("s", [(NO_MASK, same)])]))
+        gallery.enrol_all(people)
+        for top in (1, 10, 30):
+            (found,) = gallery.search(same[None], wear="bare", top=top)
+            assert [c.subject for c in found] == [f"same{n}" for n in range(top)]
+
+
+def test_a_lost_index_costs_time_and_nothing_else(
+    server: Server, url: str, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexes, "EXACT_LIMIT", 100)
+    count, dim = 200, 32
+    bare, masked = unit_vectors(2 * count, dim, seed=8).reshape(2, count, dim)
+
+    def of(n: int) -> NewReference:
+        return reference(f"{n}.jpg", [(NO_MASK, bare[n]), (virtual(), masked[n])])
+
+    with open_gallery(url) as gallery:
+        gallery.enrol_all((f"p{n}", [of(n)]) for n in range(count))
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            rows = connection.execute(
+                "SELECT indexname FROM pg_indexes WHERE schemaname = %s AND indexname LIKE %s",
+                (schema, r"template\_near\_%"),
+            ).fetchall()
+            assert len(rows) == 2
+            for (name,) in rows:
+                connection.execute(f"DROP INDEX {schema}.{name}".encode())
+        assert sum("makes it anew" in problem for problem in gallery.integrity_check()) == 2
+        probes = unit_vectors(5, dim, seed=9)
+        for wear, vectors in (("bare", bare), ("masked", masked)):
+            found = gallery.search(probes, wear=wear, top=10)  # type: ignore[arg-type]
+            for probe, candidates in zip(probes, found, strict=True):
+                wanted = np.argsort(-(vectors @ probe), kind="stable")[:10]
+                assert [c.subject for c in candidates] == [f"p{n}" for n in wanted]
+        gallery.enrol("p1", [of(1)])
+        assert gallery.integrity_check() == []
 
 
 def test_who_is_deleted_is_not_found_and_what_remains_is_said(large: tuple[Gallery, str]) -> None:
@@ -182,7 +202,7 @@ def test_the_server_keeps_no_samples_of_people(large: tuple[Gallery, str], serve
         }
     assert ("template", "wear") in kept
     personal = {"name", "uid", "source", "photo_sha256", "box", "vector", "near", "face", "halfvec"}
-    assert not {column for _, column in kept} & personal
+    assert not {c for t, c in kept if t not in ("encoder", "migration")} & personal
     assert not [table for table, _ in kept if table.startswith("template_near")]
 
 
