@@ -52,6 +52,7 @@ _LOGIN = (
     "no pg_hba.conf entry",
     "role ",
     "database ",
+    "no such database",  # a pooler
 )
 
 
