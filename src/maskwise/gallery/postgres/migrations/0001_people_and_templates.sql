@@ -44,8 +44,8 @@ CREATE TABLE template (
     mask_type text,
     mask_spec text CHECK ((mask_spec IS NOT NULL) = (wear = 'virtual')),
     quality double precision,
-    -- The truth: binary32, little-endian. Random bits: not worth an attempt at compressing.
-    vector bytea STORAGE EXTERNAL NOT NULL,
+    -- The truth: binary32, little-endian.
+    vector bytea NOT NULL,
     -- The same in binary16, for the index alone.
     near halfvec NOT NULL,
     masked boolean NOT NULL GENERATED ALWAYS AS (wear IN ('virtual', 'real')) STORED,
@@ -54,14 +54,18 @@ CREATE TABLE template (
     created_at text NOT NULL
 );
 
+-- As good as random bits, and PNG: not worth an attempt at compressing.
+ALTER TABLE template ALTER COLUMN vector SET STORAGE EXTERNAL;
+
 CREATE INDEX template_reference ON template (reference_id);
 CREATE INDEX template_subject ON template (subject_id, masked);
 CREATE INDEX template_alone ON template (masked) WHERE alone;
 
 CREATE TABLE kept_face (
     reference_id bigint PRIMARY KEY REFERENCES reference (id) ON DELETE CASCADE,
-    face bytea STORAGE EXTERNAL NOT NULL
+    face bytea NOT NULL
 );
+ALTER TABLE kept_face ALTER COLUMN face SET STORAGE EXTERNAL;
 
 -- Templates in a client's memory append while this stands still, and start anew when it moves.
 INSERT INTO setting VALUES ('removals', 0);
