@@ -58,6 +58,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path) -> None:
             for p in (ROOT / "src/maskwise/models/files").iterdir()
         ),
         *(p.relative_to(ROOT / "src").as_posix() for p in (ROOT / "src").rglob("samples/**/*.jpg")),
+        *(p.relative_to(ROOT / "src").as_posix() for p in (ROOT / "src").rglob("*.sql")),
     }
     assert wanted <= names
     assert any(name.endswith(".jpg") for name in names)

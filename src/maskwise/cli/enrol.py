@@ -175,6 +175,7 @@ def command(
     gallery error; 130 interrupted.
     """
     from maskwise.gallery import default_place
+    from maskwise.gallery.where import without_secrets
 
     summary = Summary()
 
@@ -195,9 +196,9 @@ def command(
     recognizer = tools.recognizer(gallery=place, masks=masks, **models)
     if not people and not gallery_is_there(place):
         if as_json:
-            print_json(summary.as_json(place, False))
+            print_json(summary.as_json(without_secrets(place), False))
         else:
-            click.echo(summary.text(place))
+            click.echo(summary.text(without_secrets(place)))
         ctx.exit(SKIPPED)
     interrupted = False
     with recognizer:

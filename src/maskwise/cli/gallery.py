@@ -139,6 +139,7 @@ def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_
                 "templates": result.templates,
                 "wiped": result.wiped,
                 "copies": [str(path) for path in copies],
+                **({"remains": result.remains} if result.remains else {}),
             }
         )
     else:
@@ -148,7 +149,8 @@ def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_
         )
         if not result.wiped:
             click.echo(
-                "another process is reading this gallery: the deleted bytes leave its log file "
+                result.remains
+                or "another process is reading this gallery: the deleted bytes leave its log file "
                 "when that has ended and the gallery is opened again"
             )
     for path in copies:

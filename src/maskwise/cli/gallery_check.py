@@ -32,6 +32,7 @@ def command(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
     Exit codes: 0 sound; 2 damaged (what is wrong is named), or no gallery.
     """
     from maskwise.gallery import default_place
+    from maskwise.gallery.where import without_secrets
 
     warnings: list[str] = []
     try:
@@ -42,7 +43,7 @@ def command(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
     except GalleryFormatError as error:  # so damaged that it does not open
         if not as_json:
             raise
-        where, problems = gallery or default_place(), [str(error)]
+        where, problems = without_secrets(gallery or default_place()), [str(error)]
     if as_json:
         print_json(
             {

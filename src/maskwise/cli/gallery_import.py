@@ -111,10 +111,13 @@ def command(
 
 def _to_enrol(gallery: str | None, encoder_id: str) -> str:
     """The options that photos are enrolled with into this gallery, each with a space before it."""
+    from maskwise.gallery.where import without_secrets
     from maskwise.models.readers import option_of
 
     encoder = option_of(encoder_id).strip(" ()")
-    return (f" --gallery {gallery}" if gallery else "") + (f" {encoder}" if encoder else "")
+    return (f" --gallery {without_secrets(gallery)}" if gallery else "") + (
+        f" {encoder}" if encoder else ""
+    )
 
 
 def _opened(gallery: str | None, dry_run: bool) -> tuple[Gallery, str]:

@@ -171,4 +171,6 @@ def require_people(gallery: Gallery, where: str | None) -> None:
 
 
 def _option(where: str | None) -> str:
-    return f" --gallery {where}" if where else ""
+    from maskwise.gallery.where import without_secrets
+
+    return f" --gallery {without_secrets(where)}" if where else ""

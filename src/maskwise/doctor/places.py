@@ -21,8 +21,13 @@ _QUICK: Final = 200_000_000  # bytes of a gallery that SQLite looks through in a
 def gallery(where: str | None, chosen: Mapping[str, str]) -> Iterator[Finding]:
     """The gallery that commands would take: read only, so an older one stays as it is."""
     from maskwise.gallery import default_place, gallery_file
+    from maskwise.gallery.where import is_postgres
 
-    path = gallery_file(where or default_place())
+    place = where or default_place()
+    if is_postgres(place):
+        yield from _server(place)
+        return
+    path = gallery_file(place)
     if path is None:
         yield Finding("gallery", "place", "ok", "in memory, ends with each command")
         return
@@ -47,6 +52,28 @@ def gallery(where: str | None, chosen: Mapping[str, str]) -> Iterator[Finding]:
         return
     if pinned is not None:
         yield from _fits(path, pinned, chosen)
+
+
+def _server(url: str) -> Iterator[Finding]:
+    """A gallery on a server: whether it can be reached, and what is in it."""
+    from maskwise.gallery import open_gallery
+    from maskwise.gallery.where import without_secrets
+
+    yield Finding("gallery", "place", "ok", without_secrets(url))
+    try:
+        with open_gallery(url, create=False) as store:
+            figures = store.stats()
+    except MaskwiseError as error:
+        yield Finding("gallery", "contents", "wrong", str(error))
+        return
+    yield Finding("gallery", "format", "ok", f"format {figures.format}")
+    size = figures.size
+    says = (
+        f"{size.people} ({size.references} photos, {size.templates} templates, "
+        f"{figures.size_bytes / 1e6:.1f} MB)"
+    )
+    yield Finding("gallery", "people", "ok" if size.people else "note", says)
+    yield Finding("gallery", "encoder", "ok", figures.encoder_id or "empty, takes any")
 
 
 def _may_write(path: Path) -> Finding:

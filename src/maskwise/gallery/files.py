@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +72,24 @@ def copy_to(connection: sqlite3.Connection, path: Path) -> None:
             connection.backup(copy)
         finally:
             copy.close()
+        publish_new(draft, path)
+
+
+def write_new(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """A new gallery that ``fill`` puts rows into, in one transaction; it appears whole.
+
+    Raises OSError, sqlite3.Error; FileExistsError when there is a file of that name.
+    """
+    with draft_beside(path) as draft:
+        connection = _connect(draft, BUSY_TIMEOUT_S)
+        try:
+            _configure(connection)
+            migrate(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            fill(connection)
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
         publish_new(draft, path)
 
 

@@ -139,12 +139,14 @@ class DeleteResult:
     wiped: True when no byte of it is left in the gallery's files; False when another process
     was reading for so long that the write-ahead log could not be emptied: it holds a copy until
     the next ``delete``, or until every process has closed the gallery.
+    remains: what is left and what to do, where another engine than SQLite could not wipe it.
     """
 
     subject: str
     references: int
     templates: int
     wiped: bool
+    remains: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,13 +40,16 @@ def open_gallery(where: str | os.PathLike[str] | None, *, create: bool = True) -
     """Open a gallery, made first when there is none and ``create`` is set.
 
     where: a file's path; ``sqlite:///relative/path`` or ``sqlite:////absolute/path``; None or
-    ``":memory:"`` for one that ends with the process.
+    ``":memory:"`` for one that ends with the process; ``postgresql://user@host/database`` for one
+    on a server (docs/postgresql.md).
     Raises ConfigurationError for a URL of another engine; StorageError when the file is
     missing (``create=False``), locked, or may not be read or written; GalleryFormatError when
     it is no gallery, is damaged, or was written by a newer version.
     """
     from maskwise.gallery.sqlite import SqliteGallery
 
+    if is_postgres(where):
+        return _postgres(os.fspath(where or ""), create)
     path = _file_or_memory(where)
     if path == _MEMORY:
         return SqliteGallery.in_memory()
@@ -54,12 +57,44 @@ def open_gallery(where: str | os.PathLike[str] | None, *, create: bool = True) -
 
 
 def gallery_file(where: str | os.PathLike[str] | None) -> Path | None:
-    """The file that ``open_gallery`` would open; None for a gallery in memory.
+    """The file that ``open_gallery`` would open; None for one in memory or on a server.
 
     Raises ConfigurationError as ``open_gallery``. Nothing is opened or made.
     """
+    if is_postgres(where):
+        return None
     path = _file_or_memory(where)
     return None if path == _MEMORY else expanded(path)
+
+
+def is_postgres(where: str | os.PathLike[str] | None) -> bool:
+    """Whether that is the URL of a gallery on PostgreSQL."""
+    scheme = None if where is None else _SCHEME.match(os.fspath(where))
+    return scheme is not None and scheme[1].lower() in ("postgresql", "postgres")
+
+
+def without_secrets(where: str) -> str:
+    """A path, or a server's URL without password and parameters (but schema); for messages."""
+    scheme = _SCHEME.match(where)
+    if scheme is None or scheme[1].lower() == "sqlite":
+        return where
+    # From the last @: a password may hold one.
+    credentials, at, place = where[scheme.end() :].rpartition("@")
+    place, _, parameters = place.partition("?")
+    kept = "&".join(part for part in parameters.split("&") if part.startswith("schema="))
+    return f"{scheme[0]}{credentials.partition(':')[0]}{at}{place}{'?' if kept else ''}{kept}"
+
+
+def _postgres(url: str, create: bool) -> Gallery:
+    try:
+        from maskwise.gallery.postgres import PostgresGallery
+    except ImportError as error:
+        if not (error.name or "").startswith("psycopg") and "libpq" not in str(error):
+            raise
+        raise ConfigurationError(
+            'a gallery on PostgreSQL needs more packages: pip install "maskwise[postgres]"'
+        ) from error
+    return PostgresGallery.open(url, create=create)
 
 
 def copies_beside(gallery: Path) -> list[Path]:
@@ -82,7 +117,8 @@ def _file_or_memory(where: str | os.PathLike[str] | None) -> str:
         # The URL itself may hold a password: messages name the scheme only.
         if scheme[1].lower() != "sqlite":
             raise ConfigurationError(
-                f"no gallery engine {scheme[1]!r}; there are: a file's path, sqlite:///PATH"
+                f"no gallery engine {scheme[1]!r}; there are: a file's path, sqlite:///PATH, "
+                "postgresql://USER@HOST/DATABASE"
             )
         rest = path[scheme.end() :]
         if rest and not rest.startswith("/"):

@@ -52,10 +52,10 @@ class WearIndex:
         if not len(others):
             return hits
         rest = second.search(probes, top, others)
-        return [_joined(a, b, top, other_wear_shift) for a, b in zip(hits, rest, strict=True)]
+        return [joined(a, b, top, other_wear_shift) for a, b in zip(hits, rest, strict=True)]
 
 
-def _joined(a: Hits, b: Hits, top: int, shift: float) -> Hits:
+def joined(a: Hits, b: Hits, top: int, shift: float) -> Hits:
     """The best of both, those of ``b`` as if they scored ``shift`` more; no owner is in both."""
     owners = np.concatenate([a.owners, b.owners])
     scores = np.concatenate([a.scores, b.scores])
