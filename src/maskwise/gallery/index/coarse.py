@@ -1,0 +1,143 @@
+"""A coarse scan of all vectors, then exact scores of the few that may matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from maskwise.gallery.index.codes import Mask, Scanner
+from maskwise.gallery.index.protocol import I64, Hits
+from maskwise.types import F32
+
+Fetch = Callable[[I64], tuple[Mask, F32]]
+"""The truth: keys (K,) int64, rising -> which of them exist (K,), and their vectors (K, D)
+float32, of any content where they do not."""
+
+_LEAST: Final = 200
+_PER_PERSON: Final = 20
+"""Candidates at first: so many, or so many for each person asked for, whichever is more. Six
+templates a person fill the first places with few people. See docs/gallery-scale.md."""
+
+_GROWTH: Final = 4
+_MOST: Final = 8192
+"""Candidates grow so until they are enough, up to so many. (Reading more costs more than the
+scan; ``maskwise gallery check`` says when an encoder's templates lie too close for that.)"""
+
+_AT_ONCE: Final = 16384
+"""Vectors held while scores are made exact, about; 32 MB of 512 numbers each."""
+
+_SURE: Final = 3.0
+"""Candidates are enough when the last place asked for is so many standard errors of the coarse
+score above the best score that was left out."""
+
+
+class CoarseIndex:
+    """A NearestIndex of what an index file holds: vectors go, none come.
+
+    keys, owners: (N,) int64, in the order in which the templates came; key 0: none any more.
+    """
+
+    def __init__(self, scanner: Scanner, keys: I64, owners: I64, fetch: Fetch) -> None:
+        self._scanner = scanner
+        self._keys = keys
+        self._rows_owner = owners
+        self._fetch = fetch
+        self._alive: Mask = keys > 0
+        self._settle()
+
+    def _settle(self) -> None:
+        self._count = int(self._alive.sum())
+        self._owners: I64 = np.unique(self._rows_owner[self._alive])
+        self._only: tuple[I64 | None, Mask, int, int] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def owners(self) -> I64:
+        """(O,) int64: everyone who has a vector here, rising, each once."""
+        return self._owners
+
+    def add(self, keys: I64, owners: I64, vectors: F32) -> None:
+        """Not here: new vectors go beside it (``TieredIndex``)."""
+        raise NotImplementedError("a coarse index takes no vectors; add them to a TieredIndex")
+
+    def remove(self, keys: I64) -> None:
+        """Take vectors out; keys that are not there are ignored."""
+        self._alive &= ~np.isin(self._keys, keys)
+        self._settle()
+
+    def search(self, probes: F32, top: int, only: I64 | None = None) -> list[Hits]:
+        """The ``top`` nearest owners of each probe (P, D) float32, among ``only`` if given."""
+        allowed, count, people = self._allowed(only)
+        hits = [_NOBODY] * len(probes)
+        left = np.arange(len(probes)) if count else np.empty(0, np.int64)
+        total, need = len(self._keys), max(_LEAST, _PER_PERSON * top)
+        while len(left):
+            # So many are looked at that about ``need`` of them count.
+            wanted = min(total, int(1.1 * need * total / count) + 1)
+            if count <= need:
+                rows = np.broadcast_to(np.flatnonzero(allowed), (len(left), count))
+                coarse = np.full(rows.shape, -np.inf, np.float32)
+                wanted = total
+            else:
+                coarse, rows = self._scanner.search(probes[left], wanted)
+            last = need >= _MOST or wanted == total
+            unsure = []
+            scores, kept = self._exact(probes[left], rows, allowed)
+            for number, probe in enumerate(left):
+                counted = kept[number]
+                hits[probe] = self._best(scores[number][counted], rows[number][counted], top)
+                if not last and not _sure(
+                    hits[probe], scores[number], coarse[number], counted, min(top, people)
+                ):
+                    unsure.append(probe)
+            left, need = np.array(unsure, np.int64), need * _GROWTH
+        return hits
+
+    def _allowed(self, only: I64 | None) -> tuple[Mask, int, int]:
+        """The rows that count (N,), how many those are, and of how many people."""
+        if self._only is None or self._only[0] is not only:
+            rows, people = self._alive, self._owners
+            if only is not None:
+                people = np.intersect1d(people, only)
+                rows = rows & np.isin(self._rows_owner, people)
+            self._only = only, rows, int(rows.sum()), len(people)
+        return self._only[1:]
+
+    def _exact(self, probes: F32, rows: I64, allowed: Mask) -> tuple[F32, Mask]:
+        """Scores (P, K) float32 of candidates (P, K) by the truth, and which of them count."""
+        kept = (rows >= 0) & allowed[rows]
+        scores = np.full(rows.shape, -np.inf, np.float32)
+        step = max(1, _AT_ONCE // max(1, int(kept.sum(axis=1).max())))
+        for first in range(0, len(probes), step):
+            some = range(first, min(first + step, len(probes)))
+            wanted = np.unique(rows[first : some.stop][kept[first : some.stop]])
+            there, vectors = self._fetch(self._keys[wanted])
+            for number in some:
+                place = np.searchsorted(wanted, rows[number, kept[number]])
+                found = np.clip(vectors[place] @ probes[number], -1, 1)
+                found[~there[place]] = -np.inf  # unknown to the truth
+                scores[number, kept[number]] = found
+                kept[number] &= np.isfinite(scores[number])
+        return scores, kept
+
+    def _best(self, scores: F32, rows: I64, top: int) -> Hits:
+        owners = self._rows_owner[rows]
+        order = np.lexsort((rows, -scores, owners))
+        first = order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
+        chosen = first[np.lexsort((owners[first], -scores[first]))[:top]]
+        return Hits(owners[chosen], self._keys[rows[chosen]], scores[chosen])
+
+
+_NOBODY: Final = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+def _sure(found: Hits, scores: F32, coarse: F32, counted: Mask, people: int) -> bool:
+    """Whether nobody who was left out is likely to belong among the first ``people``."""
+    if len(found.owners) < people:
+        return False
+    error = float((scores[counted] - coarse[counted]).std())
+    return bool(found.scores[people - 1] > coarse[-1] + _SURE * error)

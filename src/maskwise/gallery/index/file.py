@@ -1,0 +1,263 @@
+"""The file of a search index: codes, keys and owners of templates (docs/gallery-format.md).
+
+It is read once, into memory, and never mapped: so whoever deletes somebody can overwrite what it
+holds of them, and no reader finds its memory changed or gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from maskwise.gallery.index.codes import Levels, Scanner, clear, packed_shape
+from maskwise.gallery.index.protocol import I64
+from maskwise.types import U8
+
+MAGIC: Final = b"MSWGIDX1"
+HEAD: Final = 8192
+"""Bytes of the head: ``MAGIC``, the CRC-32 of what follows (little-endian), JSON, spaces."""
+
+CHUNK: Final = 1 << 20
+"""Each section has a CRC-32 for every so many bytes of it, so that little is read to change it."""
+
+WEARS: Final = ("bare", "masked")
+
+
+class DamagedIndexError(Exception):
+    """The file is none, is cut off, or a checksum does not hold; never leaves the gallery."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Templates of one kind of wear, by rising key. packed: see ``codes.pack``; keys, owners:
+    (N,) int64."""
+
+    levels: Levels
+    packed: U8
+    keys: I64
+    owners: I64
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What an index says of itself.
+
+    build: of this file, random, and the same after an erasure. encoder: its id. removals, last:
+    the gallery's setting ``removals`` and its highest template.id when this was true. samples:
+    keys of some templates with the CRC-32 of their vectors. parts: where its sections lie.
+    """
+
+    build: str
+    encoder: str
+    dim: int
+    removals: int
+    last: int
+    written_at: str
+    samples: tuple[tuple[int, int], ...]
+    parts: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
+    gone: int = 0
+
+    def count(self, wear: str) -> int:
+        """How many rows a part has, those that were erased among them."""
+        return self.parts[wear]["keys"][1] // 8 if wear in self.parts else 0
+
+
+def write(path: Path, head: Head, parts: Mapping[str, Part]) -> Head:
+    """Fill the file ``path``; returns the head with the places. Raises OSError."""
+    places: dict[str, dict[str, tuple[int, int]]] = {}
+    with path.open("r+b") as file:
+        file.seek(HEAD)
+        for wear, part in parts.items():
+            places[wear] = {}
+            for name, array in _arrays(part).items():
+                data = memoryview(np.ascontiguousarray(array)).cast("B")
+                places[wear][name] = file.tell(), len(data)
+                file.write(data)
+                file.write(_checks(data).tobytes())
+        head = _with(head, parts=places)
+        file.seek(0)
+        file.write(_encode(head))
+        file.flush()
+        os.fsync(file.fileno())
+    return head
+
+
+def read_head(path: Path) -> Head:
+    """Raises DamagedIndexError, FileNotFoundError and OSError; reads ``HEAD`` bytes."""
+    with path.open("rb") as file:
+        head = _decode(file.read(HEAD))
+        need = max(
+            (at + size + 4 * -(-size // CHUNK) for p in head.parts.values() for at, size in p.values()),
+            default=HEAD,
+        )
+        if os.fstat(file.fileno()).st_size < need:
+            raise DamagedIndexError("it is cut off")
+    return head
+
+
+def read_part(path: Path, build: str, wear: str) -> tuple[Head, Scanner, I64, I64] | None:
+    """The templates of one wear, ready to be scanned, and the head as it is now; None: no such.
+
+    Raises DamagedIndexError, also when another index stands there by now; and OSError.
+    """
+    with path.open("rb") as file:
+        head = _decode(file.read(HEAD))
+        if head.build != build:
+            raise DamagedIndexError("it was replaced meanwhile")
+        if wear not in head.parts:
+            return None
+        places, count = head.parts[wear], head.count(wear)
+        low, step = (np.empty(head.dim, np.float32) for _ in range(2))
+        keys, owners = np.empty(count, np.int64), np.empty(count, np.int64)
+        for name, array in (("low", low), ("step", step), ("keys", keys), ("owners", owners)):
+            _read(file, places[name], array)
+        scanner = Scanner(Levels(low, step), count)
+        if places["codes"][1] != int(np.prod(packed_shape(count, head.dim))):
+            raise DamagedIndexError("its sections do not fit together")
+        _read(file, places["codes"], scanner.packed)
+    return head, scanner, keys, owners
+
+
+def read_keys(path: Path, build: str, wear: str) -> tuple[Head, I64]:
+    """The keys of one wear as they are now: 0 for what was erased. Raises as ``read_part``."""
+    with path.open("rb") as file:
+        head = _decode(file.read(HEAD))
+        if head.build != build:
+            raise DamagedIndexError("it was replaced meanwhile")
+        keys = np.empty(head.count(wear), np.int64)
+        if wear in head.parts:
+            _read(file, head.parts[wear]["keys"], keys)
+    return head, keys
+
+
+def erase(path: Path, owners: Iterable[int], left: I64, before: int, now: int) -> int:
+    """Overwrite with zeros what the file holds of people, but for the keys ``left``.
+
+    before, now: ``removals`` before and after; the file stays up to date when it was so before.
+    Returns how many rows went. Interrupted, it leaves checksums that do not hold. One process at
+    a time. Raises DamagedIndexError and OSError.
+    """
+    with path.open("r+b") as file:
+        head, gone = _decode(file.read(HEAD)), 0
+        erased: set[int] = set()
+        for places in head.parts.values():
+            count = places["keys"][1] // 8
+            keys, of = np.empty(count, np.int64), np.empty(count, np.int64)
+            _read(file, places["keys"], keys)
+            _read(file, places["owners"], of)
+            theirs = np.isin(of, np.fromiter(owners, np.int64)) & (keys > 0)
+            rows = np.flatnonzero(theirs & ~np.isin(keys, left))
+            erased |= set(keys[rows].tolist())
+            gone += len(rows)
+            bytes_a_block = head.dim + head.dim % 2
+            _clear_codes(file, places["codes"], rows, bytes_a_block * 16)
+            for name in ("keys", "owners"):
+                for row in rows:
+                    _patch(file, places[name], int(row) * 8, bytes(8))
+        head = _with(
+            head,
+            removals=now if head.removals == before else head.removals,
+            samples=tuple(s for s in head.samples if s[0] not in erased),
+            gone=head.gone + gone,
+        )
+        file.seek(0)
+        file.write(_encode(head))
+        file.flush()
+        os.fsync(file.fileno())
+    return gone
+
+
+def _arrays(part: Part) -> dict[str, npt.NDArray[Any]]:
+    return {
+        "low": part.levels.low.astype("<f4"),
+        "step": part.levels.step.astype("<f4"),
+        "keys": part.keys.astype("<i8"),
+        "owners": part.owners.astype("<i8"),
+        "codes": part.packed,
+    }
+
+
+def _checks(data: memoryview) -> npt.NDArray[np.uint32]:
+    return np.array(
+        [zlib.crc32(data[at : at + CHUNK]) for at in range(0, len(data), CHUNK)], "<u4"
+    )
+
+
+def _read(file: IO[bytes], place: tuple[int, int], into: npt.NDArray[Any]) -> None:
+    """Fill an array with a section whose checksums hold."""
+    at, size = place
+    data = memoryview(into).cast("B")
+    if len(data) != size:
+        raise DamagedIndexError("its sections do not fit together")
+    file.seek(at)
+    if file.readinto(data) != size:  # type: ignore[attr-defined]
+        raise DamagedIndexError("it is cut off")
+    if file.read(4 * -(-size // CHUNK)) != _checks(data).tobytes():
+        raise DamagedIndexError("a checksum does not hold")
+
+
+def _patch(file: IO[bytes], place: tuple[int, int], at: int, new: bytes) -> None:
+    """Write ``new`` at an offset in a section, and its checksum anew; within one chunk."""
+    chunk = at // CHUNK
+    begin = place[0] + chunk * CHUNK
+    file.seek(place[0] + at)
+    file.write(new)
+    file.seek(begin)
+    check = zlib.crc32(file.read(min(CHUNK, place[1] - chunk * CHUNK)))
+    file.seek(place[0] + place[1] + 4 * chunk)
+    file.write(check.to_bytes(4, "little"))
+
+
+def _clear_codes(file: IO[bytes], place: tuple[int, int], rows: I64, block_bytes: int) -> None:
+    for row in rows:
+        # A block may lie across two chunks: clear it by the byte.
+        begin = int(row) // 32 * block_bytes
+        file.seek(place[0] + begin)
+        block = np.frombuffer(file.read(block_bytes), np.uint8).copy()
+        clear(block.reshape(1, -1, 16), np.array([row % 32]))
+        cut = min(block_bytes, (begin // CHUNK + 1) * CHUNK - begin)
+        _patch(file, place, begin, block[:cut].tobytes())
+        if cut < block_bytes:
+            _patch(file, place, begin + cut, block[cut:].tobytes())
+
+
+def _encode(head: Head) -> bytes:
+    fields = {name: getattr(head, name) for name in Head.__slots__}
+    text = json.dumps({"format": 1, **fields}).encode("ascii")
+    body = text.ljust(HEAD - len(MAGIC) - 4)
+    if len(body) + len(MAGIC) + 4 > HEAD:
+        raise DamagedIndexError("its head is too long")
+    return MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def _decode(data: bytes) -> Head:
+    body = data[len(MAGIC) + 4 :]
+    if len(data) < HEAD or not data.startswith(MAGIC):
+        raise DamagedIndexError("it is no search index")
+    if zlib.crc32(body) != int.from_bytes(data[len(MAGIC) : len(MAGIC) + 4], "little"):
+        raise DamagedIndexError("the checksum of its head does not hold")
+    fields = json.loads(body)
+    if fields.pop("format") != 1:
+        raise DamagedIndexError("it is of another format")
+    return Head(
+        **{
+            **fields,
+            "samples": tuple((int(k), int(c)) for k, c in fields["samples"]),
+            "parts": {
+                wear: {name: (int(at), int(size)) for name, (at, size) in places.items()}
+                for wear, places in fields["parts"].items()
+            },
+        }
+    )
+
+
+def _with(head: Head, **changes: Any) -> Head:
+    return Head(**{name: changes.get(name, getattr(head, name)) for name in Head.__slots__})
