@@ -20,6 +20,7 @@ from maskwise.gallery.files import (
     translated,
 )
 from maskwise.gallery.gallery import Gallery, check_probes
+from maskwise.gallery.indexing import erasing
 from maskwise.gallery.loading import LoadedIndex
 from maskwise.gallery.records import (
     DeleteResult,
@@ -46,7 +47,7 @@ class SqliteGallery(Gallery):
         self._connection = connection
         self._path = path
         self._lock = threading.RLock()
-        self._loaded = LoadedIndex()
+        self._loaded = LoadedIndex(path)
         # Also closes when the object is dropped and when Python ends.
         self._close = weakref.finalize(self, connection.close)
 
@@ -254,7 +255,12 @@ class SqliteGallery(Gallery):
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Everything done inside is stored at the end, or nothing."""
-        with self._lock, translated(self.where), _transaction(self._connection, "IMMEDIATE"):
+        with (
+            self._lock,
+            translated(self.where),
+            _transaction(self._connection, "IMMEDIATE"),
+            erasing(self._connection, self._path),
+        ):
             yield self._connection
 
     def _reference(self, connection: sqlite3.Connection, uid: str) -> int:

@@ -66,7 +66,11 @@ class CoarseIndex:
 
     def remove(self, keys: I64) -> None:
         """Take vectors out; keys that are not there are ignored."""
-        self._alive &= ~np.isin(self._keys, keys)
+        self.keep(~np.isin(self._keys, keys))
+
+    def keep(self, rows: Mask) -> None:
+        """Take out the rows that are not set in ``rows`` (N,)."""
+        self._alive = self._alive & rows
         self._settle()
 
     def search(self, probes: F32, top: int, only: I64 | None = None) -> list[Hits]:

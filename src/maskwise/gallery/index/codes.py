@@ -91,8 +91,8 @@ class Scanner:
         faiss = import_faiss()
         dim = len(levels.low)
         index = faiss.IndexPQFastScan(dim, dim, 4, faiss.METRIC_INNER_PRODUCT, BLOCK)
-        centres = levels.low[:, None] + (np.arange(16, dtype=np.float32) + 0.5) * (
-            levels.step[:, None]
+        centres = (
+            levels.low[:, None] + (np.arange(16, dtype=np.float32) + 0.5) * (levels.step[:, None])
         )
         faiss.copy_array_to_vector(
             np.ascontiguousarray(centres, np.float32).ravel(), index.pq.centroids
@@ -118,7 +118,7 @@ class Scanner:
         # The scan adds up rounded products: a hundredth of what they can reach is plenty.
         if len(at) and abs(float(theirs[0, at[0]]) - mine) > max(1e-3, 0.01 * known):
             raise ConfigurationError(
-                "this version of faiss lays its 4-bit codes out in another way than maskwise knows; "
+                "this version of faiss lays its codes out in another way than maskwise knows; "
                 'install the one that was tested: pip install "maskwise[faiss]"'
             )
 

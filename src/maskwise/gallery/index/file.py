@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -78,11 +78,11 @@ def write(path: Path, head: Head, parts: Mapping[str, Part]) -> Head:
         for wear, part in parts.items():
             places[wear] = {}
             for name, array in _arrays(part).items():
-                data = memoryview(np.ascontiguousarray(array)).cast("B")
+                data = _bytes(array)
                 places[wear][name] = file.tell(), len(data)
                 file.write(data)
                 file.write(_checks(data).tobytes())
-        head = _with(head, parts=places)
+        head = replace(head, parts=places)
         file.seek(0)
         file.write(_encode(head))
         file.flush()
@@ -95,7 +95,11 @@ def read_head(path: Path) -> Head:
     with path.open("rb") as file:
         head = _decode(file.read(HEAD))
         need = max(
-            (at + size + 4 * -(-size // CHUNK) for p in head.parts.values() for at, size in p.values()),
+            (
+                at + size + 4 * -(-size // CHUNK)
+                for p in head.parts.values()
+                for at, size in p.values()
+            ),
             default=HEAD,
         )
         if os.fstat(file.fileno()).st_size < need:
@@ -103,8 +107,8 @@ def read_head(path: Path) -> Head:
     return head
 
 
-def read_part(path: Path, build: str, wear: str) -> tuple[Head, Scanner, I64, I64] | None:
-    """The templates of one wear, ready to be scanned, and the head as it is now; None: no such.
+def read_part(path: Path, build: str, wear: str) -> tuple[Head, Scanner, I64, I64]:
+    """The templates of one wear, ready to be scanned, and the head as it is now.
 
     Raises DamagedIndexError, also when another index stands there by now; and OSError.
     """
@@ -112,8 +116,6 @@ def read_part(path: Path, build: str, wear: str) -> tuple[Head, Scanner, I64, I6
         head = _decode(file.read(HEAD))
         if head.build != build:
             raise DamagedIndexError("it was replaced meanwhile")
-        if wear not in head.parts:
-            return None
         places, count = head.parts[wear], head.count(wear)
         low, step = (np.empty(head.dim, np.float32) for _ in range(2))
         keys, owners = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -138,41 +140,50 @@ def read_keys(path: Path, build: str, wear: str) -> tuple[Head, I64]:
     return head, keys
 
 
-def erase(path: Path, owners: Iterable[int], left: I64, before: int, now: int) -> int:
-    """Overwrite with zeros what the file holds of people, but for the keys ``left``.
+def erase(path: Path, gone: I64, before: int, now: int) -> int:
+    """Overwrite with zeros what the file holds of the templates ``gone`` (keys, int64).
 
     before, now: ``removals`` before and after; the file stays up to date when it was so before.
     Returns how many rows went. Interrupted, it leaves checksums that do not hold. One process at
     a time. Raises DamagedIndexError and OSError.
     """
     with path.open("r+b") as file:
-        head, gone = _decode(file.read(HEAD)), 0
-        erased: set[int] = set()
-        for places in head.parts.values():
-            count = places["keys"][1] // 8
-            keys, of = np.empty(count, np.int64), np.empty(count, np.int64)
+        head, count = _decode(file.read(HEAD)), 0
+        for wear, places in head.parts.items():
+            keys = np.empty(head.count(wear), np.int64)
             _read(file, places["keys"], keys)
-            _read(file, places["owners"], of)
-            theirs = np.isin(of, np.fromiter(owners, np.int64)) & (keys > 0)
-            rows = np.flatnonzero(theirs & ~np.isin(keys, left))
-            erased |= set(keys[rows].tolist())
-            gone += len(rows)
-            bytes_a_block = head.dim + head.dim % 2
-            _clear_codes(file, places["codes"], rows, bytes_a_block * 16)
+            rows = np.flatnonzero(np.isin(keys, gone) & (keys > 0))
+            count += len(rows)
+            _clear_codes(file, places["codes"], rows, 16 * (head.dim + head.dim % 2))
             for name in ("keys", "owners"):
                 for row in rows:
                     _patch(file, places[name], int(row) * 8, bytes(8))
-        head = _with(
+        erased = set(gone.tolist())
+        head = replace(
             head,
             removals=now if head.removals == before else head.removals,
             samples=tuple(s for s in head.samples if s[0] not in erased),
-            gone=head.gone + gone,
+            gone=head.gone + count,
         )
         file.seek(0)
         file.write(_encode(head))
         file.flush()
         os.fsync(file.fileno())
-    return gone
+    return count
+
+
+def wipe(path: Path) -> None:
+    """Overwrite the whole file with zeros, then delete it. Raises OSError; none there is fine."""
+    try:
+        with path.open("r+b") as file:
+            left = os.fstat(file.fileno()).st_size
+            while left > 0:
+                left -= file.write(bytes(min(left, CHUNK)))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+    except FileNotFoundError:
+        return
 
 
 def _arrays(part: Part) -> dict[str, npt.NDArray[Any]]:
@@ -185,16 +196,20 @@ def _arrays(part: Part) -> dict[str, npt.NDArray[Any]]:
     }
 
 
+def _bytes(array: npt.NDArray[Any]) -> memoryview:
+    """Of a contiguous array, not copied."""
+    flat: Any = array.reshape(-1).view(np.uint8)
+    return memoryview(flat)
+
+
 def _checks(data: memoryview) -> npt.NDArray[np.uint32]:
-    return np.array(
-        [zlib.crc32(data[at : at + CHUNK]) for at in range(0, len(data), CHUNK)], "<u4"
-    )
+    return np.array([zlib.crc32(data[at : at + CHUNK]) for at in range(0, len(data), CHUNK)], "<u4")
 
 
 def _read(file: IO[bytes], place: tuple[int, int], into: npt.NDArray[Any]) -> None:
     """Fill an array with a section whose checksums hold."""
     at, size = place
-    data = memoryview(into).cast("B")
+    data = _bytes(into)
     if len(data) != size:
         raise DamagedIndexError("its sections do not fit together")
     file.seek(at)
@@ -257,7 +272,3 @@ def _decode(data: bytes) -> Head:
             },
         }
     )
-
-
-def _with(head: Head, **changes: Any) -> Head:
-    return Head(**{name: changes.get(name, getattr(head, name)) for name in Head.__slots__})

@@ -1,0 +1,271 @@
+"""Making the search index of a gallery's file, and keeping it true.
+
+The tables are the truth. The functions expect to run in a transaction of ``connection`` and
+raise sqlite3.Error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from maskwise.gallery import codec
+from maskwise.gallery.enrolling import now as time_now
+from maskwise.gallery.files import draft_beside
+from maskwise.gallery.index.codes import BLOCK, Levels, Mask, pack
+from maskwise.gallery.index.file import (
+    WEARS,
+    DamagedIndexError,
+    Head,
+    Part,
+    erase,
+    read_head,
+    wipe,
+    write,
+)
+from maskwise.gallery.index.protocol import I64
+from maskwise.types import F32, U8
+
+LEAST: Final = 50_000
+"""Templates from which a gallery gets an index. Below, all of them are read in half a second at
+the first search, and a search of 128 numbers takes some 5 ms a core."""
+
+_SAMPLE: Final = 16_384
+"""Templates that the levels of the codes are fitted to."""
+_FEWEST: Final = 256
+"""With fewer of one wear in the sample, its levels are fitted to all of the sample."""
+_WITNESSES: Final = 32
+_AT_ONCE: Final = BLOCK * 512
+_LOCK_TIMEOUT_S: Final = 5.0
+_MOST_ERASED: Final = 20_000
+"""More templates than that are not erased one by one: the whole index goes."""
+
+log = logging.getLogger("maskwise.gallery")
+
+SELECT: Final = (
+    "SELECT t.id, r.subject_id, t.wear IN ('virtual', 'real'), t.vector"
+    " FROM template t CROSS JOIN reference r ON r.id = t.reference_id"
+    " WHERE t.id > ? AND t.encoder_id = ? ORDER BY t.id"
+)
+"""Templates after a key, of an encoder's row: key, owner, masked, vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """How the tables stand. encoder: its row; name: its id; last: the highest template.id."""
+
+    encoder: int
+    name: str
+    dim: int
+    removals: int
+    last: int
+
+
+def state(connection: sqlite3.Connection) -> Now | None:
+    """As of this transaction; None for an empty gallery."""
+    row = connection.execute(
+        "SELECT e.id, e.name, e.dim, s.value, (SELECT coalesce(max(id), 0) FROM template)"
+        " FROM encoder e, setting s WHERE s.key = 'removals' ORDER BY e.id"
+    ).fetchone()
+    return None if row is None else Now(*row)
+
+
+def place_beside(gallery: Path) -> Path:
+    """The index of the gallery in that file."""
+    return gallery.with_name(f"{gallery.name}.index")
+
+
+def fetch(connection: sqlite3.Connection, keys: I64, dim: int) -> tuple[Mask, F32]:
+    """The vectors of templates, as ``coarse.Fetch`` has it; GalleryFormatError for damaged ones."""
+    found: dict[int, bytes] = {}
+    wanted: list[int] = keys.tolist()
+    for first in range(0, len(wanted), 500):
+        some = wanted[first : first + 500]
+        marks = ",".join("?" * len(some))
+        found.update(
+            connection.execute(f"SELECT id, vector FROM template WHERE id IN ({marks})", some)
+        )
+    none = bytes(4 * dim)
+    vectors = codec.decode_vectors([found.get(key, none) for key in wanted], dim)
+    return np.array([key in found for key in wanted], np.bool_), vectors
+
+
+def build(
+    connection: sqlite3.Connection, now: Now, step: Callable[[int], None] | None = None
+) -> tuple[Head, dict[str, Part]]:
+    """An index of all templates; step: told how many more were read."""
+    levels = _fitted(connection, now)
+    codes: dict[str, list[U8]] = {wear: [] for wear in WEARS}
+    loose: dict[str, U8] = {wear: np.empty((0, now.dim), np.uint8) for wear in WEARS}
+    keys: dict[str, list[I64]] = {wear: [] for wear in WEARS}
+    owners: dict[str, list[I64]] = {wear: [] for wear in WEARS}
+    rows = connection.execute(SELECT, (0, now.encoder))
+    while some := rows.fetchmany(_AT_ONCE):
+        key, owner, masked, blobs = zip(*some, strict=True)
+        vectors = codec.decode_vectors(blobs, now.dim)
+        worn = np.array(masked, np.bool_)
+        for wear, of_it in zip(WEARS, (~worn, worn), strict=True):
+            keys[wear].append(np.array(key, np.int64)[of_it])
+            owners[wear].append(np.array(owner, np.int64)[of_it])
+            new = np.concatenate([loose[wear], levels[wear].encode(vectors[of_it])])
+            whole = len(new) // BLOCK * BLOCK
+            codes[wear].append(pack(new[:whole]))
+            loose[wear] = new[whole:]
+        if step is not None:
+            step(len(some))
+    parts = {
+        wear: Part(
+            levels[wear],
+            np.concatenate([*codes.pop(wear), pack(loose[wear])]),
+            np.concatenate(keys[wear]),
+            np.concatenate(owners[wear]),
+        )
+        for wear in WEARS
+        if sum(map(len, keys[wear]))
+    }
+    head = Head(
+        build=secrets.token_hex(16),
+        encoder=now.name,
+        dim=now.dim,
+        removals=now.removals,
+        last=now.last,
+        written_at=time_now(),
+        samples=_witnesses(connection, np.concatenate([p.keys for p in parts.values()])),
+    )
+    return head, parts
+
+
+def _fitted(connection: sqlite3.Connection, now: Now) -> dict[str, Levels]:
+    wanted = np.unique(np.linspace(1, now.last, min(_SAMPLE, now.last)).astype(np.int64)).tolist()
+    vectors: list[bytes] = []
+    worn: list[bool] = []
+    for first in range(0, len(wanted), 500):
+        some = wanted[first : first + 500]
+        marks = ",".join("?" * len(some))
+        for masked, vector in connection.execute(
+            f"SELECT wear IN ('virtual', 'real'), vector FROM template WHERE id IN ({marks})"
+            " AND encoder_id = ?",
+            [*some, now.encoder],
+        ):
+            vectors.append(vector)
+            worn.append(bool(masked))
+    if not vectors:  # only few are left of very many
+        rows = connection.execute(SELECT, (0, now.encoder)).fetchmany(_SAMPLE)
+        vectors, worn = [row[3] for row in rows], [bool(row[2]) for row in rows]
+    sample, masked = codec.decode_vectors(vectors, now.dim), np.array(worn, np.bool_)
+    return {
+        wear: Levels.fit(sample[of_it] if of_it.sum() >= _FEWEST else sample)
+        for wear, of_it in zip(WEARS, (~masked, masked), strict=True)
+    }
+
+
+def _witnesses(connection: sqlite3.Connection, keys: I64) -> tuple[tuple[int, int], ...]:
+    chosen = np.sort(keys[np.linspace(0, len(keys) - 1, min(_WITNESSES, len(keys))).astype(int)])
+    return _sums(connection, np.unique(chosen).tolist())
+
+
+def _sums(connection: sqlite3.Connection, keys: list[int]) -> tuple[tuple[int, int], ...]:
+    marks = ",".join("?" * len(keys))
+    rows = connection.execute(
+        f"SELECT id, vector FROM template WHERE id IN ({marks}) ORDER BY id", keys
+    )
+    return tuple((key, zlib.crc32(vector)) for key, vector in rows)
+
+
+def fault(connection: sqlite3.Connection, head: Head, now: Now) -> str | None:
+    """Why an index does not hold for the tables as they stand, or None."""
+    if (head.encoder, head.dim) != (now.name, now.dim):
+        return "it is of another encoder"
+    if head.removals != now.removals or head.last > now.last:
+        return "it is stale: templates went without it"
+    if _sums(connection, [key for key, _ in head.samples]) != head.samples:
+        return "it is of another gallery"
+    return None
+
+
+def publish(gallery: Path, head: Head, parts: Mapping[str, Part]) -> tuple[Head, bool]:
+    """Put a new index beside the gallery, unless somebody was removed since it was read.
+
+    Returns the head as written, and whether it stands there now; raises OSError. It takes the
+    gallery's write lock for a moment: so nobody deletes a person between the look and the rename.
+    """
+    place = place_beside(gallery)
+    with draft_beside(place) as draft:
+        head = write(draft, head, parts)
+        other = sqlite3.connect(
+            f"{gallery.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=_LOCK_TIMEOUT_S,
+            isolation_level=None,
+        )
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            now = state(other)
+            if now is None or (now.name, now.removals) != (head.encoder, head.removals):
+                return head, False
+            with contextlib.suppress(DamagedIndexError, FileNotFoundError):
+                if read_head(place).removals != now.removals:
+                    wipe(place)  # it may hold people who are gone
+            draft.replace(place)
+            return head, True
+        except sqlite3.Error as error:
+            log.info("%s: the index was not kept: %s", gallery, error)
+            return head, False
+        finally:
+            other.close()
+
+
+def watch(connection: sqlite3.Connection) -> None:
+    """Note, from now on, which templates this connection deletes or changes."""
+    for statement in (
+        "CREATE TEMP TABLE IF NOT EXISTS gone_template (id INTEGER PRIMARY KEY)",
+        "CREATE TEMP TRIGGER IF NOT EXISTS template_gone AFTER DELETE ON main.template"
+        " BEGIN INSERT OR IGNORE INTO gone_template VALUES (OLD.id); END",
+        # -1: not to be told by keys alone.
+        "CREATE TEMP TRIGGER IF NOT EXISTS template_other AFTER UPDATE ON main.template"
+        " BEGIN INSERT OR IGNORE INTO gone_template VALUES (-1); END",
+    ):
+        connection.execute(statement)
+
+
+@contextlib.contextmanager
+def erasing(connection: sqlite3.Connection, gallery: Path | None) -> Iterator[None]:
+    """What is deleted inside, in a write transaction, leaves the index too, before it is stored.
+
+    An index that cannot be written any more is deleted whole; raises OSError when that fails.
+    """
+    place = None if gallery is None else place_beside(gallery)
+    if place is None or not place.exists():
+        yield
+        return
+    watch(connection)
+    connection.execute("DELETE FROM gone_template")
+    before = _removals(connection)
+    yield
+    now = _removals(connection)
+    if now == before:
+        return
+    gone = [row[0] for row in connection.execute("SELECT id FROM gone_template")]
+    connection.execute("DELETE FROM gone_template")
+    try:
+        if -1 in gone or len(gone) > _MOST_ERASED or len(gone) != now - before:
+            wipe(place)
+        else:
+            erase(place, np.array(gone, np.int64), before, now)
+    except FileNotFoundError:
+        return
+    except (DamagedIndexError, OSError):
+        wipe(place)
+
+
+def _removals(connection: sqlite3.Connection) -> Any:
+    return connection.execute("SELECT value FROM setting WHERE key = 'removals'").fetchone()[0]
