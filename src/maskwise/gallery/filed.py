@@ -169,7 +169,7 @@ class FiledIndex:
 
     def _caught_up(self, now: indexing.Now) -> bool:
         """Take out what was erased in the file since; whether that is all that changed."""
-        if self._head is None:
+        if self._head is None or (self._head.encoder, self._head.dim) != (now.name, now.dim):
             return False
         try:
             found = {wear: read_keys(self._place, self._head.build, wear) for wear in self._parts}

@@ -81,7 +81,8 @@ class CoarseIndex:
         total, need = len(self._keys), max(_LEAST, _PER_PERSON * top)
         while len(left):
             # So many are looked at that about ``need`` of them count.
-            wanted = min(total, int(1.1 * need * total / count) + 1)
+            wanted = need if count == total else int(1.1 * need * total / count) + 1
+            wanted = min(total, wanted)
             if count <= need:
                 rows = np.broadcast_to(np.flatnonzero(allowed), (len(left), count))
                 coarse = np.full(rows.shape, -np.inf, np.float32)

@@ -114,9 +114,9 @@ class Scanner:
         theirs, rows = self.search(probe, min(self._count, 100))
         at = np.flatnonzero(rows[0] == row[0])
         mine = float(np.sum(ours * probe))
-        known = float(np.abs(self._levels.step).sum())
-        # The scan adds up rounded products: a hundredth of what they can reach is plenty.
-        if len(at) and abs(float(theirs[0, at[0]]) - mine) > max(1e-3, 0.01 * known):
+        # Each product is rounded to a 255th of the widest range of products.
+        rounding = probe.size * float(np.abs(15 * self._levels.step * probe).max()) / 255
+        if len(at) and abs(float(theirs[0, at[0]]) - mine) > max(1e-3, rounding):
             raise ConfigurationError(
                 "this version of faiss lays its codes out in another way than maskwise knows; "
                 'install the one that was tested: pip install "maskwise[faiss]"'
