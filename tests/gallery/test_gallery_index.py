@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from maskwise.errors import InputError
 from maskwise.gallery import Gallery, indexing, open_gallery
 from maskwise.gallery.index import file as index_file
-from maskwise.gallery.index.codes import Levels, unpack
+from maskwise.gallery.index.codes import unpack
 from maskwise.gallery.sqlite import SqliteGallery
 from maskwise.testing.enrolments import REAL, reference, unit_vectors, virtual
 from maskwise.testing.gallery_contract import GalleryContract
+from maskwise.testing.gallery_contract.searching import SearchingContract
 from maskwise.types import NO_MASK
 
 pytest.importorskip("faiss")
@@ -56,8 +58,13 @@ class TestThroughAnIndex(GalleryContract):
         for gallery in opened:
             gallery.close()
 
+    def test_a_copy_is_a_gallery_of_its_own(self) -> None:
+        pytest.skip("the copy, once searched, has an index beside it")
 
-class TestMadeAnewAllTheTime(TestThroughAnIndex):
+
+class TestMadeAnewAllTheTime(SearchingContract):
+    connect = TestThroughAnIndex.connect
+
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("maskwise.gallery.filed._TAIL", 2)
@@ -398,35 +405,44 @@ def test_a_gallery_that_has_become_small_keeps_none(
     assert not index.exists()
 
 
-def test_erasing_keeps_every_checksum(tmp_path: Path) -> None:
-    """Over many chunks, with blocks that lie across two of them."""
-    rng = np.random.default_rng(0)
-    count, dim = 3_000, 40
-    vectors = unit_vectors(count, dim)
-    levels = Levels.fit(vectors)
-    place = tmp_path / "x.index"
-    place.touch()
-    part = index_file.Part(
-        levels, index_file_pack(levels, vectors), np.arange(1, count + 1), np.arange(count)
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index_file, "CHUNK", 1000)
-        head = index_file.Head("b", "e", dim, 3, count, "", ((1, 2), (9, 9)))
-        index_file.write(place, head, {"bare": part})
-        gone = rng.choice(count, 200, replace=False) + 1
-        assert index_file.erase(place, gone, 3, 203) == 200
-        head, scanner, keys, owners = index_file.read_part(place, "b", "bare")
-        assert head.removals == 203
-        assert head.gone == 200
-        codes = unpack(scanner.packed, np.arange(count), dim)
-        there = np.isin(np.arange(1, count + 1), gone, invert=True)
-        np.testing.assert_array_equal(keys, np.where(there, np.arange(1, count + 1), 0))
-        assert not owners[~there].any()
-        assert not codes[~there].any()
-        np.testing.assert_array_equal(codes[there], levels.encode(vectors)[there])
+def test_its_state_and_recall_are_told(path: Path, index: Path) -> None:
+    with open_gallery(path) as gallery:
+        care = gallery.search_index
+        assert care is not None
+        assert (care.file, care.state().state, care.recall()) == (index, "none", None)
+        with pytest.raises(InputError, match="nobody is enrolled"):
+            care.build()
+        fill(gallery, 300)
+        steps: list[int] = []
+        care.build(steps.append)
+        assert sum(steps) == 600
+        state = care.state()
+        assert (state.state, state.templates, state.newer, state.erased) == ("current", 600, 0, 0)
+        assert state.size_bytes == index.stat().st_size
+        gallery.delete("person 0.1")
+        fill(gallery, 2, seed=1)
+        state = care.state()
+        assert (state.state, state.templates, state.newer, state.erased) == ("current", 598, 3, 2)
+        recall = care.recall(probes=20, top=5)
+        assert recall is not None
+        assert (recall.share, recall.probes, recall.top) == (1.0, 20, 5)
+        index.write_bytes(b"x" * 9000)
+        assert (care.state().state, care.state().reason[:10]) == ("unfit", "it is dama")
+        assert care.drop()
+        assert not care.drop()
+        assert not index.exists()
+    with open_gallery(None) as gallery:
+        assert gallery.search_index is None
 
 
-def index_file_pack(levels: Levels, vectors: np.ndarray) -> np.ndarray:
-    from maskwise.gallery.index.codes import pack
-
-    return pack(levels.encode(vectors))
+def test_recall_tells_of_an_index_that_misses(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskwise.gallery.index.coarse._LEAST", 4)
+    monkeypatch.setattr("maskwise.gallery.index.coarse._PER_PERSON", 0)
+    monkeypatch.setattr("maskwise.gallery.index.coarse._MOST", 4)
+    with open_gallery(filled) as gallery:
+        assert gallery.search_index is not None
+        recall = gallery.search_index.recall(probes=20)
+        assert recall is not None
+        assert 0 < recall.share < 0.6

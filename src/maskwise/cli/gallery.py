@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maskwise.cli import gallery_check, gallery_import, gallery_reencode
+from maskwise.cli import gallery_check, gallery_import, gallery_index, gallery_reencode
 from maskwise.cli.gallery_show import PHOTO_COLUMNS, details_json, photo_row, when
 from maskwise.cli.inputs import as_name
 from maskwise.cli.options import gallery_option, json_option, open_gallery
@@ -205,6 +205,7 @@ def stats(gallery: str | None, as_json: bool) -> None:
 
 command.add_command(gallery_check.command)
 command.add_command(gallery_import.command)
+command.add_command(gallery_index.command)
 command.add_command(gallery_reencode.command)
 
 

@@ -59,6 +59,11 @@ class FiledIndex:
         self._parts: dict[str, CoarseIndex] = {}
         self._unable = False
 
+    @property
+    def used(self) -> bool:
+        """Whether it holds templates now."""
+        return self._head is not None
+
     def forget(self) -> None:
         """Let go of everything."""
         self._head, self._parts = None, {}

@@ -61,19 +61,22 @@ SELECT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """How the tables stand. encoder: its row; name: its id; last: the highest template.id."""
+    """How the tables stand. encoder: its row; name: its id; last: the highest template.id;
+    given: the highest that there ever was."""
 
     encoder: int
     name: str
     dim: int
     removals: int
     last: int
+    given: int
 
 
 def state(connection: sqlite3.Connection) -> Now | None:
     """As of this transaction; None for an empty gallery."""
     row = connection.execute(
-        "SELECT e.id, e.name, e.dim, s.value, (SELECT coalesce(max(id), 0) FROM template)"
+        "SELECT e.id, e.name, e.dim, s.value, (SELECT coalesce(max(id), 0) FROM template),"
+        " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'template'), 0)"
         " FROM encoder e, setting s WHERE s.key = 'removals' ORDER BY e.id"
     ).fetchone()
     return None if row is None else Now(*row)
@@ -185,7 +188,7 @@ def fault(connection: sqlite3.Connection, head: Head, now: Now) -> str | None:
     """Why an index does not hold for the tables as they stand, or None."""
     if (head.encoder, head.dim) != (now.name, now.dim):
         return "it is of another encoder"
-    if head.removals != now.removals or head.last > now.last:
+    if head.removals != now.removals or head.last > now.given:
         return "it is stale: templates went without it"
     if _sums(connection, [key for key, _ in head.samples]) != head.samples:
         return "it is of another gallery"

@@ -28,6 +28,11 @@ class LoadedIndex:
         self.filed = None if path is None else FiledIndex(path)
         self._seen = (0, 0)
 
+    @property
+    def filed_is_used(self) -> bool:
+        """Whether searches go through what a file holds."""
+        return self.filed is not None and self.filed.used
+
     def drop(self) -> None:
         """Forget everything."""
         self.index = None

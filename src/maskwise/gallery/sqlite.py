@@ -20,6 +20,7 @@ from maskwise.gallery.files import (
     translated,
 )
 from maskwise.gallery.gallery import Gallery, check_probes
+from maskwise.gallery.index_care import SearchIndex
 from maskwise.gallery.indexing import erasing
 from maskwise.gallery.loading import LoadedIndex
 from maskwise.gallery.records import (
@@ -72,6 +73,13 @@ class SqliteGallery(Gallery):
     def file(self) -> Path | None:
         """The file; None in memory."""
         return self._path
+
+    @property
+    def search_index(self) -> SearchIndex | None:
+        """The index beside the file; None in memory."""
+        if self._path is None:
+            return None
+        return SearchIndex(self._path, self._reading, self._loaded)
 
     @property
     def encoder_id(self) -> str | None:
