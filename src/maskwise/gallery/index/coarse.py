@@ -28,7 +28,7 @@ scan; ``maskwise gallery check`` says when an encoder's templates lie too close 
 _AT_ONCE: Final = 16384
 """Vectors held while scores are made exact, about; 32 MB of 512 numbers each."""
 
-_SURE: Final = 3.0
+_SURE: Final = 4.0
 """Candidates are enough when the last place asked for is so many standard errors of the coarse
 score above the best score that was left out."""
 
