@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from maskwise.gallery.index.codes import Mask, Scanner
+from maskwise.gallery.index.exact import ExactIndex
 from maskwise.gallery.index.protocol import I64, Hits
 from maskwise.types import F32
 
@@ -33,6 +35,23 @@ _SURE: Final = 4.0
 score above the best score that was left out."""
 
 
+_RARE: Final = 16
+"""Where one in so many counts, and not more than ``_MOST``, they are kept and searched exactly: a
+scan would find too few of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Allowed:
+    """Who counts in a search: ``only``, the rows (N,), how many they are, and of how many people;
+    few: themselves."""
+
+    only: I64 | None
+    rows: Mask
+    count: int
+    people: int
+    few: ExactIndex | None = None
+
+
 class CoarseIndex:
     """A NearestIndex of what an index file holds: vectors go, none come.
 
@@ -50,7 +69,8 @@ class CoarseIndex:
     def _settle(self) -> None:
         self._count = int(self._alive.sum())
         self._owners: I64 = np.unique(self._rows_owner[self._alive])
-        self._only: tuple[I64 | None, Mask, int, int] | None = None
+        self._everybody = _Allowed(None, self._alive, self._count, len(self._owners))
+        self._some: _Allowed | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -75,42 +95,52 @@ class CoarseIndex:
 
     def search(self, probes: F32, top: int, only: I64 | None = None) -> list[Hits]:
         """The ``top`` nearest owners of each probe (P, D) float32, among ``only`` if given."""
-        allowed, count, people = self._allowed(only)
+        allowed = self._allowed(only)
+        count, total = allowed.count, len(self._keys)
+        if allowed.few is not None:
+            return allowed.few.search(probes, top)
         hits = [_NOBODY] * len(probes)
         left = np.arange(len(probes)) if count else np.empty(0, np.int64)
-        total, need = len(self._keys), max(_LEAST, _PER_PERSON * top)
+        need = max(_LEAST, _PER_PERSON * top)
         while len(left):
             # So many are looked at that about ``need`` of them count.
             wanted = need if count == total else int(1.1 * need * total / count) + 1
             wanted = min(total, wanted)
             if count <= need:
-                rows = np.broadcast_to(np.flatnonzero(allowed), (len(left), count))
+                rows = np.broadcast_to(np.flatnonzero(allowed.rows), (len(left), count))
                 coarse = np.full(rows.shape, -np.inf, np.float32)
                 wanted = total
             else:
                 coarse, rows = self._scanner.search(probes[left], wanted)
             last = need >= _MOST or wanted == total
             unsure = []
-            scores, kept = self._exact(probes[left], rows, allowed)
+            scores, kept = self._exact(probes[left], rows, allowed.rows)
             for number, probe in enumerate(left):
                 counted = kept[number]
                 hits[probe] = self._best(scores[number][counted], rows[number][counted], top)
                 if not last and not _sure(
-                    hits[probe], scores[number], coarse[number], counted, min(top, people)
+                    hits[probe], scores[number], coarse[number], counted, min(top, allowed.people)
                 ):
                     unsure.append(probe)
             left, need = np.array(unsure, np.int64), need * _GROWTH
         return hits
 
-    def _allowed(self, only: I64 | None) -> tuple[Mask, int, int]:
-        """The rows that count (N,), how many those are, and of how many people."""
-        if self._only is None or self._only[0] is not only:
-            rows, people = self._alive, self._owners
-            if only is not None:
-                people = np.intersect1d(people, only)
-                rows = rows & np.isin(self._rows_owner, people)
-            self._only = only, rows, int(rows.sum()), len(people)
-        return self._only[1:]
+    def _allowed(self, only: I64 | None) -> _Allowed:
+        """Those that count; kept while the same array is asked for."""
+        if only is None:
+            return self._everybody
+        if self._some is None or self._some.only is not only:
+            people = np.intersect1d(self._owners, only)
+            rows = self._alive & np.isin(self._rows_owner, people)
+            count = int(rows.sum())
+            few = None
+            if count <= _MOST and len(rows) > _RARE * count:
+                keys = self._keys[rows]
+                there, vectors = self._fetch(keys)
+                few = ExactIndex(vectors.shape[1])
+                few.add(keys[there], self._rows_owner[rows][there], vectors[there])
+            self._some = _Allowed(only, rows, count, len(people), few)
+        return self._some
 
     def _exact(self, probes: F32, rows: I64, allowed: Mask) -> tuple[F32, Mask]:
         """Scores (P, K) float32 of candidates (P, K) by the truth, and which of them count."""
