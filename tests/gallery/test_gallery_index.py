@@ -339,6 +339,21 @@ def test_whoever_goes_while_an_index_is_made_is_not_in_it(
         assert index.exists()
 
 
+def test_what_a_killed_process_left_goes_with_the_first_who_is_deleted(
+    filled: Path, index: Path
+) -> None:
+    left = filled.with_name(".people.db.index-0123456789abcdef.new")
+    other = filled.with_name(".staff.db.index-0123456789abcdef.new")
+    for draft in (left, other):
+        draft.write_bytes(index.read_bytes())
+    with open_gallery(filled) as gallery:
+        fill(gallery, 1, seed=3)
+        assert left.exists()
+        gallery.delete("person 0.1")
+    assert not left.exists()
+    assert other.exists()
+
+
 def test_a_folder_that_may_not_be_written(filled: Path, index: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("nothing is forbidden to the superuser")

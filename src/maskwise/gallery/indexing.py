@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import secrets
 import sqlite3
 import zlib
@@ -20,7 +21,6 @@ import numpy as np
 
 from maskwise.gallery import codec
 from maskwise.gallery.enrolling import now as time_now
-from maskwise.gallery.files import draft_beside
 from maskwise.gallery.index.codes import BLOCK, Levels, Mask, pack
 from maskwise.gallery.index.file import (
     WEARS,
@@ -202,7 +202,7 @@ def publish(gallery: Path, head: Head, parts: Mapping[str, Part]) -> tuple[Head,
     gallery's write lock for a moment: so nobody deletes a person between the look and the rename.
     """
     place = place_beside(gallery)
-    with draft_beside(place) as draft:
+    with _draft(place) as draft:
         head = write(draft, head, parts)
         other = sqlite3.connect(
             f"{gallery.absolute().as_uri()}?mode=rw",
@@ -227,6 +227,24 @@ def publish(gallery: Path, head: Head, parts: Mapping[str, Part]) -> tuple[Head,
             other.close()
 
 
+@contextlib.contextmanager
+def _draft(place: Path) -> Iterator[Path]:
+    """An empty file, mode 0600, whose name says of which index it is; it is gone at the end."""
+    draft = place.with_name(f".{place.name}-{secrets.token_hex(8)}.new")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _wipe_drafts(place: Path) -> None:
+    """What killed processes left; one that is being written is of no use by now."""
+    for path in place.parent.iterdir():
+        if path.name.startswith(f".{place.name}-") and path.name.endswith(".new"):
+            wipe(path)
+
+
 def watch(connection: sqlite3.Connection) -> None:
     """Note, from now on, which templates this connection deletes or changes."""
     for statement in (
@@ -246,16 +264,21 @@ def erasing(connection: sqlite3.Connection, gallery: Path | None) -> Iterator[No
 
     An index that cannot be written any more is deleted whole; raises OSError when that fails.
     """
-    place = None if gallery is None else place_beside(gallery)
-    if place is None or not place.exists():
+    if gallery is None:
         yield
         return
-    watch(connection)
-    connection.execute("DELETE FROM gone_template")
+    place = place_beside(gallery)
+    watched = place.exists()  # nobody makes one meanwhile: that takes the write lock
+    if watched:
+        watch(connection)
+        connection.execute("DELETE FROM gone_template")
     before = _removals(connection)
     yield
     now = _removals(connection)
     if now == before:
+        return
+    _wipe_drafts(place)
+    if not watched:
         return
     gone = [row[0] for row in connection.execute("SELECT id FROM gone_template")]
     connection.execute("DELETE FROM gone_template")
