@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from maskwise.errors import InputError
-from maskwise.gallery import Gallery, indexing, open_gallery
+from maskwise.gallery import Gallery, filed, indexing, open_gallery
 from maskwise.gallery.index import file as index_file
 from maskwise.gallery.index.codes import unpack
 from maskwise.gallery.sqlite import SqliteGallery
@@ -315,11 +315,38 @@ def test_new_ones_are_found_until_they_are_many(
         assert answers(other) == answers(gallery) == plainly(filled, monkeypatch)
 
 
+def test_growing_reads_the_newer_ones_alone(
+    filled: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskwise.gallery.filed._TAIL", 10)
+    real, read = filed.build, []
+
+    def counted(connection, now, step, older):
+        made = real(connection, now, lambda count: read.append((count, older is None)), older)
+        assert made[0].fitted == (79 if older else sum(len(p.keys) for p in made[1].values()))
+        return made
+
+    monkeypatch.setattr(filed, "build", counted)
+    with open_gallery(filled) as gallery:
+        answers(gallery)
+        gallery.delete("person 0.11")
+        for seed in (1, 2, 3):
+            fill(gallery, 30, seed)
+            assert answers(gallery) == plainly(filled, monkeypatch)
+        # The levels are fitted anew once there are more than four times as many.
+        assert read == [(60, False), (60, False), (60, False)]
+        assert index_file.read_head(index).gone == 0
+        fill(gallery, 30, 4)
+        assert answers(gallery) == plainly(filled, monkeypatch)
+        assert read[3:] == [(79 - 3 + 240, True)]
+    assert searched(filled) == plainly(filled, monkeypatch)
+
+
 def test_whoever_goes_while_an_index_is_made_is_not_in_it(
     path: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look at the tables and the rename another process deletes somebody."""
-    real = indexing.build
+    real = filed.build
     # The deletion waits for readers before it empties the log, and here one reads all along.
     with open_gallery(path) as gallery, SqliteGallery.open(path, busy_timeout_s=0.05) as other:
         fill(gallery)
@@ -332,7 +359,7 @@ def test_whoever_goes_while_an_index_is_made_is_not_in_it(
             return made
 
         with monkeypatch.context() as patch:
-            patch.setattr(indexing, "build", meanwhile)
+            patch.setattr(filed, "build", meanwhile)
             gallery.search(unit_vectors(1, DIM), wear="bare", top=1)
         assert not index.exists()
         assert sorted(p.name for p in path.parent.glob(".*")) == []

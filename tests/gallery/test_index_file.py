@@ -27,7 +27,7 @@ def test_erasing_keeps_every_checksum(tmp_path: Path) -> None:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_file, "CHUNK", 1000)
-        head = index_file.Head("b", "e", dim, 3, count, "", ((1, 2), (9, 9)))
+        head = index_file.Head("b", "e", dim, 3, count, "", count, ((1, 2), (9, 9)))
         index_file.write(place, head, {"bare": part})
         gone = rng.choice(count, 200, replace=False) + 1
         assert index_file.erase(place, gone, 3, 203) == 200

@@ -24,12 +24,15 @@ from maskwise.gallery.index.file import (
     wipe,
 )
 from maskwise.gallery.index.protocol import I64
+from maskwise.gallery.index_building import build
 from maskwise.types import F32
 
 _SHARE: Final = 10
 """When a tenth of the templates came or went since an index was made, it is made anew."""
 _TAIL: Final = 20_000
 """So many may always have come: searching them exactly costs a few milliseconds."""
+_REFIT: Final = 4
+"""The levels of the codes are fitted anew to a gallery that has grown so many times."""
 _WAIT_S: Final = 0.2
 """An index whose checksums do not hold may be one that is being changed: look once more."""
 
@@ -74,19 +77,19 @@ class FiledIndex:
             return False
         if self._head is None:
             return held + new >= indexing.LEAST
-        return _outgrown(self._head, held + new - sum(map(len, self._parts.values())))
+        return self._outgrown(held + new - sum(map(len, self._parts.values())))
 
     def current(self, connection: sqlite3.Connection, now: indexing.Now) -> Older | None:
         """The index as the tables stand, made if need be; None for a gallery that needs none."""
-        if self._head is not None and self._kept and self._caught_up(now):
-            return self._older()
-        self.forget()
-        why = self._opened(connection, now)
-        if self._head is not None:
+        why = "much came or went since the last one was made"
+        if not self._caught_up(now) or (self._outgrown(self._newer(now)) and self._replaced()):
+            self.forget()
+            why = self._opened(connection, now) or why
+        if self._head is not None and not self._outgrown(self._newer(now)):
             return self._older()
         (count,) = connection.execute("SELECT count(*) FROM template").fetchone()
-        if count < indexing.LEAST:
-            if why:
+        if count < indexing.LEAST and self._head is None:
+            if self._place.exists():
                 indexing.log.warning("%s was deleted: %s", self._place, why)
                 self._wipe()
             return None
@@ -94,11 +97,10 @@ class FiledIndex:
             return None
         indexing.log.warning(
             "%s: making the search index of %s templates: %s",
-            self._gallery,
-            f"{count:,}",
-            why or "there is none yet",
+            *(self._gallery, f"{count:,}", why),
         )
-        self.make(connection, now)
+        afresh = self._head is None or count > _REFIT * self._head.fitted
+        self.make(connection, now, afresh=afresh)
         return self._older()
 
     def make(
@@ -106,11 +108,18 @@ class FiledIndex:
         connection: sqlite3.Connection,
         now: indexing.Now,
         step: Callable[[int], None] | None = None,
+        *,
+        afresh: bool = True,
     ) -> bool:
-        """Make it anew, of whatever size; whether it could be kept in a file. step: progress."""
+        """Make it anew, of whatever size; whether it could be kept in a file. step: progress.
+
+        afresh: read all templates, not only those that the one in memory lacks.
+        """
         import_faiss()
-        self.forget()
-        head, parts = indexing.build(connection, now, step)
+        older = None
+        if self._head is not None and not afresh:
+            older = self._head, {wear: part.part() for wear, part in self._parts.items()}
+        head, parts = build(connection, now, step, older)
         try:
             head, self._kept = indexing.publish(self._gallery, head, parts)
         except OSError as error:
@@ -147,9 +156,7 @@ class FiledIndex:
         """Read the file into memory if it holds; why it does not, "" where there is none."""
         head, why = self.state(connection, now)
         if head is None or why:
-            return why
-        if _outgrown(head, now.last - head.last):
-            return "much came or went since the last one was made"
+            return why or ("" if self._place.exists() else "there is none yet")
         if not self._able():
             return ""
         try:
@@ -173,8 +180,10 @@ class FiledIndex:
             return read()
 
     def _caught_up(self, now: indexing.Now) -> bool:
-        """Take out what was erased in the file since; whether that is all that changed."""
-        if self._head is None or (self._head.encoder, self._head.dim) != (now.name, now.dim):
+        """Take out what was erased in the file since; whether that is all that went."""
+        if self._head is None or not self._kept:
+            return False
+        if (self._head.encoder, self._head.dim) != (now.name, now.dim):
             return False
         try:
             found = {wear: read_keys(self._place, self._head.build, wear) for wear in self._parts}
@@ -185,7 +194,23 @@ class FiledIndex:
         for wear, (head, keys) in found.items():
             self._head = head
             self._parts[wear].keep(keys > 0)
-        return not _outgrown(self._head, now.last - self._head.last)
+        return True
+
+    def _replaced(self) -> bool:
+        """Whether another process has made one anew."""
+        try:
+            return self._head is not None and read_head(self._place).build != self._head.build
+        except (DamagedIndexError, OSError):
+            return True
+
+    def _newer(self, now: indexing.Now) -> int:
+        return 0 if self._head is None else now.last - self._head.last
+
+    def _outgrown(self, newer: int) -> bool:
+        if self._head is None:
+            return False
+        rows = sum(self._head.count(wear) for wear in WEARS)
+        return max(newer, self._head.gone) > max(_TAIL, rows // _SHARE)
 
     def _older(self) -> Older | None:
         if self._head is None:
@@ -222,8 +247,3 @@ class FiledIndex:
             wipe(self._place)
         except OSError as error:
             indexing.log.warning("%s: delete it: %s", self._place, error.strerror)
-
-
-def _outgrown(head: Head, new: int) -> bool:
-    rows = sum(head.count(wear) for wear in WEARS)
-    return new > max(_TAIL, rows // _SHARE) or head.gone > max(_TAIL, rows // _SHARE)

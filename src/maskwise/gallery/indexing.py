@@ -1,4 +1,4 @@
-"""Making the search index of a gallery's file, and keeping it true.
+"""Keeping the search index beside a gallery's file true.
 
 The tables are the truth. The functions expect to run in a transaction of ``connection`` and
 raise sqlite3.Error.
@@ -12,7 +12,7 @@ import os
 import secrets
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,10 +20,8 @@ from typing import Any, Final
 import numpy as np
 
 from maskwise.gallery import codec
-from maskwise.gallery.enrolling import now as time_now
-from maskwise.gallery.index.codes import BLOCK, Levels, Mask, pack
+from maskwise.gallery.index.codes import Mask
 from maskwise.gallery.index.file import (
-    WEARS,
     DamagedIndexError,
     Head,
     Part,
@@ -33,18 +31,12 @@ from maskwise.gallery.index.file import (
     write,
 )
 from maskwise.gallery.index.protocol import I64
-from maskwise.types import F32, U8
+from maskwise.types import F32
 
 LEAST: Final = 50_000
 """Templates from which a gallery gets an index. Below, all of them are read in half a second at
 the first search, and a search of 128 numbers takes some 5 ms a core."""
 
-_SAMPLE: Final = 16_384
-"""Templates that the levels of the codes are fitted to."""
-_FEWEST: Final = 256
-"""With fewer of one wear in the sample, its levels are fitted to all of the sample."""
-_WITNESSES: Final = 32
-_AT_ONCE: Final = BLOCK * 512
 _LOCK_TIMEOUT_S: Final = 5.0
 _MOST_ERASED: Final = 20_000
 """More templates than that are not erased one by one: the whole index goes."""
@@ -102,81 +94,8 @@ def fetch(connection: sqlite3.Connection, keys: I64, dim: int) -> tuple[Mask, F3
     return np.array([key in found for key in wanted], np.bool_), vectors
 
 
-def build(
-    connection: sqlite3.Connection, now: Now, step: Callable[[int], None] | None = None
-) -> tuple[Head, dict[str, Part]]:
-    """An index of all templates; step: told how many more were read."""
-    levels = _fitted(connection, now)
-    codes: dict[str, list[U8]] = {wear: [] for wear in WEARS}
-    loose: dict[str, U8] = {wear: np.empty((0, now.dim), np.uint8) for wear in WEARS}
-    keys: dict[str, list[I64]] = {wear: [] for wear in WEARS}
-    owners: dict[str, list[I64]] = {wear: [] for wear in WEARS}
-    rows = connection.execute(SELECT, (0, now.encoder))
-    while some := rows.fetchmany(_AT_ONCE):
-        key, owner, masked, blobs = zip(*some, strict=True)
-        vectors = codec.decode_vectors(blobs, now.dim)
-        worn = np.array(masked, np.bool_)
-        for wear, of_it in zip(WEARS, (~worn, worn), strict=True):
-            keys[wear].append(np.array(key, np.int64)[of_it])
-            owners[wear].append(np.array(owner, np.int64)[of_it])
-            new = np.concatenate([loose[wear], levels[wear].encode(vectors[of_it])])
-            whole = len(new) // BLOCK * BLOCK
-            codes[wear].append(pack(new[:whole]))
-            loose[wear] = new[whole:]
-        if step is not None:
-            step(len(some))
-    parts = {
-        wear: Part(
-            levels[wear],
-            np.concatenate([*codes.pop(wear), pack(loose[wear])]),
-            np.concatenate(keys[wear]),
-            np.concatenate(owners[wear]),
-        )
-        for wear in WEARS
-        if sum(map(len, keys[wear]))
-    }
-    head = Head(
-        build=secrets.token_hex(16),
-        encoder=now.name,
-        dim=now.dim,
-        removals=now.removals,
-        last=now.last,
-        written_at=time_now(),
-        samples=_witnesses(connection, np.concatenate([p.keys for p in parts.values()])),
-    )
-    return head, parts
-
-
-def _fitted(connection: sqlite3.Connection, now: Now) -> dict[str, Levels]:
-    wanted = np.unique(np.linspace(1, now.last, min(_SAMPLE, now.last)).astype(np.int64)).tolist()
-    vectors: list[bytes] = []
-    worn: list[bool] = []
-    for first in range(0, len(wanted), 500):
-        some = wanted[first : first + 500]
-        marks = ",".join("?" * len(some))
-        for masked, vector in connection.execute(
-            f"SELECT wear IN ('virtual', 'real'), vector FROM template WHERE id IN ({marks})"
-            " AND encoder_id = ?",
-            [*some, now.encoder],
-        ):
-            vectors.append(vector)
-            worn.append(bool(masked))
-    if not vectors:  # only few are left of very many
-        rows = connection.execute(SELECT, (0, now.encoder)).fetchmany(_SAMPLE)
-        vectors, worn = [row[3] for row in rows], [bool(row[2]) for row in rows]
-    sample, masked = codec.decode_vectors(vectors, now.dim), np.array(worn, np.bool_)
-    return {
-        wear: Levels.fit(sample[of_it] if of_it.sum() >= _FEWEST else sample)
-        for wear, of_it in zip(WEARS, (~masked, masked), strict=True)
-    }
-
-
-def _witnesses(connection: sqlite3.Connection, keys: I64) -> tuple[tuple[int, int], ...]:
-    chosen = np.sort(keys[np.linspace(0, len(keys) - 1, min(_WITNESSES, len(keys))).astype(int)])
-    return _sums(connection, np.unique(chosen).tolist())
-
-
-def _sums(connection: sqlite3.Connection, keys: list[int]) -> tuple[tuple[int, int], ...]:
+def sums(connection: sqlite3.Connection, keys: list[int]) -> tuple[tuple[int, int], ...]:
+    """Those of some templates that are there, by rising key, with the CRC-32 of their vectors."""
     marks = ",".join("?" * len(keys))
     rows = connection.execute(
         f"SELECT id, vector FROM template WHERE id IN ({marks}) ORDER BY id", keys
@@ -190,7 +109,7 @@ def fault(connection: sqlite3.Connection, head: Head, now: Now) -> str | None:
         return "it is of another encoder"
     if head.removals != now.removals or head.last > now.given:
         return "it is stale: templates went without it"
-    if _sums(connection, [key for key, _ in head.samples]) != head.samples:
+    if sums(connection, [key for key, _ in head.samples]) != head.samples:
         return "it is of another gallery"
     return None
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from maskwise.gallery.index.codes import Mask, Scanner
+from maskwise.gallery.index.codes import Mask, Scanner, pack, unpack
 from maskwise.gallery.index.exact import ExactIndex
+from maskwise.gallery.index.file import Part
 from maskwise.gallery.index.protocol import I64, Hits
 from maskwise.types import F32
 
@@ -92,6 +93,20 @@ class CoarseIndex:
         """Take out the rows that are not set in ``rows`` (N,)."""
         self._alive = self._alive & rows
         self._settle()
+
+    def part(self) -> Part:
+        """What it holds, without the rows that went."""
+        levels, packed = self._scanner.levels, self._scanner.packed
+        if self._count == len(self._keys):
+            return Part(levels, packed, self._keys, self._rows_owner)
+        rows = np.flatnonzero(self._alive)
+        step = 32 * 1024
+        some = (rows[first : first + step] for first in range(0, len(rows), step))
+        codes = [pack(unpack(packed, at, len(levels.low))) for at in some]
+        empty = pack(np.empty((0, len(levels.low)), np.uint8))
+        return Part(
+            levels, np.concatenate([*codes, empty]), self._keys[rows], self._rows_owner[rows]
+        )
 
     def search(self, probes: F32, top: int, only: I64 | None = None) -> list[Hits]:
         """The ``top`` nearest owners of each probe (P, D) float32, among ``only`` if given."""

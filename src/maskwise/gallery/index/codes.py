@@ -102,20 +102,20 @@ class Scanner:
         index.codes.resize(int(np.prod(shape)))
         index.ntotal, index.ntotal2 = count, shape[0] * BLOCK
         self._index: Any = index
-        self._levels = levels
+        self.levels = levels
         self._count = count
         self.packed: U8 = faiss.rev_swig_ptr(index.codes.get(), index.codes.size()).reshape(shape)
 
     def check(self) -> None:
         """Raise ConfigurationError when faiss reads the codes otherwise than we write them."""
         row = np.array([self._count - 1], np.int64)
-        ours = self._levels.decode(unpack(self.packed, row, len(self._levels.low)))
+        ours = self.levels.decode(unpack(self.packed, row, len(self.levels.low)))
         probe = np.ascontiguousarray(ours / np.linalg.norm(ours))
         theirs, rows = self.search(probe, min(self._count, 100))
         at = np.flatnonzero(rows[0] == row[0])
         mine = float(np.sum(ours * probe))
         # Each product is rounded to a 255th of the widest range of products.
-        rounding = probe.size * float(np.abs(15 * self._levels.step * probe).max()) / 255
+        rounding = probe.size * float(np.abs(15 * self.levels.step * probe).max()) / 255
         if len(at) and abs(float(theirs[0, at[0]]) - mine) > max(1e-3, rounding):
             raise ConfigurationError(
                 "this version of faiss lays its codes out in another way than maskwise knows; "

@@ -51,8 +51,9 @@ class Head:
     """What an index says of itself.
 
     build: of this file, random, and the same after an erasure. encoder: its id. removals, last:
-    the gallery's setting ``removals`` and its highest template.id when this was true. samples:
-    keys of some templates with the CRC-32 of their vectors. parts: where its sections lie.
+    the gallery's setting ``removals`` and its highest template.id when this was true. fitted: how
+    many templates there were when the levels were fitted. samples: keys of some templates with
+    the CRC-32 of their vectors. parts: where its sections lie. gone: rows that were erased.
     """
 
     build: str
@@ -61,6 +62,7 @@ class Head:
     removals: int
     last: int
     written_at: str
+    fitted: int
     samples: tuple[tuple[int, int], ...]
     parts: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
     gone: int = 0
