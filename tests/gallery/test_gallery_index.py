@@ -336,9 +336,9 @@ def test_growing_reads_the_newer_ones_alone(
         # The levels are fitted anew once there are more than four times as many.
         assert read == [(60, False), (60, False), (60, False)]
         assert index_file.read_head(index).gone == 0
-        fill(gallery, 30, 4)
+        fill(gallery, 33, 4)
         assert answers(gallery) == plainly(filled, monkeypatch)
-        assert read[3:] == [(79 - 3 + 240, True)]
+        assert read[3:] == [(79 - 3 + 180 + 66, True)]
     assert searched(filled) == plainly(filled, monkeypatch)
 
 
