@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +42,17 @@ def test_erasing_keeps_every_checksum(tmp_path: Path) -> None:
         assert not owners[~there].any()
         assert not codes[~there].any()
         np.testing.assert_array_equal(codes[there], levels.encode(vectors)[there])
+
+
+@pytest.mark.parametrize("change", [{"format": 2}, {"fitted": None}, {"parts": {"bare": 1}}])
+def test_a_head_of_another_version_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    place = tmp_path / "x.index"
+    place.touch()
+    index_file.write(place, index_file.Head("b", "e", 4, 3, 9, "", 9, ()), {})
+    data = place.read_bytes()
+    fields = {**json.loads(data[12:]), **change}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    body = json.dumps(fields).encode().ljust(index_file.HEAD - 12)
+    place.write_bytes(data[:8] + zlib.crc32(body).to_bytes(4, "little") + body)
+    with pytest.raises(index_file.DamagedIndexError, match="another version"):
+        index_file.read_head(place)

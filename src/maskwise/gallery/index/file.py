@@ -261,16 +261,15 @@ def _decode(data: bytes) -> Head:
         raise DamagedIndexError("it is no search index")
     if zlib.crc32(body) != int.from_bytes(data[len(MAGIC) : len(MAGIC) + 4], "little"):
         raise DamagedIndexError("the checksum of its head does not hold")
-    fields = json.loads(body)
-    if fields.pop("format") != 1:
-        raise DamagedIndexError("it is of another format")
-    return Head(
-        **{
-            **fields,
-            "samples": tuple((int(k), int(c)) for k, c in fields["samples"]),
-            "parts": {
-                wear: {name: (int(at), int(size)) for name, (at, size) in places.items()}
-                for wear, places in fields["parts"].items()
-            },
+    try:
+        fields = json.loads(body)
+        if fields.pop("format") != 1:
+            raise ValueError
+        samples = tuple((int(key), int(check)) for key, check in fields.pop("samples"))
+        parts = {
+            wear: {name: (int(at), int(size)) for name, (at, size) in places.items()}
+            for wear, places in fields.pop("parts").items()
         }
-    )
+        return Head(samples=samples, parts=parts, **fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedIndexError("it is of another version") from error
