@@ -279,6 +279,38 @@ def test_a_deletion_that_is_taken_back_leaves_answers_as_they_were(
     assert searched(filled) == wanted
 
 
+@pytest.mark.parametrize("broken", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("at", range(0, 9, 2))
+def test_an_erasure_that_breaks_off_anywhere(
+    filled: Path,
+    index: Path,
+    at: int,
+    broken: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, left = index_file._patch, [at]
+
+    def breaks(*arguments: object) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise broken
+        real(*arguments)  # type: ignore[arg-type]
+
+    with open_gallery(filled) as gallery:
+        answers(gallery)
+        with monkeypatch.context() as patch:
+            patch.setattr(index_file, "_patch", breaks)
+            if broken is OSError:  # the index goes instead, and the person too
+                gallery.delete("person 0.5")
+                assert left[0] >= 0 or not index.exists()
+            else:  # as if it had been killed: the person stays
+                with pytest.raises(KeyboardInterrupt):
+                    gallery.delete("person 0.5")
+        assert gallery.size().people == (39 if broken is OSError else 40)
+        assert answers(gallery) == plainly(filled, monkeypatch)
+    assert searched(filled) == plainly(filled, monkeypatch)
+
+
 def test_an_index_that_cannot_be_changed_is_wiped(
     filled: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,10 +85,7 @@ def write(path: Path, head: Head, parts: Mapping[str, Part]) -> Head:
                 file.write(data)
                 file.write(_checks(data).tobytes())
         head = replace(head, parts=places)
-        file.seek(0)
-        file.write(_encode(head))
-        file.flush()
-        os.fsync(file.fileno())
+        _write_head(file, head)
     return head
 
 
@@ -146,11 +143,12 @@ def erase(path: Path, gone: I64, before: int, now: int) -> int:
     """Overwrite with zeros what the file holds of the templates ``gone`` (keys, int64).
 
     before, now: ``removals`` before and after; the file stays up to date when it was so before.
-    Returns how many rows went. Interrupted, it leaves checksums that do not hold. One process at
-    a time. Raises DamagedIndexError and OSError.
+    Returns how many rows went. Broken off, it holds for no gallery. One process at a time. Raises DamagedIndexError and OSError.
     """
     with path.open("r+b") as file:
         head, count = _decode(file.read(HEAD)), 0
+        # Broken off from here on, it holds for no gallery.
+        _write_head(file, replace(head, removals=-1))
         for wear, places in head.parts.items():
             keys = np.empty(head.count(wear), np.int64)
             _read(file, places["keys"], keys)
@@ -167,10 +165,7 @@ def erase(path: Path, gone: I64, before: int, now: int) -> int:
             samples=tuple(s for s in head.samples if s[0] not in erased),
             gone=head.gone + count,
         )
-        file.seek(0)
-        file.write(_encode(head))
-        file.flush()
-        os.fsync(file.fileno())
+        _write_head(file, head)
     return count
 
 
@@ -186,6 +181,16 @@ def wipe(path: Path) -> None:
         path.unlink()
     except FileNotFoundError:
         return
+
+
+def _write_head(file: IO[bytes], head: Head) -> None:
+    """After all that was written before, for good."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.seek(0)
+    file.write(_encode(head))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _arrays(part: Part) -> dict[str, npt.NDArray[Any]]:
@@ -271,5 +276,5 @@ def _decode(data: bytes) -> Head:
             for wear, places in fields.pop("parts").items()
         }
         return Head(samples=samples, parts=parts, **fields)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedIndexError("it is of another version") from error
