@@ -73,11 +73,14 @@ def unpack(packed: U8, rows: I64, dim: int) -> U8:
     return np.asarray(np.where((rows % BLOCK < 16)[:, None], at & 15, at >> 4), np.uint8)
 
 
-def clear(packed: U8, rows: I64) -> None:
-    """Set the codes of some vectors to zero, in place."""
-    for row in rows:
-        keep = 0xF0 if row % BLOCK < 16 else 0x0F
-        packed[row // BLOCK, :, _PLACE[row % 16]] &= keep
+def nibbles(rows: I64, dim: int) -> tuple[I64, U8]:
+    """Where the codes of some vectors are: bytes (M,) int64 of the packed ones, counted from the
+    first, and for each the bits (M,) uint8 that are not theirs."""
+    shape = packed_shape(0, dim)
+    of_block = rows // BLOCK * shape[1] * shape[2] + _PLACE[rows % 16]
+    at = of_block[:, None] + np.arange(shape[1]) * shape[2]
+    others = np.where(rows % BLOCK < 16, 0xF0, 0x0F).astype(np.uint8)
+    return at.ravel(), np.repeat(others, shape[1])
 
 
 class Scanner:

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.gallery.index.codes import Levels, Scanner, clear, packed_shape
+from maskwise.gallery.index.codes import Levels, Scanner, nibbles, packed_shape
 from maskwise.gallery.index.protocol import I64
 from maskwise.types import U8
 
@@ -143,7 +143,8 @@ def erase(path: Path, gone: I64, before: int, now: int) -> int:
     """Overwrite with zeros what the file holds of the templates ``gone`` (keys, int64).
 
     before, now: ``removals`` before and after; the file stays up to date when it was so before.
-    Returns how many rows went. Broken off, it holds for no gallery. One process at a time. Raises DamagedIndexError and OSError.
+    Returns how many rows went. Broken off, it holds for no gallery. One process at a time.
+    Raises DamagedIndexError and OSError.
     """
     with path.open("r+b") as file:
         head, count = _decode(file.read(HEAD)), 0
@@ -154,10 +155,10 @@ def erase(path: Path, gone: I64, before: int, now: int) -> int:
             _read(file, places["keys"], keys)
             rows = np.flatnonzero(np.isin(keys, gone) & (keys > 0))
             count += len(rows)
-            _clear_codes(file, places["codes"], rows, 16 * (head.dim + head.dim % 2))
+            _mask(file, places["codes"], *nibbles(rows, head.dim))
             for name in ("keys", "owners"):
-                for row in rows:
-                    _patch(file, places[name], int(row) * 8, bytes(8))
+                at = (rows[:, None] * 8 + np.arange(8)).ravel()
+                _mask(file, places[name], at, np.zeros(len(at), np.uint8))
         erased = set(gone.tolist())
         head = replace(
             head,
@@ -226,29 +227,25 @@ def _read(file: IO[bytes], place: tuple[int, int], into: npt.NDArray[Any]) -> No
         raise DamagedIndexError("a checksum does not hold")
 
 
-def _patch(file: IO[bytes], place: tuple[int, int], at: int, new: bytes) -> None:
-    """Write ``new`` at an offset in a section, and its checksum anew; within one chunk."""
-    chunk = at // CHUNK
-    begin = place[0] + chunk * CHUNK
-    file.seek(place[0] + at)
-    file.write(new)
-    file.seek(begin)
-    check = zlib.crc32(file.read(min(CHUNK, place[1] - chunk * CHUNK)))
-    file.seek(place[0] + place[1] + 4 * chunk)
-    file.write(check.to_bytes(4, "little"))
+def _mask(file: IO[bytes], place: tuple[int, int], at: I64, masks: U8) -> None:
+    """Keep the bits ``masks`` (N,) of the bytes ``at`` (N,) of a section, and no others there."""
+    begin, size = place
+    chunks = at // CHUNK
+    for chunk in np.unique(chunks).tolist():
+        file.seek(begin + chunk * CHUNK)
+        data = np.frombuffer(file.read(min(CHUNK, size - chunk * CHUNK)), np.uint8).copy()
+        here = chunks == chunk
+        np.bitwise_and.at(data, at[here] - chunk * CHUNK, masks[here])
+        _patch(file, place, chunk, data.tobytes())
 
 
-def _clear_codes(file: IO[bytes], place: tuple[int, int], rows: I64, block_bytes: int) -> None:
-    for row in rows:
-        # A block may lie across two chunks: clear it by the byte.
-        begin = int(row) // 32 * block_bytes
-        file.seek(place[0] + begin)
-        block = np.frombuffer(file.read(block_bytes), np.uint8).copy()
-        clear(block.reshape(1, -1, 16), np.array([row % 32]))
-        cut = min(block_bytes, (begin // CHUNK + 1) * CHUNK - begin)
-        _patch(file, place, begin, block[:cut].tobytes())
-        if cut < block_bytes:
-            _patch(file, place, begin + cut, block[cut:].tobytes())
+def _patch(file: IO[bytes], place: tuple[int, int], chunk: int, data: bytes) -> None:
+    """Write a piece of a section anew, and its checksum."""
+    begin, size = place
+    file.seek(begin + chunk * CHUNK)
+    file.write(data)
+    file.seek(begin + size + 4 * chunk)
+    file.write(zlib.crc32(data).to_bytes(4, "little"))
 
 
 def _encode(head: Head) -> bytes:
