@@ -221,6 +221,7 @@ def main() -> None:
     parser.add_argument("--probes", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3, help="of a batch")
     parser.add_argument("--work", type=Path, help="a folder for the files, kept and used again")
+    parser.add_argument("--prepare", action="store_true", help="make the files in --work, no more")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -251,6 +252,8 @@ def main() -> None:
             with open_gallery(folder / "people.db") as gallery:
                 gallery.search(np.load(folder / "probes.npy")[:1], wear="bare", top=TOP)
             figures["index_made_s"] = time.perf_counter() - began
+        if given.prepare:
+            return
         index = folder / "people.db.index"
         figures["index_mb"] = index.stat().st_size / 2**20 if index.exists() else None
         for child in ("times", "product", "gallery"):
