@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from maskwise.errors import InputError
+from maskwise.errors import InputError, SubjectError
 from maskwise.gallery import Gallery, filed, indexing, open_gallery
 from maskwise.gallery.index import file as index_file
 from maskwise.gallery.index.codes import unpack
@@ -451,6 +453,46 @@ def test_two_processes_may_make_it_at_once(path: Path, index: Path) -> None:
     assert all(answer == wanted for answer in found)
     assert index_file.read_head(index).count("bare") > 0
     assert list(path.parent.glob(".*")) == []
+
+
+def _write_often(path: str, seed: int) -> None:
+    indexing.LEAST = 1  # type: ignore[misc]
+    filed._TAIL = 5  # type: ignore[misc]
+    # Emptying the log waits for readers, and here somebody always reads.
+    SqliteGallery._empty_log = lambda self: True  # type: ignore[method-assign]
+    rng = np.random.default_rng(seed)
+    with open_gallery(path) as gallery:
+        for step in range(8):
+            fill(gallery, 3, seed=100 * seed + step)
+            names = [p.subject for p in gallery.people()]
+            with contextlib.suppress(SubjectError):  # the other one was faster
+                gallery.delete(str(rng.choice(names)))
+            answers(gallery)
+
+
+def test_processes_that_enrol_delete_search_and_make_it_at_once(
+    path: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskwise.gallery.filed._TAIL", 5)
+    with open_gallery(path) as gallery:
+        fill(gallery, 20)
+        context = multiprocessing.get_context("spawn")
+        writers = [context.Process(target=_write_often, args=(str(path), n)) for n in (1, 2)]
+        for writer in writers:
+            writer.start()
+        while any(writer.is_alive() for writer in writers):
+            time.sleep(0.01)
+            for candidates in gallery.search(unit_vectors(2, DIM), wear="bare", top=9):
+                assert len(candidates) == 9
+                assert len({c.subject for c in candidates}) == 9
+        assert [writer.exitcode for writer in writers] == [0, 0]
+        assert answers(gallery) == plainly(path, monkeypatch)
+        held = {k for k in rows_of(index) if k > 0} if index.exists() else set()
+    with sqlite3.connect(path) as connection:
+        there = {row[0] for row in connection.execute("SELECT id FROM template")}
+    connection.close()
+    assert held <= there
+    assert [p.name for p in path.parent.glob(".*")] == []
 
 
 def test_without_faiss_all_is_searched_in_memory(filled: Path, index: Path) -> None:
