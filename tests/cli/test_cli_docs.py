@@ -39,7 +39,8 @@ def test_a_section_names_every_option_and_no_other(name: str, command: click.Com
     told = set(re.findall(r"`(--[a-z0-9-]+)", text)) - {"--help"}
     own = options(command)
     if isinstance(command, click.Group):
-        own |= set.intersection(*(options(sub) for _, sub in every_command(command)))
+        subs = [sub for _, sub in every_command(command) if not isinstance(sub, click.Group)]
+        own |= set.intersection(*map(options, subs))
     assert told == own
 
 

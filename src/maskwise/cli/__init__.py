@@ -146,7 +146,8 @@ def _choose_device(ctx: click.Context, device: str) -> None:
     ctx.call_on_close(back)
 
 
-def _say_which_device(ctx: click.Context) -> None:
+def _remark_on(ctx: click.Context, log_name: str, level: str) -> None:
+    """What that log says from this level on, as remarks."""
     import logging
 
     from maskwise.cli.output import remark
@@ -155,9 +156,9 @@ def _say_which_device(ctx: click.Context) -> None:
         def emit(self, record: logging.LogRecord) -> None:
             remark(record.getMessage())
 
-    log, remarks = logging.getLogger("maskwise.models"), Remarks()
+    log, remarks = logging.getLogger(log_name), Remarks()
     log.addHandler(remarks)
-    log.setLevel(logging.INFO)
+    log.setLevel(level)
     ctx.call_on_close(lambda: log.removeHandler(remarks))
 
 
@@ -197,4 +198,5 @@ def main(ctx: click.Context, debug: bool, device: str | None) -> None:
     if device is not None:
         _choose_device(ctx, device)
     if (device or os.environ.get(_DEVICE_VARIABLE)) == "auto":
-        _say_which_device(ctx)
+        _remark_on(ctx, "maskwise.models", "INFO")
+    _remark_on(ctx, "maskwise.gallery", "WARNING")

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maskwise.cli import gallery_check, gallery_import, gallery_move, gallery_reencode
+from maskwise.cli import (
+    gallery_check,
+    gallery_import,
+    gallery_index,
+    gallery_move,
+    gallery_reencode,
+)
 from maskwise.cli.gallery_show import PHOTO_COLUMNS, details_json, photo_row, when
 from maskwise.cli.inputs import as_name
 from maskwise.cli.options import gallery_option, json_option, open_gallery
@@ -207,6 +213,7 @@ def stats(gallery: str | None, as_json: bool) -> None:
 
 command.add_command(gallery_check.command)
 command.add_command(gallery_import.command)
+command.add_command(gallery_index.command)
 command.add_command(gallery_reencode.command)
 for _moving in (gallery_move.copy, gallery_move.export, gallery_move.backup):
     command.add_command(_moving)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from maskwise.gallery.records import (
 from maskwise.gallery.stored import StoredReference
 from maskwise.models.readers import option_of
 from maskwise.types import F32, Candidate, Template
+
+if TYPE_CHECKING:
+    from maskwise.gallery.index_care import SearchIndex
 
 
 def re_encode_to(encoder_id: str) -> str:
@@ -52,6 +56,11 @@ class Gallery(ABC):
     @property
     def file(self) -> Path | None:
         """The file that holds it, beside which its calibration lies; None where there is none."""
+        return None
+
+    @property
+    def search_index(self) -> SearchIndex | None:
+        """The index beside its file, which large galleries are searched by; None: it needs none."""
         return None
 
     @property

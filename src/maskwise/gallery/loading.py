@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from maskwise.gallery import codec
+from maskwise.gallery import codec, indexing
+from maskwise.gallery.filed import FiledIndex
 from maskwise.gallery.index import WearIndex
 
 _LOAD_AT_ONCE: Final = 10_000
@@ -16,47 +18,61 @@ _LOAD_AT_ONCE: Final = 10_000
 class LoadedIndex:
     """The templates of a gallery in memory; reads what came since the last look.
 
+    path: the gallery's file, beside which a large one keeps an index; None in memory.
     ``refreshed`` expects to run in one read transaction and raises sqlite3.Error, and
     GalleryFormatError for a template that is damaged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self.index: WearIndex | None = None
+        self.filed = None if path is None else FiledIndex(path)
         self._seen = (0, 0)
+
+    @property
+    def filed_is_used(self) -> bool:
+        """Whether searches go through what a file holds."""
+        return self.filed is not None and self.filed.used
 
     def drop(self) -> None:
         """Forget everything."""
         self.index = None
+        if self.filed is not None:
+            self.filed.forget()
 
     def refreshed(self, connection: sqlite3.Connection) -> WearIndex | None:
         """The index as the file stands now, whoever changed it; None for an empty gallery."""
-        encoder = connection.execute("SELECT id, dim FROM encoder ORDER BY id").fetchone()
-        if encoder is None:
-            self.index = None
+        now = indexing.state(connection)
+        if now is None:
+            self.drop()
             return None
-        removals, last = connection.execute(
-            "SELECT value, (SELECT coalesce(max(id), 0) FROM template)"
-            " FROM setting WHERE key = 'removals'"
-        ).fetchone()
         index = self.index
-        if index is None or removals != self._seen[0]:
-            self.index, self._seen = None, (removals, 0)
-            index = WearIndex(encoder[1])
-        if last > self._seen[1]:
+        if self.filed is not None:
+            self.filed.connection = connection
+        if index is None or now.removals != self._seen[0] or self._due(now, index):
+            index = self._begun(connection, now)
+        if now.last > self._seen[1]:
             # Not kept half loaded, should a template turn out damaged.
             self.index = None
-            self._load(connection, index, encoder[0])
-        self.index, self._seen = index, (removals, last)
+            self._load(connection, index, now.encoder)
+        self.index, self._seen = index, (now.removals, now.last)
         return index
+
+    def _due(self, now: indexing.Now, index: WearIndex) -> bool:
+        new = now.last - self._seen[1]
+        return bool(new) and self.filed is not None and self.filed.due(len(index), new)
+
+    def _begun(self, connection: sqlite3.Connection, now: indexing.Now) -> WearIndex:
+        """What the file beside the gallery holds; else an index without templates."""
+        self.index, self._seen = None, (now.removals, 0)
+        older = None if self.filed is None else self.filed.current(connection, now)
+        if older is None:
+            return WearIndex(now.dim)
+        self._seen = (now.removals, older.last)
+        return WearIndex(now.dim, older.bare, older.masked)
 
     def _load(self, connection: sqlite3.Connection, index: WearIndex, encoder: int) -> None:
         """Add the templates that came since the last look."""
-        rows = connection.execute(
-            "SELECT t.id, r.subject_id, t.wear IN ('virtual', 'real'), t.vector"
-            " FROM template t CROSS JOIN reference r ON r.id = t.reference_id"
-            " WHERE t.id > ? AND t.encoder_id = ? ORDER BY t.id",
-            (self._seen[1], encoder),
-        )
+        rows = connection.execute(indexing.SELECT, (self._seen[1], encoder))
         while some := rows.fetchmany(_LOAD_AT_ONCE):
             keys, owners, masked, blobs = zip(*some, strict=True)
             index.add(

@@ -20,6 +20,8 @@ from maskwise.gallery.files import (
     translated,
 )
 from maskwise.gallery.gallery import Gallery, check_probes
+from maskwise.gallery.index_care import SearchIndex
+from maskwise.gallery.indexing import erasing
 from maskwise.gallery.loading import LoadedIndex
 from maskwise.gallery.records import (
     DeleteResult,
@@ -47,7 +49,7 @@ class SqliteGallery(Gallery):
         self._connection = connection
         self._path = path
         self._lock = threading.RLock()
-        self._loaded = LoadedIndex()
+        self._loaded = LoadedIndex(path)
         # Also closes when the object is dropped and when Python ends.
         self._close = weakref.finalize(self, connection.close)
 
@@ -72,6 +74,13 @@ class SqliteGallery(Gallery):
     def file(self) -> Path | None:
         """The file; None in memory."""
         return self._path
+
+    @property
+    def search_index(self) -> SearchIndex | None:
+        """The index beside the file; None in memory."""
+        if self._path is None:
+            return None
+        return SearchIndex(self._path, self._reading, self._loaded)
 
     @property
     def encoder_id(self) -> str | None:
@@ -276,7 +285,12 @@ class SqliteGallery(Gallery):
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Everything done inside is stored at the end, or nothing."""
-        with self._lock, translated(self.where), _transaction(self._connection, "IMMEDIATE"):
+        with (
+            self._lock,
+            translated(self.where),
+            _transaction(self._connection, "IMMEDIATE"),
+            erasing(self._connection, self._path),
+        ):
             yield self._connection
 
     def _reference(self, connection: sqlite3.Connection, uid: str) -> int:

@@ -18,10 +18,13 @@ class WearIndex:
     of the right one.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(
+        self, dim: int, bare: NearestIndex | None = None, masked: NearestIndex | None = None
+    ) -> None:
+        """bare, masked: what holds the templates of either kind; empty exact ones by default."""
         self.dim = dim
-        self._bare: NearestIndex = ExactIndex(dim)
-        self._masked: NearestIndex = ExactIndex(dim)
+        self._bare: NearestIndex = ExactIndex(dim) if bare is None else bare
+        self._masked: NearestIndex = ExactIndex(dim) if masked is None else masked
         self._only_bare: I64 | None = None
         self._only_masked: I64 | None = None
 
