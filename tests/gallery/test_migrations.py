@@ -17,6 +17,7 @@ from maskwise.types import NO_MASK
 
 FORMAT_1 = Path(__file__).with_name("format_1.sql")
 FORMAT_2 = Path(__file__).with_name("format_2.sql")
+FORMAT_3 = Path(__file__).with_name("format_3.sql")
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_a_gallery_of_format_1_opens_and_answers(stored: Path) -> None:
         assert gallery.stats().format == len(MIGRATIONS)
 
 
-@pytest.mark.parametrize(("version", "dump"), [(1, FORMAT_1), (2, FORMAT_2)])
+@pytest.mark.parametrize(("version", "dump"), [(1, FORMAT_1), (2, FORMAT_2), (3, FORMAT_3)])
 def test_a_format_is_what_its_steps_make(tmp_path: Path, version: int, dump: Path) -> None:
     """A step that was released is never edited."""
     connection = empty()
@@ -113,6 +114,35 @@ def test_a_gallery_of_format_2_opens_and_answers(tmp_path: Path) -> None:
         assert (masked.subject, masked.score) == ("Ann Exämple", 1)
         (fault,) = gallery.integrity_check()
         assert "reference 2: a kept face is damaged" in fault
+
+
+def test_format_3_begins_a_log_with_what_was_there(tmp_path: Path) -> None:
+    with open_gallery(written(tmp_path / "g.sqlite3", FORMAT_2), create=False) as gallery:
+        (begin,) = gallery.audit_log()
+        counts = {key: begin.details[key] for key in ("people", "references", "templates")}
+        assert (begin.seq, begin.action, begin.subject_id) == (1, "begin", None)
+        assert counts == {"people": 2, "references": 3, "templates": 4}
+        shown = gallery.show("Bob")
+        assert (shown.consent, shown.expires_at, gallery.retention_days) == ("", None, None)
+        # Whoever was there before the log is no fault of it, also once they are gone.
+        assert gallery.verify_audit().faults == ()
+        gallery.delete("Bob")
+        assert gallery.verify_audit().faults == ()
+    with open_gallery(written(tmp_path / "h.sqlite3", FORMAT_2), create=False) as other:
+        assert other.audit_log()[0].hash != begin.hash
+
+
+def test_a_gallery_of_format_3_opens_and_answers(tmp_path: Path) -> None:
+    with open_gallery(written(tmp_path / "g.sqlite3", FORMAT_3), create=False) as gallery:
+        shown = gallery.show("Bob")
+        assert (shown.consent, shown.expires_at) == (
+            "form 12, drawer 3", "2030-01-31T00:00:00.000+00:00",
+        )  # fmt: skip
+        assert gallery.retention_days == 3650
+        last = "a54272fbd65363697280a94f8457fb19a33d5222cb062357a02437c18a4daadb"
+        report = gallery.verify_audit(last)
+        assert (report.entries, report.last_hash, report.faults) == (3, last, ())
+        assert [e.action for e in gallery.audit_log()] == ["begin", "consent", "retention"]
 
 
 def test_an_older_gallery_is_brought_up_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,7 +183,7 @@ def test_a_deletion_while_somebody_reads_says_that_copies_remain(path: Path) -> 
 
 
 def test_no_photo_is_stored(path: Path) -> None:
-    """The columns that hold bytes are names, sources, vectors, and faces that were asked for."""
+    """The columns of bytes are names, notes, sources, vectors, and faces that were asked for."""
     with open_gallery(path) as gallery:
         gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
     connection = sqlite3.connect(path)
@@ -195,7 +195,8 @@ def test_no_photo_is_stored(path: Path) -> None:
     }
     kept = connection.execute("SELECT count(*) FROM kept_face").fetchone()
     connection.close()
-    assert blobs == {"subject.name", "reference.source", "template.vector", "kept_face.face"}
+    texts = {"subject.name", "subject.consent", "reference.source"}
+    assert blobs == {*texts, "template.vector", "kept_face.face"}
     assert kept == (0,)
 
 

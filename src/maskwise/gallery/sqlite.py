@@ -12,6 +12,7 @@ from typing import Literal
 
 from maskwise.errors import GalleryFormatError, InputError, SubjectError
 from maskwise.gallery import check, codec, enrolling, listing, replacing
+from maskwise.gallery.accounted import AccountedGallery, everybody
 from maskwise.gallery.files import (
     BUSY_TIMEOUT_S,
     connect_file,
@@ -19,10 +20,9 @@ from maskwise.gallery.files import (
     copy_to,
     translated,
 )
-from maskwise.gallery.gallery import Gallery, check_probes
+from maskwise.gallery.gallery import check_probes
 from maskwise.gallery.loading import LoadedIndex
 from maskwise.gallery.records import (
-    DeleteResult,
     EnrolResult,
     GallerySize,
     GalleryStats,
@@ -35,7 +35,7 @@ from maskwise.gallery.records import (
 from maskwise.types import F32, Candidate, Template
 
 
-class SqliteGallery(Gallery):
+class SqliteGallery(AccountedGallery):
     """A Gallery in one SQLite file, or in memory.
 
     Processes may share a file: readers do not wait, writers take turns. Threads may share an
@@ -99,7 +99,9 @@ class SqliteGallery(Gallery):
     ) -> GallerySize:
         """Give every reference templates of another encoder, in one transaction."""
         with self._writing() as connection:
+            before = everybody(connection)
             size = replacing.replace(connection, encoder_id, references)
+            self._log_re_encoding(connection, before)
         self._empty_log()
         return size
 
@@ -114,20 +116,8 @@ class SqliteGallery(Gallery):
             connection.execute(
                 "UPDATE subject SET name = ? WHERE id = ?", (codec.encode_text(name), key)
             )
+            self._log_renaming(connection, key)
         self._empty_log()
-
-    def delete(self, subject: str) -> DeleteResult:
-        """Delete a person with all references and templates, bytes and all."""
-        with self._writing() as connection:
-            key = self._find(connection, subject)
-            references, templates = connection.execute(
-                "SELECT count(DISTINCT r.id), count(t.id) FROM reference r"
-                " LEFT JOIN template t ON t.reference_id = r.id WHERE r.subject_id = ?",
-                (key,),
-            ).fetchone()
-            connection.execute("DELETE FROM subject WHERE id = ?", (key,))
-            connection.execute("DELETE FROM encoder WHERE NOT EXISTS (SELECT 1 FROM template)")
-        return DeleteResult(clean_name(subject), references, templates, self._empty_log())
 
     # Reading.
 
@@ -184,7 +174,7 @@ class SqliteGallery(Gallery):
     def save_copy(self, path: Path) -> None:
         """Write all that it holds to a new file."""
         with self._lock, translated(str(path)):
-            copy_to(self._connection, path)
+            copy_to(self._connection, path, self._log_copy)
 
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""
@@ -242,6 +232,7 @@ class SqliteGallery(Gallery):
         stored = [
             enrolling.store(connection, person, encoder, reference) for reference in references
         ]
+        self._log_enrolment(connection, (person, uid), references, sum(stored))
         photos = {reference.photo_sha256 for reference in references}
         return EnrolResult(uid, len(photos), sum(stored))
 
