@@ -130,14 +130,9 @@ def finished(
     with_copies: bool = False,
 ) -> Receipt:
     """The rest of ``erase``, once ``result`` is there; person: as they were."""
-    problems: list[str] = []
-    deleted = []
-    for copy in copies if with_copies else ():
-        try:
-            wipe(copy.path)
-            deleted.append(copy.path)
-        except OSError as error:
-            problems.append(f"{copy.path} cannot be deleted ({error.strerror or error})")
+    failed = {copy.path: wipe(copy.path) for copy in copies if with_copies}
+    deleted = [path for path, why in failed.items() if not why]
+    problems = [f"{path} cannot be deleted ({why})" for path, why in failed.items() if why]
     cached = 0
     try:
         cached = _forget_cached([r.photo_sha256 for r in person.references])

@@ -162,13 +162,12 @@ class Recognizer(Stages):
         keep: "faces" stores a picture of each face, too, so that the gallery can be moved to
         another encoder without the photos. consent: what the person agreed to, and until when.
         on_photo: told of each photo when it was looked at, before anything is stored.
-        Raises InputError for a name that cannot be, ConfigurationError for an unknown mask or
-        quality, and GalleryError when nothing can be stored.
+        Raises InputError for a bad name, ConfigurationError for an unknown mask or quality, and
+        GalleryError when nothing can be stored.
         """
         from maskwise.gallery import clean_name
 
-        # Looked at first: in the loop it would pass for a fault of each photo.
-        subject = clean_name(subject)
+        subject = clean_name(subject)  # first: in the loop it would pass for a fault of each photo
         types = self.mask_types if masks is None else _mask_types(masks)
         limits = gates(quality) if isinstance(quality, str) else quality
         self.gallery.check_encoder(self.encoder.id)

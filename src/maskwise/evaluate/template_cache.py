@@ -1,9 +1,10 @@
 """Templates on disk, so that an evaluation that was broken off goes on where it was.
 
-One SQLite file; rows are added, and go with a person who is deleted (``forget``). A row is found by what made it (the models), the
-photo's SHA-256 and the look (docs/evaluation-inputs.md); it holds vectors and places of faces,
-never a pixel or a path. What was added in one call is there whole or not at all, whatever ends the
-process: SQLite's log tells a torn end by its checksums. Several processes may share the file.
+One SQLite file; rows are added, and go when a person is deleted (``forget``). A row is found by
+what made it (the models), the photo's SHA-256 and the look (docs/evaluation-inputs.md); it holds
+vectors and places of faces, never a pixel or a path. What was added in one call is there whole or
+not at all, whatever ends the process: SQLite's log tells a torn end by its checksums. Several
+processes may share the file.
 """
 
 from __future__ import annotations

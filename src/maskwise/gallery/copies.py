@@ -34,17 +34,21 @@ def copies_with(gallery: Path, person: SubjectDetails) -> list[Copy]:
     return [copy for copy in found if copy.holds is not False]
 
 
-def wipe(path: Path) -> None:
-    """Overwrite a file and its log with zeros, then delete them; raises OSError.
+def wipe(path: Path) -> str:
+    """Overwrite a file and its log with zeros, then delete them; why that failed, or "".
 
     What a disk keeps of overwritten blocks, and a file system of older versions, is out of reach.
     """
-    for name in (f"{path.name}-wal", f"{path.name}-shm", path.name):
-        part = path.with_name(name)
-        with contextlib.suppress(FileNotFoundError):
-            if not part.is_symlink():  # what a link points to is not ours
-                _overwrite(part)
-            part.unlink()
+    try:
+        for name in (f"{path.name}-wal", f"{path.name}-shm", path.name):
+            part = path.with_name(name)
+            with contextlib.suppress(FileNotFoundError):
+                if not part.is_symlink():  # what a link points to is not ours
+                    _overwrite(part)
+                part.unlink()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _overwrite(path: Path) -> None:
@@ -63,9 +67,11 @@ def _holds(path: Path, person: SubjectDetails) -> bool | None:
     ids = [r.reference_id for r in person.references]
     names = [codec.encode_text(name) for name in (person.subject, *ids)]
     photos = [r.photo_sha256 for r in person.references]
+    # Immutable: no -wal and -shm come to lie beside it; with a log there, that must be read, too.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
     try:
         with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+            sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=5)
         ) as connection:
             return (
                 _any(connection, "subject", "uid", [person.subject_id])

@@ -1,5 +1,6 @@
 """What every gallery must do: subclass ``GalleryContract`` in the engine's tests."""
 
+from maskwise.testing.gallery_contract.accounting import AccountingContract
 from maskwise.testing.gallery_contract.encoders import EncodersContract
 from maskwise.testing.gallery_contract.enrolling import EnrollingContract
 from maskwise.testing.gallery_contract.keeping import KeepingContract
@@ -8,7 +9,12 @@ from maskwise.testing.gallery_contract.searching import SearchingContract
 
 
 class GalleryContract(
-    SearchingContract, EnrollingContract, PeopleContract, EncodersContract, KeepingContract
+    SearchingContract,
+    EnrollingContract,
+    PeopleContract,
+    EncodersContract,
+    KeepingContract,
+    AccountingContract,
 ):
     """Override ``connect``; pytest then runs these tests on it."""
 
