@@ -212,9 +212,12 @@ def verify(connection: sqlite3.Connection, expect: str | None = None) -> AuditRe
 def _faults_of(told: dict[str, Any], last_seq: int, last_hash: str) -> Iterator[str]:
     """What is wrong with one entry, after the one before."""
     seq = told["seq"]
-    if seq != last_seq + 1:
-        gone = f"{last_seq + 1}" if seq == last_seq + 2 else f"{last_seq + 1} to {seq - 1}"
-        yield f"entry {gone} is missing" if seq == last_seq + 2 else f"entries {gone} are missing"
+    if seq < 1:
+        yield f"entry {seq} stands before the first"
+    elif seq == last_seq + 2:
+        yield f"entry {last_seq + 1} is missing"
+    elif seq > last_seq + 2:
+        yield f"entries {last_seq + 1} to {seq - 1} are missing"
     elif told["prev_hash"] != last_hash:
         yield f"entry {seq} does not follow entry {last_seq}: one of them was changed or moved"
     try:

@@ -123,11 +123,11 @@ class AccountingContract(GalleryTests):
 
     def test_the_limit_is_kept(self, gallery: Gallery) -> None:
         with self._kept():
-            assert gallery.retention_days is None
-        gallery.set_retention_days(30)
-        assert gallery.retention_days == 30
-        gallery.set_retention_days(None)
-        assert gallery.retention_days is None
+            limits = [gallery.retention_days]
+        for days in (30, None):
+            gallery.set_retention_days(days)
+            limits.append(gallery.retention_days)
+        assert limits == [None, 30, None]
         told = [dict(e.details) for e in gallery.audit_log() if e.action == "retention"]
         assert told == [{"days": 30, "was": None}, {"days": None, "was": 30}]
         with pytest.raises(InputError, match="days"):
