@@ -102,8 +102,8 @@ def _tell(done: Receipt, *, as_json: bool) -> None:
             click.echo(printable(line))
     for copy in done.copies_left:
         remark(
-            f"{copy.path} {'holds' if copy.holds else 'may hold'} this person still: delete it "
-            "when you no longer need it"
+            f"{copy.path} {'still holds' if copy.holds else 'may still hold'} this person: delete "
+            "it when you no longer need it"
         )
     for problem in done.problems:
         remark(problem)
