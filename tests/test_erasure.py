@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from maskwise.erasure import Receipt, erase
-from maskwise.errors import SubjectError
+from maskwise.errors import StorageError, SubjectError
 from maskwise.evaluate import template_cache
 from maskwise.evaluate.template_cache import Entry, TemplateCache
 from maskwise.gallery import Consent, open_gallery
 from maskwise.gallery.copies import copies_with
+from maskwise.gallery.sqlite import SqliteGallery
 from maskwise.testing.enrolments import axis, kept_face, reference, sha256, unit_vectors
 from maskwise.types import NO_MASK
 
@@ -155,6 +156,24 @@ def test_what_evaluations_keep_of_the_photos_goes(path: Path, cache: Path) -> No
         assert opened.get(made_by, ANN.photo_sha256) == {}
         assert opened.get(made_by, BOB.photo_sha256)
         assert opened.forget([ANN.photo_sha256]) == 0
+
+
+def test_a_deletion_that_fails_leaves_gallery_and_copies(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = path.with_name(f"{path.name}.before-1.db")
+
+    def fails(*_: object) -> None:
+        raise StorageError("disk full")
+
+    with open_gallery(path) as gallery:
+        gallery.save_copy(copy)
+        before = copy.read_bytes(), gallery.audit_log()
+        monkeypatch.setattr(SqliteGallery, "_delete", fails)
+        with pytest.raises(StorageError, match="disk full"):
+            erase(gallery, "Annabella", with_copies=True)
+        assert (copy.read_bytes(), gallery.audit_log()) == before
+        assert gallery.show("Annabella").consent == "form 12"
 
 
 def test_no_cache_is_made(path: Path, cache: Path) -> None:

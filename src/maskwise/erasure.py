@@ -6,7 +6,7 @@ Out of the gallery, of the files beside it and of the cache of evaluations. What
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -109,39 +109,60 @@ class Receipt:
         return [*told, *self.problems, f"not reached  {_OUT_OF_REACH}"]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Somebody as they were, and the files beside the gallery that hold them, or may."""
+
+    person: SubjectDetails
+    copies: tuple[Copy, ...]
+
+
+def look(gallery: Gallery, subject: str) -> Found:
+    """What there is to delete; SubjectError when nobody is called so. Nothing is changed."""
+    person = gallery.show(subject)
+    return Found(person, () if gallery.file is None else tuple(copies_with(gallery.file, person)))
+
+
 def erase(gallery: Gallery, subject: str, *, with_copies: bool = False) -> Receipt:
     """Delete somebody from the gallery and from what lies beside it.
 
     with_copies: delete the copies of the gallery, too, that hold the person, or cannot be read:
-    everybody in them goes. Raises as ``Gallery.delete``, and then nothing was deleted. What fails
-    after that is told by the receipt.
+    everybody in them goes. Raises as ``Gallery.delete``, and then the gallery and its copies are
+    as they were. What else fails is told by the receipt.
     """
-    person = gallery.show(subject)
-    copies = [] if gallery.file is None else copies_with(gallery.file, person)
-    return finished(gallery, person, copies, gallery.delete(subject), with_copies=with_copies)
+    receipt = erase_found(gallery, look(gallery, subject), with_copies=with_copies)
+    assert receipt is not None  # only another way to delete gives none
+    return receipt
 
 
-def finished(
+def erase_found(
     gallery: Gallery,
-    person: SubjectDetails,
-    copies: Sequence[Copy],
-    result: DeleteResult,
+    found: Found,
     *,
     with_copies: bool = False,
-) -> Receipt:
-    """The rest of ``erase``, once ``result`` is there; person: as they were."""
-    failed = {copy.path: wipe(copy.path) for copy in copies if with_copies}
-    deleted = [path for path, why in failed.items() if not why]
-    problems = [f"{path} cannot be deleted ({why})" for path, why in failed.items() if why]
+    delete: Callable[[], DeleteResult | None] | None = None,
+) -> Receipt | None:
+    """``erase`` of whom ``look`` found.
+
+    delete: how the gallery is told, default ``Gallery.delete``; when it gives None, so do we.
+    """
+    problems: list[str] = []
     cached = 0
     try:
-        cached = _forget_cached([r.photo_sha256 for r in person.references])
+        # First: who is killed after the deletion could not say whose photos these were.
+        cached = _forget_cached([r.photo_sha256 for r in found.person.references])
     except MaskwiseError as error:
         problems.append(f"the cache of evaluations may hold this person: {error}")
+    result = gallery.delete(found.person.subject) if delete is None else delete()
+    if result is None:
+        return None
+    failed = {copy.path: wipe(copy.path) for copy in found.copies if with_copies}
+    deleted = [path for path, why in failed.items() if not why]
+    problems += [f"{path} cannot be deleted ({why})" for path, why in failed.items() if why]
     if result.entry is not None and deleted:
         try:
             counts = {"copies": len(deleted)}
-            gallery.record("delete-copies", subject_id=person.subject_id, details=counts)
+            gallery.record("delete-copies", subject_id=result.subject_id, details=counts)
         except MaskwiseError as error:
             problems.append(f"the audit log does not tell of the copies: {error}")
     own = None if gallery.file is None else place_beside(gallery.file)
@@ -149,7 +170,7 @@ def finished(
         where=gallery.where,
         actor=gallery.actor if result.entry is None else result.entry.actor,
         result=result,
-        copies_left=tuple(copy for copy in copies if copy.path not in deleted),
+        copies_left=tuple(copy for copy in found.copies if copy.path not in deleted),
         copies_deleted=tuple(deleted),
         cached=cached,
         calibration=own if own is not None and own.exists() else None,

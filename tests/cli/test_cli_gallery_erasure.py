@@ -7,10 +7,12 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maskwise.gallery import open_gallery
+from maskwise.gallery.sqlite import SqliteGallery
 from maskwise.testing.command_line import Run
 
 G = ("--gallery", "g.db")
@@ -169,3 +171,28 @@ def test_retention_refuses_what_makes_no_sense(run: Run, arguments: tuple[str, .
     before = run("audit", "show", *G, "--json").lines
     assert run("gallery", "retention", *arguments, *G).status == 2
     assert run("audit", "show", *G, "--json").lines == before
+
+
+def test_retention_that_is_interrupted_keeps_the_rest(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Ruby", "Olive", "Goldie"):
+        aged(40, name)
+    delete_due, calls = SqliteGallery.delete_due, []
+
+    def interrupted(self: SqliteGallery, subject_id: str, **how: Any) -> Any:
+        calls.append(subject_id)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return delete_due(self, subject_id, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteGallery, "delete_due", interrupted)
+        answer = run("gallery", "retention", "--days", "30", "--yes", "--json", *G)
+    assert answer.status == 130
+    assert "1 of 3 were deleted; run it again" in answer.err
+    assert len(answer.lines[0]["deleted"]) == 1
+    assert len(names(run)) == 2
+    assert run("gallery", "check", *G).out == "sound\n"
+    assert run("gallery", "retention", "--days", "30", "--yes", *G).status == 0
+    assert names(run) == []

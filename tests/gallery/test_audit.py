@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskwise.errors import GalleryFormatError, InputError, StorageError
+from maskwise.errors import ConfigurationError, GalleryFormatError, InputError, StorageError
 from maskwise.gallery import AuditReport, Consent, Gallery, audit, open_gallery
+from maskwise.gallery.accounting import Accounting
 from maskwise.gallery.sqlite import SqliteGallery
 from maskwise.testing.enrolments import axis, reference, sha256
 from maskwise.types import NO_MASK
@@ -415,3 +417,44 @@ def test_killed_at_any_time_the_log_fits_the_people(path: Path) -> None:
             assert gallery.size().people == alive
         # At most one step a round was stored and not yet acknowledged.
         assert 0 <= written - acknowledged <= round_number + 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Accounting.audit_log,
+        Accounting.verify_audit,
+        lambda g: Accounting.record(g, "looked", details={}),
+        lambda g: Accounting.set_consent(g, "Ann", Consent("x")),
+        Accounting.retention_days.fget,  # type: ignore[attr-defined]
+        lambda g: Accounting.set_retention_days(g, 3),
+        Accounting.due,
+        lambda g: Accounting.delete_due(g, "0" * 32),
+    ],
+)
+def test_an_engine_without_a_log_says_so(call: Callable[[Gallery], object]) -> None:
+    with open_gallery(None) as gallery:
+        with pytest.raises(ConfigurationError, match=":memory:: this engine keeps no audit log"):
+            call(gallery)
+
+
+def test_what_may_only_be_read_can_be_copied_without_an_entry(path: Path) -> None:
+    with SqliteGallery.open(path) as gallery:
+        fill(gallery)
+        gallery._connection.execute("PRAGMA query_only = ON")
+        gallery.save_copy(path.with_name("copy.db"))
+        assert gallery.audit_log()[-1].action == "looked"
+    with open_gallery(path.with_name("copy.db"), create=False) as copy:
+        assert copy.integrity_check() == []
+
+
+def test_two_processes_that_bring_a_file_up_begin_one_log(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript(Path(__file__).with_name("format_1.sql").read_text("utf-8"))
+    connection.close()
+    opens = "import sys; from maskwise.gallery import open_gallery; open_gallery(sys.argv[1])"
+    processes = [subprocess.Popen([sys.executable, "-c", opens, str(path)]) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    with open_gallery(path) as gallery:
+        assert [e.action for e in gallery.audit_log()] == ["begin"]
+        assert gallery.verify_audit().faults == ()

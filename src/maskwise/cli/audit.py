@@ -60,7 +60,7 @@ def show(since: str | None, subject: str | None, gallery: str | None, as_json: b
                 entry.actor,
                 entry.action,
                 entry.subject_id or "-",
-                ", ".join(f"{key} {value}" for key, value in sorted(entry.details.items())),
+                ", ".join(f"{key} {_word(entry.details[key])}" for key in sorted(entry.details)),
             )
             for entry in found
         ],
@@ -115,3 +115,9 @@ def verify(ctx: click.Context, expect: str | None, gallery: str | None, as_json:
                 "elsewhere, and check with --expect"
             )
     ctx.exit(USAGE if report.faults else OK)
+
+
+def _word(value: int | str | bool | None) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)

@@ -66,19 +66,17 @@ def command(
 
     Exit codes: 0 deleted; 1 you said no; 2 no such person, or a gallery error.
     """
-    from maskwise.erasure import finished
-    from maskwise.gallery.copies import copies_with
+    from maskwise.erasure import erase_found, look
 
     subject = as_name(subject)
     with open_gallery(gallery) as store:
-        details = store.show(subject)
-        copies = [] if store.file is None else copies_with(store.file, details)
+        found = look(store, subject)
         with _new_file(receipt) as file:
-            if not yes and not _agreed(details, copies if with_copies else []):
+            if not yes and not _agreed(found.person, found.copies if with_copies else ()):
                 click.echo("nothing was deleted", err=True)
                 ctx.exit(SKIPPED)
-            result = store.delete(subject)
-            done = finished(store, details, copies, result, with_copies=with_copies)
+            done = erase_found(store, found, with_copies=with_copies)
+            assert done is not None  # deleted, or it raised
             if file is not None:
                 _write(done, file)
     _tell(done, as_json=as_json)
@@ -142,7 +140,7 @@ def _new_file(path: Path | None) -> Iterator[TextIO | None]:
                     path.unlink()
 
 
-def _agreed(details: SubjectDetails, copies: list[Copy]) -> bool:
+def _agreed(details: SubjectDetails, copies: tuple[Copy, ...]) -> bool:
     photos = f"{len(details.references):,} photo{'' if len(details.references) == 1 else 's'}"
     also = "".join(f", and the whole file {copy.path}" for copy in copies)
     try:

@@ -102,17 +102,15 @@ def _set_limit(store: Gallery, limit: str, dry_run: bool) -> None:
 
 def _delete(store: Gallery, person: DueSubject, how: dict[str, Any]) -> list[Receipt]:
     """The receipt; none where the person is no longer due."""
-    from maskwise.erasure import finished
+    from maskwise.erasure import erase_found, look
     from maskwise.errors import SubjectError
-    from maskwise.gallery.copies import copies_with
 
     try:
-        details = store.show(person.subject)
+        found = look(store, person.subject)
     except SubjectError:  # deleted or renamed meanwhile
         return []
-    copies = [] if store.file is None else copies_with(store.file, details)
-    result = store.delete_due(person.subject_id, **how)
-    return [] if result is None else [finished(store, details, copies, result)]
+    receipt = erase_found(store, found, delete=lambda: store.delete_due(person.subject_id, **how))
+    return [] if receipt is None else [receipt]
 
 
 def _tell(
