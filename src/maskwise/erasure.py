@@ -89,7 +89,7 @@ class Receipt:
         if entry is not None:
             told += [f"at           {entry.at}", f"audit        entry {entry.seq}, {entry.hash}"]
         told += [
-            "index        in memory: gone with the next search of each process",
+            "index        gone; other processes drop theirs at their next search",
             f"cache        {_count(self.cached, 'template')} of evaluations deleted",
             "calibration  "
             + ("there is none" if self.calibration is None else f"{self.calibration}: no name,")

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwise.errors import ConfigurationError, GalleryFormatError, InputError, StorageError
-from maskwise.gallery import AuditReport, Consent, Gallery, audit, open_gallery
+from maskwise.gallery import AuditReport, Consent, Gallery, audit, audit_check, open_gallery
 from maskwise.gallery.accounting import Accounting
 from maskwise.gallery.sqlite import SqliteGallery
 from maskwise.testing.enrolments import axis, reference, sha256
@@ -82,7 +82,7 @@ def report(rows: list[Row], expect: str | None = None) -> AuditReport:
     )
     for _, sql in triggers:
         connection.execute(sql)
-    found = audit.verify(connection, expect)
+    found = audit_check.verify(connection, expect)
     connection.close()
     return found
 
@@ -228,8 +228,21 @@ def test_people_who_come_and_go_behind_the_log_are_found(tampering: str, sentenc
     connection = copied()
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(tampering)
-    (fault,) = audit.verify(connection, LAST).faults
+    (fault,) = audit_check.verify(connection, LAST).faults
     assert sentence in fault
+    connection.close()
+
+
+def test_rows_that_were_put_in_as_a_whole_are_taken_over() -> None:
+    connection = copied()
+    connection.execute(
+        "INSERT INTO subject (uid, name, created_at)"
+        " VALUES ('00000000000000000000000000000000', x'45', '')"
+    )
+    assert audit_check.verify(connection).faults
+    told = audit.take_over(connection, "take-over", "Ada").details
+    assert told == {"people": 3, "references": 2, "templates": 2, "last_subject": 4}
+    assert audit_check.verify(connection, LAST).faults == ()
     connection.close()
 
 
@@ -433,9 +446,9 @@ def test_killed_at_any_time_the_log_fits_the_people(path: Path) -> None:
     ],
 )
 def test_an_engine_without_a_log_says_so(call: Callable[[Gallery], object]) -> None:
-    with open_gallery(None) as gallery:
-        with pytest.raises(ConfigurationError, match=":memory:: this engine keeps no audit log"):
-            call(gallery)
+    no_log = pytest.raises(ConfigurationError, match=":memory:: this engine keeps no audit log")
+    with open_gallery(None) as gallery, no_log:
+        call(gallery)
 
 
 def test_what_may_only_be_read_can_be_copied_without_an_entry(path: Path) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Final
 
 from maskwise.errors import StorageError, SubjectError
-from maskwise.gallery import audit, codec, consent, enrolling, listing
+from maskwise.gallery import audit, audit_check, codec, consent, enrolling, listing
 from maskwise.gallery.audit import AuditEntry, AuditReport, Details
 from maskwise.gallery.consent import Consent, DueSubject
 from maskwise.gallery.gallery import Gallery
@@ -50,7 +50,7 @@ class AccountedGallery(Gallery):
     def verify_audit(self, expect: str | None = None) -> AuditReport:
         """Look for entries that were changed, removed or moved."""
         with self._reading() as connection:
-            return audit.verify(connection, expect)
+            return audit_check.verify(connection, expect)
 
     def record(self, action: str, *, subject_id: str | None = None, details: Details) -> AuditEntry:
         """Add an entry for what was done beside the gallery."""

@@ -45,7 +45,7 @@ class Accounting(ABC):
         self._keeps_none()
 
     def verify_audit(self, expect: str | None = None) -> AuditReport:
-        """Look for entries that were changed, removed or moved; see ``audit.verify``."""
+        """Look for entries that were changed, removed or moved; see ``audit_check.verify``."""
         self._keeps_none()
 
     def record(self, action: str, *, subject_id: str | None = None, details: Details) -> AuditEntry:

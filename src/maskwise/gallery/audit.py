@@ -15,7 +15,8 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -29,13 +30,12 @@ START: Final = "0" * 64
 """``prev_hash`` of the first entry."""
 
 ADDED: Final = ("enrol", "import")
+TAKEN_OVER: Final = ("begin", "take-over")
 REMOVED: Final = "delete"
 _ACTOR_LIMIT: Final = 200  # characters, as for people's names
-_COLUMNS: Final = "seq, at, actor, action, subject, details, prev_hash, hash"
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
+COLUMNS: Final = "seq, at, actor, action, subject, details, prev_hash, hash"
 # Ids, dates, words of ours. Too narrow for most names, so that none comes in by oversight.
 _TEXT: Final = re.compile(r"[0-9A-Za-z:.+_-]{0,64}")
-_TRIGGERS: Final = ("audit_appended", "audit_deleted", "audit_updated")
 
 Details = Mapping[str, int | str | bool | None]
 
@@ -60,14 +60,14 @@ class AuditEntry:
         """All of it, for ``--json``; the hash can be recomputed from this."""
         told = asdict(self)
         told["subject"] = told.pop("subject_id")
-        return {name.strip(): told[name.strip()] for name in _COLUMNS.split(",")}
+        return {name.strip(): told[name.strip()] for name in COLUMNS.split(",")}
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What ``verify`` found. faults: a sentence for everything that is wrong; () for a sound log.
+    """What ``audit_check.verify`` found.
 
-    entries: how many there are. last_hash: of the last one; keep it elsewhere, and ask for it the
+    faults: a sentence for everything that is wrong; () for a sound log. entries: how many there are. last_hash: of the last one; keep it elsewhere, and ask for it the
     next time. after_expected: how many entries follow the one that was asked for; None when none
     was, or it is not there.
     """
@@ -138,13 +138,31 @@ def append(
         "details": dict(details or {}),
         "prev_hash": str(prev_hash),
     }
-    row = {**told, "details": _canonical(told["details"]), "hash": digest(told)}
+    row = {**told, "details": canonical(told["details"]), "hash": digest(told)}
     connection.execute(
-        f"INSERT INTO audit ({_COLUMNS}) VALUES (:seq, :at, :actor, :action, :subject, :details,"
+        f"INSERT INTO audit ({COLUMNS}) VALUES (:seq, :at, :actor, :action, :subject, :details,"
         " :prev_hash, :hash)",
         row,
     )
     return _entry({**row, "details": told["details"]})
+
+
+def take_over(connection: sqlite3.Connection, action: str, actor: str) -> AuditEntry:
+    """An entry for everybody who is there, with counts: they came by no call that has its own.
+
+    action: ``begin``, once, for a log's first entry; ``take-over`` after rows were put in as a
+    whole, such as another engine's copy.
+    """
+    counts = connection.execute(
+        "SELECT (SELECT count(*) FROM subject), (SELECT count(*) FROM reference),"
+        " (SELECT count(*) FROM template), (SELECT coalesce(max(id), 0) FROM subject)"
+    ).fetchone()
+    details: dict[str, int | str | bool | None] = dict(
+        zip(("people", "references", "templates", "last_subject"), counts, strict=True)
+    )
+    if action == "begin":  # makes the chains of two galleries differ from their first entry on
+        details["gallery"] = uuid.uuid4().hex
+    return append(connection, action, actor=actor, details=details)
 
 
 def digest(told: Mapping[str, Any]) -> str:
@@ -153,7 +171,7 @@ def digest(told: Mapping[str, Any]) -> str:
     That is: keys sorted, no spaces, ASCII with ``\\uXXXX`` escapes; details as an object.
     """
     return hashlib.sha256(
-        _canonical({k: v for k, v in told.items() if k != "hash"}).encode()
+        canonical({k: v for k, v in told.items() if k != "hash"}).encode()
     ).hexdigest()
 
 
@@ -162,10 +180,10 @@ def entries(
 ) -> list[AuditEntry]:
     """Entries from ``since`` (ISO 8601, UTC) on, of one person or of all, oldest first."""
     found = connection.execute(
-        f"SELECT {_COLUMNS} FROM audit WHERE at >= ? AND (? IS NULL OR subject = ?) ORDER BY seq",
+        f"SELECT {COLUMNS} FROM audit WHERE at >= ? AND (? IS NULL OR subject = ?) ORDER BY seq",
         (since, subject_id, subject_id),
     )
-    rows = (dict(zip(_names(), row, strict=True)) for row in found)
+    rows = (dict(zip(names(), row, strict=True)) for row in found)
     try:
         return [_entry({**row, "details": json.loads(row["details"])}) for row in rows]
     except (TypeError, ValueError, RecursionError) as error:
@@ -174,106 +192,15 @@ def entries(
         ) from error
 
 
-def verify(connection: sqlite3.Connection, expect: str | None = None) -> AuditReport:
-    """Check every entry, the order, and that the log and the people fit together.
-
-    expect: the hash of an entry that must be there, as an earlier look gave it. Without one, a log
-    whose end was cut off, or that was made anew as a whole, cannot be told from a sound one.
-    Raises InputError for what is no hash.
-    """
-    if expect is not None and not _HASH.fullmatch(expect):
-        raise InputError(f"--expect: a hash has 64 hex digits (0-9, a-f), got {expect!r}")
-    faults: list[str] = []
-    last_seq, last_hash, seen_at = 0, START, 0 if expect == START else None
-    count = 0
-    try:
-        for row in connection.execute(f"SELECT {_COLUMNS} FROM audit ORDER BY seq"):
-            told = dict(zip(_names(), row, strict=True))
-            faults += _faults_of(told, last_seq, last_hash)
-            last_seq, last_hash, count = told["seq"], str(told["hash"]), count + 1
-            if last_hash == expect:
-                seen_at = count
-    except sqlite3.OperationalError as error:
-        if "decode" not in str(error):
-            raise
-        faults.append(f"what follows entry {last_seq} cannot be read: it was changed")
-    if not count:
-        faults.append("the audit log is empty: even a new gallery's has one entry")
-    faults += _not_in_step(connection)
-    if expect is not None and seen_at is None:
-        faults.append(
-            f"no entry has the hash {expect}: the end of the log was cut off, or the log was made "
-            "anew"
-        )
-    after = None if seen_at is None else count - seen_at
-    return AuditReport(count, last_hash, tuple(faults), after)
-
-
-def _faults_of(told: dict[str, Any], last_seq: int, last_hash: str) -> Iterator[str]:
-    """What is wrong with one entry, after the one before."""
-    seq = told["seq"]
-    if seq < 1:
-        yield f"entry {seq} stands before the first"
-    elif seq == last_seq + 2:
-        yield f"entry {last_seq + 1} is missing"
-    elif seq > last_seq + 2:
-        yield f"entries {last_seq + 1} to {seq - 1} are missing"
-    elif told["prev_hash"] != last_hash:
-        yield f"entry {seq} does not follow entry {last_seq}: one of them was changed or moved"
-    try:
-        details = json.loads(told["details"])
-        sound = _canonical(details) == told["details"]
-        sound = sound and digest({**told, "details": details}) == told["hash"]
-    except (TypeError, ValueError, RecursionError):
-        sound = False
-    if not sound:
-        yield f"entry {seq} was changed: its hash does not fit what it says"
-
-
-def _not_in_step(connection: sqlite3.Connection) -> Iterator[str]:
-    """Where people came or went behind the log's back."""
-    triggers = {
-        name
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
-    }
-    if not set(_TRIGGERS) <= triggers:
-        yield "the triggers that keep the log append-only were removed"
-    first = connection.execute("SELECT CAST(details AS BLOB) FROM audit WHERE seq = 1").fetchone()
-    try:
-        known = int(json.loads(first[0])["last_subject"])
-    except (TypeError, ValueError, KeyError):
-        known = 0
-        yield "the first entry does not say how the log began"
-    added = f"action IN {ADDED}"
-    for words, query in (
-        (
-            "is in the gallery, and no entry tells of it",
-            "SELECT uid FROM subject WHERE id > ? AND NOT EXISTS (SELECT 1 FROM audit a"
-            f" WHERE a.subject = subject.uid AND {added})",
-        ),
-        (
-            "is in the gallery, though an entry tells of the deletion",
-            "SELECT uid FROM subject WHERE ? IS NOT NULL AND EXISTS (SELECT 1 FROM audit a"
-            f" WHERE a.subject = subject.uid AND a.action = '{REMOVED}')",
-        ),
-        (
-            "is not in the gallery, and no entry tells of a deletion",
-            f"SELECT DISTINCT a.subject FROM audit a WHERE ? IS NOT NULL AND {added}"
-            " AND NOT EXISTS (SELECT 1 FROM subject s WHERE s.uid = a.subject) AND NOT EXISTS"
-            f" (SELECT 1 FROM audit d WHERE d.subject = a.subject AND d.action = '{REMOVED}')",
-        ),
-    ):
-        for (uid,) in connection.execute(query, (known,)):
-            yield f"the person {uid} {words}"
-
-
-def _names() -> list[str]:
-    return [name.strip() for name in _COLUMNS.split(",")]
+def names() -> list[str]:
+    """The columns."""
+    return [name.strip() for name in COLUMNS.split(",")]
 
 
 def _entry(row: dict[str, Any]) -> AuditEntry:
     return AuditEntry(subject_id=row.pop("subject"), **row)
 
 
-def _canonical(value: Any) -> str:
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces, ASCII: what is hashed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

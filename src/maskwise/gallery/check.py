@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from maskwise.errors import GalleryFormatError
-from maskwise.gallery import audit, codec, kept
+from maskwise.gallery import audit_check, codec, kept
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -23,7 +23,7 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         "SELECT name FROM encoder ORDER BY id LIMIT -1 OFFSET 1"
     ).fetchall():
         yield f"templates of a second encoder, {name}, which cannot be compared with the first's"
-    for fault in audit.verify(connection).faults:
+    for fault in audit_check.verify(connection).faults:
         yield f"audit log: {fault}"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -125,18 +124,7 @@ def _v3_consent_and_audit(connection: sqlite3.Connection) -> None:
         END""",
     ):
         connection.execute(statement)
-    counts = connection.execute(
-        "SELECT (SELECT count(*) FROM subject), (SELECT count(*) FROM reference),"
-        " (SELECT count(*) FROM template), (SELECT coalesce(max(id), 0) FROM subject)"
-    ).fetchone()
-    details = dict(zip(("people", "references", "templates", "last_subject"), counts, strict=True))
-    # The id makes the chains of two galleries differ from their first entry on.
-    audit.append(
-        connection,
-        "begin",
-        actor=audit.default_actor(),
-        details={"gallery": uuid.uuid4().hex, **details},
-    )
+    audit.take_over(connection, "begin", audit.default_actor())
 
 
 MIGRATIONS: Final[tuple[Step, ...]] = (
