@@ -116,6 +116,20 @@ def test_the_hash_is_what_the_documentation_says() -> None:
         assert row["hash"] == last
 
 
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_an_entry_that_was_changed_and_hashed_anew_is_found_by_the_next(number: int) -> None:
+    forged = [dict(row) for row in ROWS]
+    told = {**forged[number], "actor": "Eve", "details": json.loads(forged[number]["details"])}
+    forged[number] |= {"actor": "Eve", "hash": audit.digest(told)}
+    found = report(forged).faults
+    if number < len(ROWS) - 1:
+        assert found == (f"entry {number + 2} does not follow entry {number + 1}: one of them was "
+                         "changed or moved",)  # fmt: skip
+    else:
+        assert found == ()  # nothing follows the last one
+    assert len(report(forged, LAST).faults) == 1
+
+
 texts = st.one_of(
     st.text(max_size=70), st.sampled_from([r[c] for r in ROWS for c in COLUMNS if r[c]])
 )

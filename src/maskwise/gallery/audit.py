@@ -67,9 +67,10 @@ class AuditEntry:
 class AuditReport:
     """What ``audit_check.verify`` found.
 
-    faults: a sentence for everything that is wrong; () for a sound log. entries: how many there are. last_hash: of the last one; keep it elsewhere, and ask for it the
-    next time. after_expected: how many entries follow the one that was asked for; None when none
-    was, or it is not there.
+    faults: a sentence for everything that is wrong; () for a sound log. entries: how many there
+    are. last_hash: of the last one; keep it elsewhere, and ask for it the next time.
+    after_expected: how many entries follow the one that was asked for; None when none was, or it
+    is not there.
     """
 
     entries: int
