@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +117,18 @@ def test_copies_that_hold_the_person_are_named_and_deleted_when_asked(path: Path
         assert (last.action, dict(last.details)) == ("delete-copies", {"copies": 3})
         assert gallery.verify_audit().faults == ()
     assert second.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be deleted here")
+def test_a_copy_is_overwritten_before_it_is_deleted(path: Path) -> None:
+    copy = path.with_name(f"{path.name}.before-1.db")
+    with open_gallery(path) as gallery:
+        gallery.save_copy(copy)
+        size = copy.stat().st_size
+        with copy.open("rb") as file:
+            erase(gallery, "Annabella", with_copies=True)
+            assert not copy.exists()
+            assert file.read() == bytes(size)
 
 
 def test_copies_stay_unless_it_is_asked(path: Path) -> None:

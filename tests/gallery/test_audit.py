@@ -130,6 +130,18 @@ def test_an_entry_that_was_changed_and_hashed_anew_is_found_by_the_next(number: 
     assert len(report(forged, LAST).faults) == 1
 
 
+def test_details_are_as_they_were_written_to_the_byte() -> None:
+    for other in (
+        ROWS[1]["details"].replace(":", ": "),
+        '{"kept_faces":9,' + ROWS[1]["details"][1:],
+    ):
+        assert json.loads(other) == json.loads(ROWS[1]["details"])
+        changed = [dict(row) for row in ROWS]
+        changed[1]["details"] = other
+        (fault,) = report(changed).faults
+        assert fault == "entry 2 was changed: its hash does not fit what it says"
+
+
 texts = st.one_of(
     st.text(max_size=70), st.sampled_from([r[c] for r in ROWS for c in COLUMNS if r[c]])
 )
