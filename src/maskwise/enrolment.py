@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +16,7 @@ from maskwise.stages import Stages, landmarks_of
 from maskwise.types import Image
 
 if TYPE_CHECKING:
-    from maskwise.gallery import Gallery, NewReference
+    from maskwise.gallery import Consent, Gallery, NewReference
 
 NO_LIMITS: Final = gates("off")
 WEARS_A_MASK: Final = "wears a mask: kept apart, compared with every face until a bare photo comes"
@@ -27,6 +29,7 @@ class Enrolment:
 
     subject: a clean name. types: the virtual masks to draw. strict: refuse photos with a second
     face. keep: store a picture of each face. limits: what a face must keep to.
+    ``consent`` may be set before ``store``: what the person agreed to.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Enrolment:
         # As a gallery remembers them: of those that are files, with the files' hash.
         self._asked = tuple(f"{name} {masks.mask_type(name).detail}".rstrip() for name in types)
         self._references: list[NewReference] = []
+        self.consent: Consent | None = None
 
     def look_at(self, source: image.ImageInput) -> PhotoReport:
         """What becomes of one photo; a faulty one is reported, not raised."""
@@ -64,10 +68,17 @@ class Enrolment:
             return PhotoReport(name, "no_face", str(error))
 
     def store(self) -> int:
-        """Store all that was taken, in one transaction; returns the number of templates."""
+        """Store all that was taken, in one transaction; returns the number of templates.
+
+        Without any, the consent of a person who is enrolled already is noted all the same.
+        """
         if not self._references:
+            if self.consent is not None:
+                with contextlib.suppress(SubjectError):
+                    self._gallery.set_consent(self._subject, self.consent)
             return 0
-        return self._gallery.enrol(self._subject, self._references).templates
+        taken = [replace(reference, consent=self.consent) for reference in self._references]
+        return self._gallery.enrol(self._subject, taken).templates
 
     def _has(self, digest: str) -> bool:
         if any(reference.photo_sha256 == digest for reference in self._references):

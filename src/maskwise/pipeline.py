@@ -29,7 +29,7 @@ from maskwise.stages import Stages
 from maskwise.types import Decision, WearPair
 
 if TYPE_CHECKING:
-    from maskwise.gallery import Gallery
+    from maskwise.gallery import Consent, Gallery
 
 
 class Recognizer(Stages):
@@ -149,31 +149,32 @@ class Recognizer(Stages):
         strict: bool = False,
         quality: str | Gates = "standard",
         keep: Literal["none", "faces"] = "none",
+        consent: Consent | None = None,
         on_photo: Callable[[PhotoReport], None] | None = None,
     ) -> EnrolReport:
         """Store the templates of one person's photos, bare and wearing each virtual mask.
 
-        photos: one picture or several; ``Path("ada").glob("*.jpg")`` will do. All of the call
-        are stored in one transaction. A photo that cannot be used is reported, not raised; one
-        that is enrolled already, or stands twice in the call, is left as it is.
+        photos: one picture or several; ``Path("ada").glob("*.jpg")`` will do. All are stored in
+        one transaction. One that cannot be used is reported, not raised; one that is enrolled
+        already, or stands twice in the call, is left as it is.
         strict: refuse photos with any second face. quality: how good a face must be: "strict",
         "standard", "off", or limits of your own; a photo that is not is reported as ``poor``.
         keep: "faces" stores a picture of each face, too, so that the gallery can be moved to
-        another encoder without the photos (see docs/gallery-format.md). on_photo: told of each
-        photo when it was looked at, before anything is stored.
-        Raises InputError for a name that cannot be, ConfigurationError for an unknown mask or
-        quality, and GalleryError when nothing can be stored.
+        another encoder without the photos. consent: what the person agreed to, and until when.
+        on_photo: told of each photo when it was looked at, before anything is stored.
+        Raises InputError for a bad name, ConfigurationError for an unknown mask or quality, and
+        GalleryError when nothing can be stored.
         """
         from maskwise.gallery import clean_name
 
-        # Looked at first: in the loop it would pass for a fault of each photo.
-        subject = clean_name(subject)
+        subject = clean_name(subject)  # first: in the loop it would pass for a fault of each photo
         types = self.mask_types if masks is None else _mask_types(masks)
         limits = gates(quality) if isinstance(quality, str) else quality
         self.gallery.check_encoder(self.encoder.id)
         enrolment = Enrolment(
             self, self.gallery, subject, types, strict=strict, keep=keep == "faces", limits=limits
         )
+        enrolment.consent = consent
         reports: list[PhotoReport] = []
         for source in _several(photos):
             report = enrolment.look_at(source)

@@ -14,10 +14,12 @@ from maskwise.testing.command_line import GOLD, GREEN, RED, Answer, Run, make_re
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder; the user's own gallery lies in it too."""
+    """An empty working folder; the user's own gallery and cache lie in it too."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("MASKWISE_GALLERY", raising=False)
+    monkeypatch.delenv("MASKWISE_ACTOR", raising=False)
     monkeypatch.delenv("MASKWISE_DEBUG", raising=False)
     return tmp_path
 

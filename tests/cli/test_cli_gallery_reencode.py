@@ -262,4 +262,4 @@ def test_deleting_somebody_names_the_copies_that_are_left(go: Run) -> None:
     (before,) = Path().glob("g.db.before-*.db")
     answer = go("gallery", "delete", "Ruby", "--yes", *G)
     assert answer.status == 0
-    assert f"{before} may still hold this person: delete it" in answer.err
+    assert f"{before} still holds this person: delete it" in answer.err

@@ -19,6 +19,7 @@ from maskwise.virtual import virtual_vectors
 FORMAT_1 = Path(__file__).with_name("format_1.sql")
 FORMAT_2 = Path(__file__).with_name("format_2.sql")
 FORMAT_3 = Path(__file__).with_name("format_3.sql")
+FORMAT_4 = Path(__file__).with_name("format_4.sql")
 
 LEANT = pytest.approx(0.65 / np.hypot(0.35, 0.65), abs=1e-6)
 """axis(2), met by what was axis(2) in a mask beside a bare template at right angles to it."""
@@ -67,7 +68,9 @@ def test_a_gallery_of_format_1_opens_and_answers(stored: Path) -> None:
         assert gallery.stats().format == len(MIGRATIONS)
 
 
-@pytest.mark.parametrize(("version", "dump"), [(1, FORMAT_1), (2, FORMAT_2), (3, FORMAT_3)])
+@pytest.mark.parametrize(
+    ("version", "dump"), [(1, FORMAT_1), (2, FORMAT_2), (3, FORMAT_3), (4, FORMAT_4)]
+)
 def test_a_format_is_what_its_steps_make(tmp_path: Path, version: int, dump: Path) -> None:
     """A step that was released is never edited."""
     connection = empty()
@@ -147,6 +150,35 @@ def test_a_damaged_template_is_left_to_the_check(tmp_path: Path) -> None:
     with open_gallery(written(tmp_path / "g.sqlite3", FORMAT_2, short)) as gallery:
         assert any("template" in fault for fault in gallery.integrity_check())
         assert gallery.stats().format == len(MIGRATIONS)
+
+
+def test_format_4_begins_a_log_with_what_was_there(tmp_path: Path) -> None:
+    with open_gallery(written(tmp_path / "g.sqlite3", FORMAT_3), create=False) as gallery:
+        (begin,) = gallery.audit_log()
+        counts = {key: begin.details[key] for key in ("people", "references", "templates")}
+        assert (begin.seq, begin.action, begin.subject_id) == (1, "begin", None)
+        assert counts == {"people": 2, "references": 3, "templates": 4}
+        shown = gallery.show("Bob")
+        assert (shown.consent, shown.expires_at, gallery.retention_days) == ("", None, None)
+        # Whoever was there before the log is no fault of it, also once they are gone.
+        assert gallery.verify_audit().faults == ()
+        gallery.delete("Bob")
+        assert gallery.verify_audit().faults == ()
+    with open_gallery(written(tmp_path / "h.sqlite3", FORMAT_3), create=False) as other:
+        assert other.audit_log()[0].hash != begin.hash
+
+
+def test_a_gallery_of_format_4_opens_and_answers(tmp_path: Path) -> None:
+    with open_gallery(written(tmp_path / "g.sqlite3", FORMAT_4), create=False) as gallery:
+        shown = gallery.show("Bob")
+        assert (shown.consent, shown.expires_at) == (
+            "form 12, drawer 3", "2030-01-31T00:00:00.000+00:00",
+        )  # fmt: skip
+        assert gallery.retention_days == 3650
+        last = "01241eaeb6193645dfe4595637447cf5172a56c5c96d1367397122ba3ac0cebd"
+        report = gallery.verify_audit(last)
+        assert (report.entries, report.last_hash, report.faults) == (3, last, ())
+        assert [e.action for e in gallery.audit_log()] == ["begin", "consent", "retention"]
 
 
 def test_an_older_gallery_is_brought_up_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

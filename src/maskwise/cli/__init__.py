@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "explain": "explain",
     "mask": "mask",
     "gallery": "gallery",
+    "audit": "audit",
     "calibrate": "calibrate",
     "evaluate": "evaluate",
     "data": "data",

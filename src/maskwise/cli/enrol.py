@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from maskwise.cli.actor import actor_option
 from maskwise.cli.inputs import Person, as_name, find_people, find_photos
 from maskwise.cli.options import (
     Tools,
@@ -24,6 +25,7 @@ from maskwise.errors import InputError, StorageError
 
 if TYPE_CHECKING:
     from maskwise.answers import EnrolReport
+    from maskwise.gallery import Consent
     from maskwise.pipeline import Recognizer
 
 
@@ -133,6 +135,15 @@ class Summary:
     help="What of the photos is kept beside the templates: nothing, or a small picture of each "
     "face, so that `gallery re-encode` needs no photos.",
 )
+@click.option(
+    "--consent", metavar="TEXT", help="What they agreed to, in words; kept with each person."
+)
+@click.option(
+    "--expires",
+    metavar="DATE|DAYS|never",
+    help="When they are to be deleted (2027-01-31, or days from now), by `gallery retention`.",
+)
+@actor_option
 @model_options("detector", "encoder")
 @json_option("the summary as one JSON object")
 @pass_tools
@@ -148,6 +159,8 @@ def command(
     strict: bool,
     quality: str,
     keep: Literal["none", "faces"],
+    consent: str | None,
+    expires: str | None,
     models: dict[str, str],
     as_json: bool,
 ) -> None:
@@ -157,7 +170,8 @@ def command(
     Ada_Lovelace_2.jpg), or both. With --subject, all PHOTOs (or folders of photos) are of that
     one person.
 
-    The gallery keeps templates and no photos, unless you ask for --keep faces.
+    The gallery keeps templates and no photos, unless you ask for --keep faces. --consent and
+    --expires hold for everybody of this run, also for photos that are enrolled already.
 
     A photo with several faces enrols the dominant one (size x centrality); it is skipped when
     the runner-up has 70 % of its area or more. A face that is too small, blurred, dark, bright
@@ -178,6 +192,7 @@ def command(
     from maskwise.gallery.where import without_secrets
 
     summary = Summary()
+    agreed = _consent(consent, expires)
 
     def skip(message: str) -> None:
         summary.problems.append(printable(message))
@@ -205,7 +220,15 @@ def command(
         store = recognizer.gallery
         remark(f"gallery {store.where}")
         try:
-            enrol_people(recognizer, people, summary, strict=strict, quality=quality, keep=keep)
+            enrol_people(
+                recognizer,
+                people,
+                summary,
+                strict=strict,
+                quality=quality,
+                keep=keep,
+                consent=agreed,
+            )
         except KeyboardInterrupt:
             interrupted = True
             remark(f"interrupted: {summary.kept(len(people), store.where)}")
@@ -219,6 +242,14 @@ def command(
     ctx.exit(INTERRUPTED if interrupted else SKIPPED if summary.problems else OK)
 
 
+def _consent(text: str | None, expires: str | None) -> Consent | None:
+    from maskwise.gallery.consent import Consent, expiry
+
+    if text is None and expires is None:
+        return None
+    return Consent(text, None if expires is None else expiry(expires))
+
+
 def enrol_people(
     recognizer: Recognizer,
     people: list[Person],
@@ -227,6 +258,7 @@ def enrol_people(
     strict: bool = False,
     quality: str = "standard",
     keep: Literal["none", "faces"] = "none",
+    consent: Consent | None = None,
 ) -> None:
     """Enrol one person after the other, with a bar, counting into ``summary``."""
     total = sum(len(person.photos) for person in people)
@@ -239,6 +271,7 @@ def enrol_people(
                     strict=strict,
                     quality=quality,
                     keep=keep,
+                    consent=consent,
                     on_photo=lambda _: progress.advance(),
                 )
             except InputError as error:  # a name that cannot be

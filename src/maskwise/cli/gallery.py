@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from maskwise.cli import (
     gallery_check,
+    gallery_delete,
     gallery_import,
     gallery_index,
     gallery_move,
     gallery_reencode,
+    gallery_retention,
 )
-from maskwise.cli.gallery_show import PHOTO_COLUMNS, details_json, photo_row, when
+from maskwise.cli.actor import actor_option
+from maskwise.cli.gallery_show import PHOTO_COLUMNS, consent_lines, details_json, photo_row, when
 from maskwise.cli.inputs import as_name
 from maskwise.cli.options import gallery_option, json_option, open_gallery
-from maskwise.cli.output import print_json, print_table, printable, remark
-from maskwise.cli.status import OK, SKIPPED
-
-if TYPE_CHECKING:
-    from maskwise.gallery import SubjectDetails
+from maskwise.cli.output import print_json, print_table, printable
 
 
 @click.group(name="gallery")
@@ -74,7 +71,7 @@ def list_people(gallery: str | None, as_json: bool) -> None:
 @gallery_option
 @json_option("one JSON object")
 def show(subject: str, gallery: str | None, as_json: bool) -> None:
-    """One person's photos and templates.
+    """One person's photos and templates, consent, and until when they are kept.
 
     \b
     Example:
@@ -86,12 +83,15 @@ def show(subject: str, gallery: str | None, as_json: bool) -> None:
         print_json(details_json(details))
         return
     click.echo(f"{printable(details.subject)}, enrolled {when(details.created_at)}")
+    for line in consent_lines(details):
+        click.echo(printable(line))
     print_table(PHOTO_COLUMNS, [photo_row(r) for r in details.references])
 
 
 @command.command()
 @click.argument("old", metavar="NAME")
 @click.argument("new", metavar="NEW_NAME")
+@actor_option
 @gallery_option
 @json_option("one JSON object")
 def rename(old: str, new: str, gallery: str | None, as_json: bool) -> None:
@@ -110,58 +110,6 @@ def rename(old: str, new: str, gallery: str | None, as_json: bool) -> None:
         print_json({"renamed": old, "subject": new})
     else:
         click.echo(f"{printable(old)} is now {printable(new)}")
-
-
-@command.command()
-@click.argument("subject", metavar="NAME")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@gallery_option
-@json_option("one JSON object")
-@click.pass_context
-def delete(ctx: click.Context, subject: str, yes: bool, gallery: str | None, as_json: bool) -> None:
-    """Delete a person with all photos' templates, for good.
-
-    \b
-    Example:
-      maskwise gallery delete "Ada Lovelace" --yes
-
-    Exit codes: 0 deleted; 1 you said no; 2 no such person, or a gallery error.
-    """
-    from maskwise.gallery.where import copies_beside
-
-    subject = as_name(subject)
-    with open_gallery(gallery) as store:
-        details = store.show(subject)
-        if not yes and not _agreed(details):
-            click.echo("nothing was deleted", err=True)
-            ctx.exit(SKIPPED)
-        result = store.delete(subject)
-        copies = [] if store.file is None else copies_beside(store.file)
-    if as_json:
-        print_json(
-            {
-                "deleted": result.subject,
-                "photos": result.references,
-                "templates": result.templates,
-                "wiped": result.wiped,
-                "copies": [str(path) for path in copies],
-                **({"remains": result.remains} if result.remains else {}),
-            }
-        )
-    else:
-        click.echo(
-            f"deleted {printable(result.subject)}: {_count(result.references, 'photo')}, "
-            f"{_count(result.templates, 'template')}"
-        )
-        if not result.wiped:
-            click.echo(
-                result.remains
-                or "another process is reading this gallery: the deleted bytes leave its log file "
-                "when that has ended and the gallery is opened again"
-            )
-    for path in copies:
-        remark(f"{path} may still hold this person: delete it when you no longer need it")
-    ctx.exit(OK)
 
 
 @command.command()
@@ -212,20 +160,13 @@ def stats(gallery: str | None, as_json: bool) -> None:
 
 
 command.add_command(gallery_check.command)
+command.add_command(gallery_delete.command)
 command.add_command(gallery_import.command)
 command.add_command(gallery_index.command)
 command.add_command(gallery_reencode.command)
+command.add_command(gallery_retention.command)
 for _moving in (gallery_move.copy, gallery_move.export, gallery_move.backup):
     command.add_command(_moving)
-
-
-def _agreed(details: SubjectDetails) -> bool:
-    photos = _count(len(details.references), "photo")
-    try:
-        return click.confirm(f"Delete {printable(details.subject)} ({photos}) for good?", err=True)
-    except click.Abort:
-        click.echo(err=True)  # end the line of the question
-        raise click.UsageError("not confirmed, nothing was deleted; --yes does not ask") from None
 
 
 def _kept_words(faces: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from maskwise.cli import gallery_restore
+from maskwise.cli.actor import actor_option
 from maskwise.cli.options import gallery_option, json_option, open_gallery
 from maskwise.cli.output import Progress, print_json, print_table, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK
@@ -27,6 +28,7 @@ _LACK: Final = (
 
 @click.command(name="import")
 @click.argument("file", metavar="FILE")
+@actor_option
 @gallery_option
 @click.option("--names", metavar="FILE", help="The names, one a row, for a FILE that has none.")
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from maskwise.cli.actor import actor_option
 from maskwise.cli.options import (
     Tools,
     gallery_option,
@@ -34,6 +35,7 @@ _ORIGINS: Final[dict[Origin, str]] = {
 
 
 @click.command(name="re-encode")
+@actor_option
 @gallery_option
 @model_options("encoder", "detector")
 @click.option(

@@ -26,7 +26,10 @@ def details_json(details: SubjectDetails) -> dict[str, Any]:
     """For ``--json``."""
     return {
         "subject": details.subject,
+        "subject_id": details.subject_id,
         "enrolled_at": details.created_at,
+        "consent": details.consent or None,
+        "expires_at": details.expires_at,
         "photos": [
             {
                 "reference": r.reference_id,
@@ -46,6 +49,14 @@ def details_json(details: SubjectDetails) -> dict[str, Any]:
             for r in details.references
         ],
     }
+
+
+def consent_lines(details: SubjectDetails) -> list[str]:
+    """What is noted of consent, and until when the person is kept; [] for nothing."""
+    told = [f"consent: {details.consent}"] if details.consent else []
+    if details.expires_at is not None:
+        told.append(f"to be deleted from {when(details.expires_at)} on, UTC")
+    return told
 
 
 def _wear_words(reference: ReferenceDetails) -> str:

@@ -47,6 +47,7 @@ _OPTIONAL: Final = (
 
 VARIABLES: Final = (
     "MASKWISE_ACCEPT_LICENCES",
+    "MASKWISE_ACTOR",
     "MASKWISE_COMPAT_HOG",
     "MASKWISE_COMPAT_STRICT",
     "MASKWISE_DATA",  # of our own tests

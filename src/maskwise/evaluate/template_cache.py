@@ -1,9 +1,10 @@
 """Templates on disk, so that an evaluation that was broken off goes on where it was.
 
-One SQLite file, rows are only ever added. A row is found by what made it (the models), the
-photo's SHA-256 and the look (docs/evaluation-inputs.md); it holds vectors and places of faces,
-never a pixel or a path. What was added in one call is there whole or not at all, whatever ends the
-process: SQLite's log tells a torn end by its checksums. Several processes may share the file.
+One SQLite file; rows are added, and go when a person is deleted (``forget``). A row is found by
+what made it (the models), the photo's SHA-256 and the look (docs/evaluation-inputs.md); it holds
+vectors and places of faces, never a pixel or a path. What was added in one call is there whole or
+not at all, whatever ends the process: SQLite's log tells a torn end by its checksums. Several
+processes may share the file.
 """
 
 from __future__ import annotations
@@ -146,6 +147,20 @@ class TemplateCache:
             self._connection.executemany(
                 "INSERT OR IGNORE INTO templates VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
+
+    def forget(self, photos: Sequence[str]) -> int:
+        """Delete and overwrite all that is known of photos, by sha256; how many rows that were."""
+        gone = 0
+        with _translated(self._name):
+            self._connection.execute("PRAGMA secure_delete = ON")
+            with _transaction(self._connection):
+                for photo in dict.fromkeys(photos):
+                    gone += self._connection.execute(
+                        "DELETE FROM templates WHERE photo = ?", (bytes.fromhex(photo),)
+                    ).rowcount
+            if gone:  # the log holds them still
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return gone
 
     def count(self) -> tuple[int, int]:
         """How many photos and how many vectors it holds, of all pipelines."""

@@ -4,6 +4,8 @@
 byte by byte, stands in docs/gallery-format.md.
 """
 
+from maskwise.gallery.audit import AuditEntry, AuditReport
+from maskwise.gallery.consent import Consent, DueSubject
 from maskwise.gallery.gallery import Gallery
 from maskwise.gallery.records import (
     DeleteResult,
@@ -22,7 +24,11 @@ from maskwise.gallery.stored import StoredReference
 from maskwise.gallery.where import default_place, gallery_file, open_gallery
 
 __all__ = [
+    "AuditEntry",
+    "AuditReport",
+    "Consent",
     "DeleteResult",
+    "DueSubject",
     "EnrolResult",
     "Gallery",
     "GallerySize",

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from maskwise.errors import GalleryFormatError
-from maskwise.gallery import codec, kept
+from maskwise.gallery import audit_check, codec, kept
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -23,6 +23,8 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         "SELECT name FROM encoder ORDER BY id LIMIT -1 OFFSET 1"
     ).fetchall():
         yield f"templates of a second encoder, {name}, which cannot be compared with the first's"
+    for fault in audit_check.verify(connection).faults:
+        yield f"audit log: {fault}"
 
 
 def _templates(connection: sqlite3.Connection) -> Iterator[str]:
@@ -40,12 +42,14 @@ def _templates(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _texts(connection: sqlite3.Connection) -> Iterator[str]:
-    for key, name, references in connection.execute(
-        "SELECT s.id, s.name, (SELECT count(*) FROM reference r WHERE r.subject_id = s.id)"
+    for key, name, consent, references in connection.execute(
+        "SELECT s.id, s.name, s.consent,"
+        " (SELECT count(*) FROM reference r WHERE r.subject_id = s.id)"
         " FROM subject s ORDER BY s.id"
     ):
         try:
             codec.decode_text(name)
+            codec.decode_text(consent or b"")
         except GalleryFormatError as error:
             yield f"subject {key}: {error}"
         if not references:

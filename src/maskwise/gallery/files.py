@@ -61,10 +61,13 @@ def _writable(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     return connection
 
 
-def copy_to(connection: sqlite3.Connection, path: Path) -> None:
+def copy_to(
+    connection: sqlite3.Connection, path: Path, before_it_appears: Callable[[], None]
+) -> None:
     """The gallery as it stands, in a new file that appears whole; raises OSError, sqlite3.Error.
 
     FileExistsError when there is a file of that name: none is ever written over.
+    before_it_appears: called once the copy is made; when it raises, there is none.
     """
     with draft_beside(path) as draft:
         copy = _connect(draft, BUSY_TIMEOUT_S)
@@ -72,6 +75,8 @@ def copy_to(connection: sqlite3.Connection, path: Path) -> None:
             connection.backup(copy)
         finally:
             copy.close()
+        if not _is_there(path):
+            before_it_appears()
         publish_new(draft, path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from maskwise.errors import EncoderMismatchError, InputError
+from maskwise.gallery.accounting import Accounting
 from maskwise.gallery.records import (
     DeleteResult,
     EnrolResult,
@@ -35,7 +36,7 @@ def re_encode_to(encoder_id: str) -> str:
     return f"maskwise gallery re-encode {to}"
 
 
-class Gallery(ABC):
+class Gallery(Accounting):
     """The store of enrolled people. Every engine keeps these promises.
 
     - A call that returns has been stored for good; a call that raises has changed nothing.
@@ -43,6 +44,7 @@ class Gallery(ABC):
       again it takes any. ``replace_templates`` alone moves it to another.
     - Names are what ``clean_name`` makes of them, so ``"é"`` is one name however it is typed.
     - It may be used by several threads; calls then wait for one another.
+    - It may keep account of what is done with it, and of consent; see ``Accounting``.
 
     All methods raise StorageError when the store cannot be reached, read or written, and
     GalleryFormatError when what they read is damaged.

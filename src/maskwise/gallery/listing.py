@@ -48,8 +48,9 @@ def people(connection: sqlite3.Connection) -> list[SubjectSummary]:
 
 def show(connection: sqlite3.Connection, subject_id: int) -> SubjectDetails:
     """The person of that row."""
-    uid, name, created_at = connection.execute(
-        "SELECT uid, name, created_at FROM subject WHERE id = ?", (subject_id,)
+    uid, name, created_at, consent, expires_at = connection.execute(
+        "SELECT uid, name, created_at, consent, expires_at FROM subject WHERE id = ?",
+        (subject_id,),
     ).fetchone()
     rows = connection.execute(
         "SELECT id, uid, source, photo_sha256, box, ipd_px, detector, masks, created_at,"
@@ -58,7 +59,8 @@ def show(connection: sqlite3.Connection, subject_id: int) -> SubjectDetails:
         (subject_id,),
     ).fetchall()
     references = tuple(_reference(connection, row) for row in rows)
-    return SubjectDetails(uid, codec.decode_text(name), created_at, references)
+    note = codec.decode_text(consent or b"")
+    return SubjectDetails(uid, codec.decode_text(name), created_at, references, note, expires_at)
 
 
 def _reference(connection: sqlite3.Connection, row: Row) -> ReferenceDetails:

@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from maskwise.gallery import audit
+
 APPLICATION_ID: Final = 0x4D535747
 """``PRAGMA application_id`` of a gallery: the letters MSWG."""
 
@@ -113,10 +115,46 @@ def _v3_virtual_templates_lean(connection: sqlite3.Connection) -> None:
             )
 
 
+def _v4_consent_and_audit(connection: sqlite3.Connection) -> None:
+    for statement in (
+        "ALTER TABLE subject ADD COLUMN consent BLOB"
+        " CHECK (consent IS NULL OR typeof(consent) = 'blob')",
+        "ALTER TABLE subject ADD COLUMN expires_at TEXT",
+        """CREATE TABLE audit (
+            seq INTEGER PRIMARY KEY NOT NULL,
+            at TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            action TEXT NOT NULL,
+            subject TEXT,
+            details TEXT NOT NULL,
+            prev_hash TEXT NOT NULL CHECK (length(prev_hash) = 64),
+            hash TEXT NOT NULL UNIQUE CHECK (length(hash) = 64)
+        )""",
+        "CREATE INDEX audit_subject ON audit (subject)",
+        # Also against INSERT OR REPLACE, which deletes without the trigger for it.
+        """CREATE TRIGGER audit_appended BEFORE INSERT ON audit
+        WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit)
+            OR NEW.prev_hash <> coalesce(
+                (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1), printf('%064d', 0))
+        BEGIN
+            SELECT RAISE(ABORT, 'the audit log is append-only: this entry does not follow');
+        END""",
+        """CREATE TRIGGER audit_updated BEFORE UPDATE ON audit BEGIN
+            SELECT RAISE(ABORT, 'the audit log is append-only: entries are never changed');
+        END""",
+        """CREATE TRIGGER audit_deleted BEFORE DELETE ON audit BEGIN
+            SELECT RAISE(ABORT, 'the audit log is append-only: entries are never deleted');
+        END""",
+    ):
+        connection.execute(statement)
+    audit.take_over(connection, "begin", audit.default_actor())
+
+
 MIGRATIONS: Final[tuple[Step, ...]] = (
     _v1_people_and_templates,
     _v2_spaces_and_kept_faces,
     _v3_virtual_templates_lean,
+    _v4_consent_and_audit,
 )
 
 

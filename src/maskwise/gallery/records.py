@@ -11,6 +11,8 @@ from typing import Final, Literal
 import numpy as np
 
 from maskwise.errors import InputError
+from maskwise.gallery.audit import AuditEntry
+from maskwise.gallery.consent import Consent
 from maskwise.types import Template, Wear
 
 ProbeWear = Literal["bare", "masked"]
@@ -35,6 +37,7 @@ class NewReference:
     space: the encoder's (``Encoder.space``): templates of one space compare; "": its id.
     kept: the face itself, as ``kept.pack`` makes it, only where the owner asked for that; None
     keeps no picture, and leaves what an earlier enrolment of the photo kept.
+    consent: what the person agreed to, kept with the person; None leaves what is noted.
     """
 
     source: str
@@ -46,6 +49,7 @@ class NewReference:
     masks: tuple[str, ...]
     space: str = ""
     kept: bytes | None = None
+    consent: Consent | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "templates", tuple(self.templates))
@@ -124,12 +128,17 @@ class ReferenceDetails:
 
 @dataclass(frozen=True, slots=True)
 class SubjectDetails:
-    """All that a gallery knows of one person, but for the numbers of the templates."""
+    """All that a gallery knows of one person, but for the numbers of the templates.
+
+    consent: the note, "" for none. expires_at: when the person is due to be deleted, UTC, ISO 8601.
+    """
 
     subject_id: str
     subject: str
     created_at: str
     references: tuple[ReferenceDetails, ...]
+    consent: str = ""
+    expires_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +147,18 @@ class DeleteResult:
 
     wiped: True when no byte of it is left in the gallery's files; False when another process
     was reading for so long that the write-ahead log could not be emptied: it holds a copy until
-    the next ``delete``, or until every process has closed the gallery.
-    remains: what is left and what to do, where another engine than SQLite could not wipe it.
+    the next ``delete``, or until every process has closed the gallery. remains: what is left and
+    what to do, where another engine than SQLite could not wipe it. entry: of the audit log, where
+    the engine keeps one.
     """
 
     subject: str
     references: int
     templates: int
     wiped: bool
+    subject_id: str = ""
+    kept_faces: int = 0
+    entry: AuditEntry | None = None
     remains: str = ""
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from maskwise.errors import GalleryFormatError, InputError, SubjectError
 from maskwise.gallery import check, codec, enrolling, listing, replacing, whole
+from maskwise.gallery.accounted import AccountedGallery, everybody
 from maskwise.gallery.files import (
     BUSY_TIMEOUT_S,
     connect_file,
@@ -19,12 +20,11 @@ from maskwise.gallery.files import (
     copy_to,
     translated,
 )
-from maskwise.gallery.gallery import Gallery, check_probes
+from maskwise.gallery.gallery import check_probes
 from maskwise.gallery.index_care import SearchIndex
 from maskwise.gallery.indexing import erasing
 from maskwise.gallery.loading import LoadedIndex
 from maskwise.gallery.records import (
-    DeleteResult,
     EnrolResult,
     GallerySize,
     GalleryStats,
@@ -38,7 +38,7 @@ from maskwise.gallery.stored import StoredReference
 from maskwise.types import F32, Candidate, Template
 
 
-class SqliteGallery(Gallery):
+class SqliteGallery(AccountedGallery):
     """A Gallery in one SQLite file, or in memory.
 
     Processes may share a file: readers do not wait, writers take turns. Threads may share an
@@ -109,14 +109,19 @@ class SqliteGallery(Gallery):
     ) -> GallerySize:
         """Give every reference templates of another encoder, in one transaction."""
         with self._writing() as connection:
+            before = everybody(connection)
             size = replacing.replace(connection, encoder_id, references)
+            self._log_re_encoding(connection, before)
         self._empty_log()
         return size
 
     def restore(self, records: Iterable[StoredReference]) -> int:
         """Store whole references with their ids and times, in one transaction."""
         with self._writing() as connection:
-            return whole.restore(connection, self.where, records)
+            stored = whole.restore(connection, self.where, records)
+            if stored:
+                self._log_restoring(connection)
+        return stored
 
     def rename(self, old: str, new: str) -> None:
         """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
@@ -129,20 +134,8 @@ class SqliteGallery(Gallery):
             connection.execute(
                 "UPDATE subject SET name = ? WHERE id = ?", (codec.encode_text(name), key)
             )
+            self._log_renaming(connection, key)
         self._empty_log()
-
-    def delete(self, subject: str) -> DeleteResult:
-        """Delete a person with all references and templates, bytes and all."""
-        with self._writing() as connection:
-            key = self._find(connection, subject)
-            references, templates = connection.execute(
-                "SELECT count(DISTINCT r.id), count(t.id) FROM reference r"
-                " LEFT JOIN template t ON t.reference_id = r.id WHERE r.subject_id = ?",
-                (key,),
-            ).fetchone()
-            connection.execute("DELETE FROM subject WHERE id = ?", (key,))
-            connection.execute("DELETE FROM encoder WHERE NOT EXISTS (SELECT 1 FROM template)")
-        return DeleteResult(clean_name(subject), references, templates, self._empty_log())
 
     # Reading.
 
@@ -215,7 +208,7 @@ class SqliteGallery(Gallery):
     def save_copy(self, path: Path) -> None:
         """Write all that it holds to a new file."""
         with self._lock, translated(str(path)):
-            copy_to(self._connection, path)
+            copy_to(self._connection, path, self._log_copy)
 
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""
@@ -273,6 +266,7 @@ class SqliteGallery(Gallery):
         stored = [
             enrolling.store(connection, person, encoder, reference) for reference in references
         ]
+        self._log_enrolment(connection, (person, uid), references, sum(stored))
         photos = {reference.photo_sha256 for reference in references}
         return EnrolResult(uid, len(photos), sum(stored))
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from maskwise.errors import GalleryFormatError, InputError
 from maskwise.gallery import codec
+from maskwise.gallery.consent import Consent
 from maskwise.gallery.records import NewReference, clean_name
 from maskwise.types import Template
 
@@ -29,7 +30,8 @@ class StoredReference:
     subject: the name, as ``clean_name`` makes it. subject_created_at: of the person's first
     enrolment, created_at: of the photo's, template_times: of each template of ``photo``, in
     their order (oldest first); all UTC, ISO 8601 to the millisecond, such as
-    ``2026-03-01T12:00:00.000+00:00``. photo: the rest; its ``space`` is never "".
+    ``2026-03-01T12:00:00.000+00:00``. photo: the rest; its ``space`` is never "", its ``consent``
+    what is noted of the person, None for nothing.
     Raises InputError for values of another form.
     """
 
@@ -66,11 +68,13 @@ class StoredReference:
 
     def to_json(self) -> dict[str, Any]:
         """The record of the export format, without the encoder; docs/moving-galleries.md."""
-        photo = self.photo
+        photo, agreed = self.photo, self.photo.consent
         return {
             "subject_id": self.subject_id,
             "subject": self.subject,
             "subject_created_at": self.subject_created_at,
+            "consent": "" if agreed is None else agreed.text or "",
+            "expires_at": None if agreed is None else agreed.expires_at or None,
             "reference_id": self.reference_id,
             "created_at": self.created_at,
             "source": photo.source,
@@ -93,7 +97,7 @@ class StoredReference:
         if not isinstance(fields["templates"], list):
             raise InputError("templates: expected a list")
         templates = [_exactly(t, _TEMPLATE_FIELDS, "a template") for t in fields["templates"]]
-        for name in ("subject", "source", "photo_sha256", "detector"):
+        for name in ("subject", "consent", "source", "photo_sha256", "detector"):
             if not isinstance(fields[name], str):
                 raise InputError(f"{name}: expected text, got {fields[name]!r:.40}")
         masks, box, ipd_px = fields["masks"], fields["box"], fields["ipd_px"]
@@ -103,7 +107,9 @@ class StoredReference:
             raise InputError(f"box: expected four numbers or null, got {box!r:.40}")
         if ipd_px is not None and not _is_number(ipd_px):
             raise InputError(f"ipd_px: expected a number or null, got {ipd_px!r:.40}")
-        kept = fields["kept_face"]
+        kept, expires_at = fields["kept_face"], fields["expires_at"]
+        if expires_at is not None and not isinstance(expires_at, str):
+            raise InputError(f"expires_at: expected text or null, got {expires_at!r:.40}")
         photo = NewReference(
             fields["source"],
             [_template(t, encoder_id) for t in templates],
@@ -114,6 +120,11 @@ class StoredReference:
             masks=tuple(masks),
             space=space,
             kept=None if kept is None else _bytes(kept, "kept_face"),
+            consent=(
+                Consent(fields["consent"], expires_at or "")
+                if fields["consent"] or expires_at
+                else None
+            ),
         )
         return cls(
             fields["subject_id"],
@@ -150,6 +161,8 @@ _FIELDS: Final = frozenset(
         "subject_id",
         "subject",
         "subject_created_at",
+        "consent",
+        "expires_at",
         "reference_id",
         "created_at",
         "source",

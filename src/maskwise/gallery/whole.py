@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from maskwise.errors import InputError, SubjectError
-from maskwise.gallery import codec, enrolling, listing
+from maskwise.gallery import codec, consent, enrolling, listing
+from maskwise.gallery.consent import Consent
 from maskwise.gallery.records import NewReference
 from maskwise.gallery.stored import StoredReference
 
@@ -20,7 +21,7 @@ BATCH: Final = 256
 _WHOLE: Final = (
     "SELECT s.id, r.id, s.uid, s.name, s.created_at, r.uid, r.created_at, r.source,"
     " r.photo_sha256, r.box, r.ipd_px, r.detector, r.masks,"
-    " (SELECT face FROM kept_face k WHERE k.reference_id = r.id)"
+    " s.consent, s.expires_at, (SELECT face FROM kept_face k WHERE k.reference_id = r.id)"
     " FROM subject s JOIN reference r ON r.subject_id = s.id"
 )
 
@@ -52,7 +53,7 @@ def batch(connection: sqlite3.Connection, after: Place) -> tuple[list[StoredRefe
 
 def _reference(connection: sqlite3.Connection, row: tuple[Any, ...]) -> StoredReference:
     _, key, person, name, enrolled, uid, added, source, sha256, box, ipd_px, *rest = row
-    detector, masks, face = rest
+    detector, masks, agreed, expires_at, face = rest
     times = connection.execute(
         "SELECT t.created_at, e.space FROM template t JOIN encoder e ON e.id = t.encoder_id"
         " WHERE t.reference_id = ? ORDER BY t.id",
@@ -68,6 +69,11 @@ def _reference(connection: sqlite3.Connection, row: tuple[Any, ...]) -> StoredRe
         masks=codec.decode_strings(masks),
         space=times[0][1] if times else "",
         kept=None if face is None else bytes(face),
+        consent=(
+            None
+            if agreed is None and expires_at is None
+            else Consent("" if agreed is None else codec.decode_text(agreed), expires_at or "")
+        ),
     )
     return StoredReference(
         person,
@@ -115,7 +121,10 @@ def _person(connection: sqlite3.Connection, where: str, record: StoredReference)
         cursor = connection.execute(
             "INSERT INTO subject (uid, name, created_at) VALUES (?, ?, ?)", facts
         )
-        return int(cursor.lastrowid or 0)
+        person = int(cursor.lastrowid or 0)
+        if record.photo.consent is not None:
+            consent.note(connection, person, record.photo.consent)
+        return person
     if len(rows) > 1 or tuple(rows[0][1:]) != facts:
         raise InputError(
             f"{where} has another person called {record.subject!r}, or this one under another "

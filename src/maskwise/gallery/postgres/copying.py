@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
+from maskwise.gallery import audit
 from maskwise.gallery.files import translated, write_new
 from maskwise.gallery.postgres.link import Connection, Link
 
@@ -42,6 +43,7 @@ def _fill(connection: Connection, file: sqlite3.Connection) -> None:
             cursor.itersize = _AT_ONCE
             cursor.execute(f"SELECT {names} FROM {table} ORDER BY 1".encode())
             file.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", _rows(cursor))
+    audit.take_over(file, "take-over", audit.default_actor())
 
 
 def _rows(cursor: Any) -> Any:

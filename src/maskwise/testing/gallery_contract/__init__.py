@@ -1,5 +1,6 @@
 """What every gallery must do: subclass ``GalleryContract`` in the engine's tests."""
 
+from maskwise.testing.gallery_contract.accounting import AccountingContract
 from maskwise.testing.gallery_contract.encoders import EncodersContract
 from maskwise.testing.gallery_contract.enrolling import EnrollingContract
 from maskwise.testing.gallery_contract.keeping import KeepingContract
@@ -15,6 +16,7 @@ class GalleryContract(
     EncodersContract,
     KeepingContract,
     MovingContract,
+    AccountingContract,
 ):
     """Override ``connect``; pytest then runs these tests on it."""
 
