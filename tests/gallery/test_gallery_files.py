@@ -82,7 +82,7 @@ def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
         assert gallery.size().people == 1
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:secret@h/db", "qdrant+http://:secret@h:1"])
+@pytest.mark.parametrize("url", ["redis://u:secret@h/0", "mysql://:secret@h:1"])
 def test_an_engine_that_is_not_there_is_named_without_its_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match="sqlite:///PATH") as caught:
         open_gallery(url)
