@@ -428,4 +428,5 @@ def test_where_it_lies(tmp_path: Path) -> None:
     assert gallery_file(None) is None
     assert gallery_file(":memory:") is None
     with pytest.raises(ConfigurationError, match="no gallery engine"):
-        gallery_file("postgres://secret@host")
+        gallery_file("redis://secret@host")
+    assert gallery_file("postgres://secret@host") is None

@@ -267,7 +267,9 @@ def test_only_a_pull_can_reach_the_network() -> None:
         for path in source.rglob("*.py")
         if opens.search(path.read_text("utf-8"))
     }
-    assert found <= {"models/fetch/over_http.py", "models/fetch/addresses.py", "datasets.py"}
+    known = {"models/fetch/over_http.py", "models/fetch/addresses.py", "datasets.py"}
+    # The last asks the system for a free port.
+    assert found <= known | {"testing/postgres_server.py"}
     pulls = re.compile(r"models\.fetch\b")
     users = {
         path.relative_to(source).as_posix()
