@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Final
@@ -14,30 +12,16 @@ from typing import Final
 from maskwise.errors import StorageError, SubjectError
 from maskwise.gallery import audit, audit_check, codec, consent, enrolling, listing
 from maskwise.gallery.audit import AuditEntry, AuditReport, Details
+from maskwise.gallery.connected import ConnectedGallery
 from maskwise.gallery.consent import Consent, DueSubject
-from maskwise.gallery.gallery import Gallery
 from maskwise.gallery.records import DeleteResult, NewReference, clean_name
 
 _UID: Final = re.compile(r"[0-9a-f]{32}")
 _IMPORTED: Final = "imported"  # detector_id of references that had no photo
 
 
-class AccountedGallery(Gallery):
+class AccountedGallery(ConnectedGallery):
     """What ``SqliteGallery`` does for ``Accounting``, on the transactions that it gives."""
-
-    # Of SqliteGallery.
-
-    @abstractmethod
-    def _reading(self) -> AbstractContextManager[sqlite3.Connection]: ...
-
-    @abstractmethod
-    def _writing(self) -> AbstractContextManager[sqlite3.Connection]: ...
-
-    @abstractmethod
-    def _find(self, connection: sqlite3.Connection, subject: str) -> int: ...
-
-    @abstractmethod
-    def _empty_log(self) -> bool: ...
 
     # The log.
 

@@ -1,0 +1,104 @@
+"""The half of the SQLite gallery that holds the connection: transactions, and what rows are."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+from maskwise.errors import SubjectError
+from maskwise.gallery import enrolling
+from maskwise.gallery.files import translated
+from maskwise.gallery.gallery import Gallery
+from maskwise.gallery.indexing import erasing
+from maskwise.gallery.loading import LoadedIndex
+from maskwise.gallery.records import clean_name
+
+
+class ConnectedGallery(Gallery):
+    """What the other halves of ``SqliteGallery`` stand on."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock = threading.RLock()
+        self._loaded = LoadedIndex(path)
+        # Also closes when the object is dropped and when Python ends.
+        self._close = weakref.finalize(self, connection.close)
+
+    @property
+    def where(self) -> str:
+        """The file's path, or ``:memory:``."""
+        return ":memory:" if self._path is None else str(self._path)
+
+    @property
+    def file(self) -> Path | None:
+        """The file; None in memory."""
+        return self._path
+
+    def close(self) -> None:
+        """Let go of the file; closing twice is fine."""
+        with self._lock:
+            self._loaded.drop()
+            self._close()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One state of the gallery, whatever others write meanwhile."""
+        with self._lock, translated(self.where), _transaction(self._connection, "DEFERRED"):
+            yield self._connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Everything done inside is stored at the end, or nothing."""
+        with (
+            self._lock,
+            translated(self.where),
+            _transaction(self._connection, "IMMEDIATE"),
+            erasing(self._connection, self._path),
+        ):
+            yield self._connection
+
+    def _reference(self, connection: sqlite3.Connection, uid: str) -> int:
+        row = connection.execute("SELECT id FROM reference WHERE uid = ?", (uid,)).fetchone()
+        if row is None:
+            raise SubjectError(
+                f"{self.where} has no reference {uid!r}; `maskwise gallery show NAME --json` "
+                "lists a person's"
+            )
+        return int(row[0])
+
+    def _find(self, connection: sqlite3.Connection, subject: str) -> int:
+        name = clean_name(subject)
+        key = enrolling.find(connection, name)
+        if key is None:
+            raise SubjectError(
+                f"nobody in {self.where} is called {name!r}; `maskwise gallery list` shows who is"
+            )
+        return key
+
+    def _empty_log(self) -> bool:
+        """Empty the write-ahead log, which holds what was there before; False if that failed."""
+        with self._lock:
+            try:
+                row = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error:
+                # What was asked for is done and stored: no reason to raise.
+                return False
+        return bool(row[0] == 0)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may have ended the transaction already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
