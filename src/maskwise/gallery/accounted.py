@@ -1,47 +1,67 @@
-"""The half of the SQLite gallery that keeps account: audit log, deletions, consent, retention."""
+"""The half of a gallery in tables that keeps account: audit log, deletions, consent, retention."""
 
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Final
+from typing import Final, TypeVar
 
 from maskwise.errors import StorageError, SubjectError
-from maskwise.gallery import audit, audit_check, codec, consent, enrolling, listing
+from maskwise.gallery import audit, audit_check, codec, consent
 from maskwise.gallery.audit import AuditEntry, AuditReport, Details
-from maskwise.gallery.connected import ConnectedGallery
 from maskwise.gallery.consent import Consent, DueSubject
-from maskwise.gallery.records import DeleteResult, NewReference, clean_name
+from maskwise.gallery.gallery import Gallery
+from maskwise.gallery.records import DeleteResult, GallerySize, NewReference, clean_name
+from maskwise.gallery.rows import Rows
 
+_Done = TypeVar("_Done")
 _UID: Final = re.compile(r"[0-9a-f]{32}")
 _IMPORTED: Final = "imported"  # detector_id of references that had no photo
 
 
-class AccountedGallery(ConnectedGallery):
-    """What ``SqliteGallery`` does for ``Accounting``, on the transactions that it gives."""
+class AccountedGallery(Gallery):
+    """What the engines with tables do for ``Accounting``, on the transactions that they give."""
+
+    # Of the engine.
+
+    @abstractmethod
+    def _read_rows(self) -> AbstractContextManager[Rows]:
+        """One state of the gallery, whatever others write meanwhile."""
+
+    @abstractmethod
+    def _write_rows(self) -> AbstractContextManager[Rows]:
+        """Everything done inside is stored at the end, or nothing."""
+
+    @abstractmethod
+    def _erase(self, act: Callable[[Rows], _Done]) -> tuple[_Done, bool, str]:
+        """Do what deletes in a transaction, then wipe what that left.
+
+        Returns what ``act`` gave, whether no byte is left, and what remains, in words.
+        """
 
     # The log.
 
     def audit_log(self, *, since: str = "", subject: str | None = None) -> list[AuditEntry]:
         """The entries, oldest first."""
-        with self._reading() as connection:
+        with self._read_rows() as connection:
             uid = None if subject is None else self._uid(connection, subject)
             return audit.entries(connection, since=since, subject_id=uid)
 
     def verify_audit(self, expect: str | None = None) -> AuditReport:
         """Look for entries that were changed, removed or moved."""
-        with self._reading() as connection:
+        with self._read_rows() as connection:
             return audit_check.verify(connection, expect)
 
     def record(self, action: str, *, subject_id: str | None = None, details: Details) -> AuditEntry:
         """Add an entry for what was done beside the gallery."""
-        with self._writing() as connection:
+        with self._write_rows() as connection:
             return self._log(connection, action, subject_id, details)
 
-    def _uid(self, connection: sqlite3.Connection, subject: str) -> str:
+    def _uid(self, connection: Rows, subject: str) -> str:
         row = connection.execute(
             "SELECT uid FROM subject WHERE name = ?", (codec.encode_text(clean_name(subject)),)
         ).fetchone()
@@ -57,7 +77,7 @@ class AccountedGallery(ConnectedGallery):
 
     def _log(
         self,
-        connection: sqlite3.Connection,
+        connection: Rows,
         action: str,
         subject_id: str | None = None,
         details: Details | None = None,
@@ -68,7 +88,7 @@ class AccountedGallery(ConnectedGallery):
 
     def _log_enrolment(
         self,
-        connection: sqlite3.Connection,
+        connection: Rows,
         subject: tuple[int, str],
         references: Sequence[NewReference],
         templates: int,
@@ -86,15 +106,15 @@ class AccountedGallery(ConnectedGallery):
                 details |= _consent_details(given)
         self._log(connection, "import" if imported else "enrol", subject[1], details)
 
-    def _log_renaming(self, connection: sqlite3.Connection, subject: int) -> None:
+    def _log_renaming(self, connection: Rows, subject: int) -> None:
         row = connection.execute("SELECT uid FROM subject WHERE id = ?", (subject,)).fetchone()
         self._log(connection, "rename", row[0])
 
-    def _log_re_encoding(self, connection: sqlite3.Connection, before: set[str]) -> None:
+    def _log_re_encoding(self, connection: Rows, before: set[str]) -> None:
         """before: everybody who was there, by uid."""
         for uid in sorted(before - everybody(connection)):
             self._log(connection, audit.REMOVED, uid, {"why": "re-encode"})
-        size = listing.size(connection)
+        size = _size(connection)
         details = {
             "people": size.people,
             "references": size.references,
@@ -102,7 +122,7 @@ class AccountedGallery(ConnectedGallery):
         }
         self._log(connection, "re-encode", None, details)
 
-    def _log_restoring(self, connection: sqlite3.Connection) -> None:
+    def _log_restoring(self, connection: Rows) -> None:
         """One entry for all who came, and one for each who had been deleted before."""
         audit.take_over(connection, "take-over", self.actor)
         returned = connection.execute(
@@ -116,8 +136,8 @@ class AccountedGallery(ConnectedGallery):
 
     def _log_copy(self) -> None:
         try:
-            with self._writing() as connection:
-                size = listing.size(connection)
+            with self._write_rows() as connection:
+                size = _size(connection)
                 self._log(connection, "copy", None, {"people": size.people})
         except StorageError as error:
             # A gallery that may only be read can be copied: there is no place for the entry.
@@ -128,11 +148,14 @@ class AccountedGallery(ConnectedGallery):
 
     def delete(self, subject: str) -> DeleteResult:
         """Delete a person with all references and templates, bytes and all."""
-        with self._writing() as connection:
-            result = self._delete(connection, self._find(connection, subject), "asked")
-        return replace(result, wiped=self._empty_log())
 
-    def _delete(self, connection: sqlite3.Connection, key: int, why: str) -> DeleteResult:
+        def act(connection: Rows) -> DeleteResult:
+            return self._delete(connection, self._row_of(connection, subject), "asked")
+
+        result, wiped, remains = self._erase(act)
+        return replace(result, wiped=wiped, remains=remains)
+
+    def _delete(self, connection: Rows, key: int, why: str) -> DeleteResult:
         uid, name = connection.execute(
             "SELECT uid, name FROM subject WHERE id = ?", (key,)
         ).fetchone()
@@ -153,54 +176,78 @@ class AccountedGallery(ConnectedGallery):
 
     def set_consent(self, subject: str, note: Consent) -> None:
         """Note what somebody agreed to, and until when."""
-        with self._writing() as connection:
-            key = self._find(connection, subject)
+
+        def act(connection: Rows) -> None:
+            key = self._row_of(connection, subject)
             (uid,) = connection.execute("SELECT uid FROM subject WHERE id = ?", (key,)).fetchone()
             consent.note(connection, key, note)
             self._log(connection, "consent", uid, _consent_details(note))
-        self._empty_log()  # the old note goes as an old name does
+
+        self._erase(act)  # the old note goes as an old name does
 
     @property
     def retention_days(self) -> int | None:
         """How many days after their newest photo people are due; None: kept without limit."""
-        with self._reading() as connection:
+        with self._read_rows() as connection:
             return consent.retention_days(connection)
 
     def set_retention_days(self, days: int | None) -> None:
         """Set that limit; nobody is deleted by this alone."""
         if days is not None:
             consent.check_days(days, "retention_days")
-        with self._writing() as connection:
+        with self._write_rows() as connection:
             was = consent.retention_days(connection)
             consent.set_retention_days(connection, days)
             self._log(connection, "retention", None, {"days": days, "was": was})
 
     def due(self, *, days: int | None = None, by_date: bool = True) -> list[DueSubject]:
         """Whose time is over, the longest first."""
-        with self._reading() as connection:
+        with self._read_rows() as connection:
             return consent.due(connection, _now(), days=days, by_date=by_date)
 
     def delete_due(
         self, subject_id: str, *, days: int | None = None, by_date: bool = True
     ) -> DeleteResult | None:
         """Delete a person if their time is over."""
-        with self._writing() as connection:
+
+        def act(connection: Rows) -> DeleteResult | None:
             # Asked again: a new photo or a later date may have come meanwhile.
             found = consent.due(
                 connection, _now(), days=days, by_date=by_date, subject_id=subject_id
             )
             if not found:
                 return None
-            key = enrolling.find(connection, found[0].subject)
-            result = self._delete(connection, int(key or 0), found[0].reason)
-        return replace(result, wiped=self._empty_log())
+            key = self._row_of(connection, found[0].subject)
+            return self._delete(connection, key, found[0].reason)
+
+        result, wiped, remains = self._erase(act)
+        return None if result is None else replace(result, wiped=wiped, remains=remains)
+
+    def _row_of(self, connection: Rows, subject: str) -> int:
+        name = clean_name(subject)
+        row = connection.execute(
+            "SELECT id FROM subject WHERE name = ?", (codec.encode_text(name),)
+        ).fetchone()
+        if row is None:
+            raise SubjectError(
+                f"nobody in {self.where} is called {name!r}; `maskwise gallery list` shows who is"
+            )
+        return int(row[0])
 
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def everybody(connection: sqlite3.Connection) -> set[str]:
+def _size(connection: Rows) -> GallerySize:
+    counts = (
+        connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("subject", "reference", "template")
+    )
+    return GallerySize(*counts)
+
+
+def everybody(connection: Rows) -> set[str]:
     """All people, by uid."""
     return {uid for (uid,) in connection.execute("SELECT uid FROM subject")}
 

@@ -1,10 +1,10 @@
-"""The audit log of an SQLite gallery: one entry a write, each holding the hash of the one before.
+"""The audit log of a gallery: one entry a write, each holding the hash of the one before.
 
 An entry says who did what to whom and when: people by their uid, the rest as counts and ids, never
 a name, a path, a hash of a photo or a number of a template. So it may stay when a person goes.
 
-The functions expect to run in a transaction and raise sqlite3.Error. What the columns mean, and
-how the hash is made, stands in docs/gallery-format.md: an auditor can recompute it without us.
+The functions expect to run in a transaction and raise the engine's errors. What the columns mean,
+and how the hash is made, stands in docs/gallery-format.md: an auditor can recompute it without us.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import sqlite3
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from maskwise.errors import GalleryFormatError, InputError
+from maskwise.gallery.rows import Rows
 
 ACTOR_VARIABLE: Final = "MASKWISE_ACTOR"
 """The environment variable that says who is at work; else it is the system's user name."""
@@ -113,7 +113,7 @@ def clean_actor(name: str) -> str:
 
 
 def append(
-    connection: sqlite3.Connection,
+    connection: Rows,
     action: str,
     *,
     actor: str,
@@ -123,7 +123,7 @@ def append(
     """Add an entry, in the transaction that does what it tells of.
 
     action: a word. details: counts and ids; InputError for any other text. The write lock must be
-    held (BEGIN IMMEDIATE), so that no other process adds one meanwhile.
+    held (SQLite: BEGIN IMMEDIATE), so that no other process adds one meanwhile.
     """
     for key, value in {"action": action, **(details or {})}.items():
         if isinstance(value, str) and not _TEXT.fullmatch(value):
@@ -148,7 +148,7 @@ def append(
     return _entry({**row, "details": told["details"]})
 
 
-def take_over(connection: sqlite3.Connection, action: str, actor: str) -> AuditEntry:
+def take_over(connection: Rows, action: str, actor: str) -> AuditEntry:
     """An entry for everybody who is there, with counts: they came by no call that has its own.
 
     action: ``begin``, once, for a log's first entry; ``take-over`` after rows were put in as a
@@ -177,11 +177,12 @@ def digest(told: Mapping[str, Any]) -> str:
 
 
 def entries(
-    connection: sqlite3.Connection, *, since: str = "", subject_id: str | None = None
+    connection: Rows, *, since: str = "", subject_id: str | None = None
 ) -> list[AuditEntry]:
     """Entries from ``since`` (ISO 8601, UTC) on, of one person or of all, oldest first."""
     found = connection.execute(
-        f"SELECT {COLUMNS} FROM audit WHERE at >= ? AND (? IS NULL OR subject = ?) ORDER BY seq",
+        f"SELECT {COLUMNS} FROM audit WHERE at >= ?"
+        " AND (CAST(? AS TEXT) IS NULL OR subject = ?) ORDER BY seq",
         (since, subject_id, subject_id),
     )
     rows = (dict(zip(names(), row, strict=True)) for row in found)

@@ -1,4 +1,4 @@
-"""Looking for what tampered with the audit log of an SQLite gallery."""
+"""Looking for what tampered with the audit log of a gallery."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from maskwise.gallery.audit import (
     digest,
     names,
 )
+from maskwise.gallery.rows import Rows, on_sqlite
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _TRIGGERS: Final = ("audit_appended", "audit_deleted", "audit_updated")
 
 
-def verify(connection: sqlite3.Connection, expect: str | None = None) -> AuditReport:
+def verify(connection: Rows, expect: str | None = None) -> AuditReport:
     """Check every entry, the order, and that the log and the people fit together.
 
     expect: the hash of an entry that must be there, as an earlier look gave it. Without one, a log
@@ -81,49 +82,62 @@ def _faults_of(told: dict[str, Any], last_seq: int, last_hash: str) -> Iterator[
         yield f"entry {seq} was changed: its hash does not fit what it says"
 
 
-def _not_in_step(connection: sqlite3.Connection) -> Iterator[str]:
+def _not_in_step(connection: Rows) -> Iterator[str]:
     """Where people came or went behind the log's back."""
-    triggers = {
-        name
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
-    }
-    if not set(_TRIGGERS) <= triggers:
+    if not set(_TRIGGERS) <= _triggers(connection):
         yield "the triggers that keep the log append-only were removed"
     known = 0
+    # As bytes SQLite gives whatever stands there, also what is no text any more.
+    bytes_ = "BLOB" if on_sqlite(connection) else "TEXT"
     for seq, details in connection.execute(
-        f"SELECT seq, CAST(details AS BLOB) FROM audit WHERE action IN {TAKEN_OVER} ORDER BY seq"
+        f"SELECT seq, CAST(details AS {bytes_}) FROM audit"
+        f" WHERE action IN {TAKEN_OVER} ORDER BY seq"
     ):
         last = _last_subject(details)
         if last is None:
             yield f"entry {seq} does not say who was there before it"
         known = max(known, last or 0)
     added = f"action IN {ADDED}"
-    for words, query in (
+    for words, query, values in (
         (
             "is in the gallery, and no entry tells of it",
             "SELECT uid FROM subject WHERE id > ? AND NOT EXISTS (SELECT 1 FROM audit a"
             f" WHERE a.subject = subject.uid AND {added})",
+            (known,),
         ),
         (
             "is in the gallery, though an entry tells of the deletion",
-            "SELECT uid FROM subject WHERE ? IS NOT NULL AND EXISTS (SELECT 1 FROM audit a"
+            "SELECT uid FROM subject WHERE EXISTS (SELECT 1 FROM audit a"
             f" WHERE a.subject = subject.uid AND a.action = '{REMOVED}' AND NOT EXISTS"
             " (SELECT 1 FROM audit b WHERE b.subject = a.subject AND b.seq > a.seq"
             f" AND b.{added}))",
+            (),
         ),
         (
             "is not in the gallery, and no entry tells of a deletion",
-            f"SELECT DISTINCT a.subject FROM audit a WHERE ? IS NOT NULL AND {added}"
+            f"SELECT DISTINCT a.subject FROM audit a WHERE {added}"
             " AND NOT EXISTS (SELECT 1 FROM subject s WHERE s.uid = a.subject) AND NOT EXISTS"
             f" (SELECT 1 FROM audit d WHERE d.subject = a.subject AND d.action = '{REMOVED}'"
             " AND d.seq > a.seq)",
+            (),
         ),
     ):
-        for (uid,) in connection.execute(query, (known,)):
+        for (uid,) in connection.execute(query, values):
             yield f"the person {uid} {words}"
 
 
-def _last_subject(details: bytes) -> int | None:
+def _triggers(connection: Rows) -> set[str]:
+    if on_sqlite(connection):
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    else:  # A trigger may be there and switched off.
+        found = connection.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')"
+            " AND tgrelid = 'audit'::regclass"
+        )
+    return {name for (name,) in found}
+
+
+def _last_subject(details: bytes | str) -> int | None:
     try:
         return int(json.loads(details)["last_subject"])
     except (TypeError, ValueError, KeyError):

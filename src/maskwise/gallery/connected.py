@@ -6,19 +6,21 @@ import contextlib
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from maskwise.errors import SubjectError
-from maskwise.gallery import enrolling
+from maskwise.gallery.accounted import AccountedGallery
 from maskwise.gallery.files import translated
-from maskwise.gallery.gallery import Gallery
 from maskwise.gallery.indexing import erasing
 from maskwise.gallery.loading import LoadedIndex
-from maskwise.gallery.records import clean_name
+from maskwise.gallery.rows import Rows
+
+_Done = TypeVar("_Done")
 
 
-class ConnectedGallery(Gallery):
+class ConnectedGallery(AccountedGallery):
     """What the other halves of ``SqliteGallery`` stand on."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
@@ -71,14 +73,20 @@ class ConnectedGallery(Gallery):
             )
         return int(row[0])
 
-    def _find(self, connection: sqlite3.Connection, subject: str) -> int:
-        name = clean_name(subject)
-        key = enrolling.find(connection, name)
-        if key is None:
-            raise SubjectError(
-                f"nobody in {self.where} is called {name!r}; `maskwise gallery list` shows who is"
-            )
-        return key
+    @contextlib.contextmanager
+    def _read_rows(self) -> Iterator[Rows]:
+        with self._reading() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _write_rows(self) -> Iterator[Rows]:
+        with self._writing() as connection:
+            yield connection
+
+    def _erase(self, act: Callable[[Rows], _Done]) -> tuple[_Done, bool, str]:
+        with self._writing() as connection:
+            done = act(connection)
+        return done, self._empty_log(), ""
 
     def _empty_log(self) -> bool:
         """Empty the write-ahead log, which holds what was there before; False if that failed."""

@@ -1,17 +1,17 @@
 """What a person agreed to, until when, and whose time is over.
 
-The functions with a connection expect to run in a transaction and raise sqlite3.Error.
+The functions with a connection expect to run in a transaction and raise the engine's errors.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Final, Literal
 
 from maskwise.errors import InputError
 from maskwise.gallery import codec
+from maskwise.gallery.rows import Rows
 
 CONSENT_LIMIT: Final = 1000
 """The longest note on a consent, in characters."""
@@ -91,7 +91,7 @@ def check_days(days: int, option: str) -> int:
     return days
 
 
-def note(connection: sqlite3.Connection, subject: int, consent: Consent) -> None:
+def note(connection: Rows, subject: int, consent: Consent) -> None:
     """Write what is not None to the person of that row."""
     if consent.text is not None:
         text = codec.encode_text(consent.text) if consent.text else None
@@ -102,13 +102,13 @@ def note(connection: sqlite3.Connection, subject: int, consent: Consent) -> None
         )
 
 
-def retention_days(connection: sqlite3.Connection) -> int | None:
+def retention_days(connection: Rows) -> int | None:
     """How many days after the last photo people are due; None: no limit."""
     row = connection.execute("SELECT value FROM setting WHERE key = ?", (RETENTION_KEY,)).fetchone()
     return None if row is None else int(row[0])
 
 
-def set_retention_days(connection: sqlite3.Connection, days: int | None) -> None:
+def set_retention_days(connection: Rows, days: int | None) -> None:
     """Set or take away the limit."""
     connection.execute("DELETE FROM setting WHERE key = ?", (RETENTION_KEY,))
     if days is not None:
@@ -116,7 +116,7 @@ def set_retention_days(connection: sqlite3.Connection, days: int | None) -> None
 
 
 def due(
-    connection: sqlite3.Connection,
+    connection: Rows,
     now: datetime,
     *,
     days: int | None,
@@ -133,7 +133,7 @@ def due(
     for uid, name, expires_at, newest in connection.execute(
         "SELECT s.uid, s.name, s.expires_at, coalesce(max(r.created_at), s.created_at)"
         " FROM subject s LEFT JOIN reference r ON r.subject_id = s.id"
-        " WHERE ? IS NULL OR s.uid = ? GROUP BY s.id",
+        " WHERE CAST(? AS TEXT) IS NULL OR s.uid = ? GROUP BY s.id",
         (subject_id, subject_id),
     ):
         if by_date and expires_at is not None and expires_at <= _stamp(now):

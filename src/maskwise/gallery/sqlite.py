@@ -9,7 +9,8 @@ from typing import Literal
 
 from maskwise.errors import GalleryFormatError, InputError, SubjectError
 from maskwise.gallery import check, codec, enrolling, listing, replacing, whole
-from maskwise.gallery.accounted import AccountedGallery, everybody
+from maskwise.gallery.accounted import everybody
+from maskwise.gallery.connected import ConnectedGallery
 from maskwise.gallery.files import (
     BUSY_TIMEOUT_S,
     connect_file,
@@ -33,7 +34,7 @@ from maskwise.gallery.stored import StoredReference
 from maskwise.types import F32, Candidate, Template
 
 
-class SqliteGallery(AccountedGallery):
+class SqliteGallery(ConnectedGallery):
     """A Gallery in one SQLite file, or in memory.
 
     Processes may share a file: readers do not wait, writers take turns. Threads may share an
@@ -104,7 +105,7 @@ class SqliteGallery(AccountedGallery):
         """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
         name = clean_name(new)
         with self._writing() as connection:
-            key = self._find(connection, old)
+            key = self._row_of(connection, old)
             taken = enrolling.find(connection, name)
             if taken is not None and taken != key:
                 raise SubjectError(f"the name {name!r} is taken; choose another one")
@@ -175,7 +176,7 @@ class SqliteGallery(AccountedGallery):
     def show(self, subject: str) -> SubjectDetails:
         """One person in detail; SubjectError when there is none of that name."""
         with self._reading() as connection:
-            return listing.show(connection, self._find(connection, subject))
+            return listing.show(connection, self._row_of(connection, subject))
 
     def stats(self) -> GalleryStats:
         """The gallery in figures."""
