@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maskwise.errors import GalleryFormatError
-from maskwise.gallery import codec, kept
+from maskwise.gallery import audit_check, codec, kept
 from maskwise.gallery.postgres.halves import Half
 from maskwise.gallery.postgres.indexes import WIDEST, encoder_of, is_small, names, present
 from maskwise.gallery.postgres.link import Connection
+from maskwise.gallery.postgres.rows import PostgresRows
 from maskwise.types import F32
 
 
@@ -20,6 +21,8 @@ def faults(connection: Connection) -> Iterator[str]:
     yield from _index(connection)
     for (name,) in connection.execute("SELECT name FROM encoder ORDER BY id OFFSET 1").fetchall():
         yield f"templates of a second encoder, {name}, which cannot be compared with the first's"
+    for fault in audit_check.verify(PostgresRows(connection)).faults:
+        yield f"audit log: {fault}"
 
 
 def _templates(connection: Connection) -> Iterator[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from maskwise.errors import GalleryFormatError, SubjectError
 from maskwise.gallery import codec
-from maskwise.gallery.gallery import Gallery, check_probes
+from maskwise.gallery.accounted import everybody
+from maskwise.gallery.gallery import check_probes
 from maskwise.gallery.postgres import (
     check,
     copying,
@@ -18,14 +17,15 @@ from maskwise.gallery.postgres import (
     listing,
     nearest,
     replacing,
+    whole,
     wiping,
 )
+from maskwise.gallery.postgres.connected import ConnectedGallery
 from maskwise.gallery.postgres.link import BUSY_TIMEOUT_S, Connection, Link, one
-from maskwise.gallery.postgres.loading import LoadedTemplates
 from maskwise.gallery.postgres.place import parse
-from maskwise.gallery.postgres.schema import format_of, open_schema, writer_lock
+from maskwise.gallery.postgres.rows import PostgresRows
+from maskwise.gallery.postgres.schema import format_of, open_schema
 from maskwise.gallery.records import (
-    DeleteResult,
     EnrolResult,
     GallerySize,
     GalleryStats,
@@ -35,23 +35,18 @@ from maskwise.gallery.records import (
     SubjectSummary,
     clean_name,
 )
+from maskwise.gallery.stored import StoredReference
+from maskwise.gallery.whole import START, Place
 from maskwise.types import F32, Candidate, Template
 
 
-class PostgresGallery(Gallery):
+class PostgresGallery(ConnectedGallery):
     """A Gallery in a schema of a PostgreSQL database with pgvector.
 
     Processes and machines may share it: readers do not wait, writers take turns. Threads may
     share an object. A connection does not survive a fork: open the gallery in the child. One that
     broke is made anew by the next call.
     """
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._loaded = LoadedTemplates()
-        self._lock = writer_lock(link.place.schema)
-        # Also closes when the object is dropped and when Python ends.
-        self._close = weakref.finalize(self, link.close)
 
     @classmethod
     def open(
@@ -65,11 +60,6 @@ class PostgresGallery(Gallery):
             link.close()
             raise
         return cls(link)
-
-    @property
-    def where(self) -> str:
-        """The URL without password and parameters."""
-        return self._link.place.shown
 
     @property
     def encoder_id(self) -> str | None:
@@ -90,17 +80,17 @@ class PostgresGallery(Gallery):
     def enrol_all(self, people: Iterable[tuple[str, Sequence[NewReference]]]) -> list[EnrolResult]:
         """Store photos of many people, all or none, in one transaction."""
         with self._writing() as connection:
-            return [
-                enrolling.enrol(connection, self.where, subject, photos)
-                for subject, photos in people
-            ]
+            return [self._enrol(connection, subject, photos) for subject, photos in people]
 
     def replace_templates(
         self, encoder_id: str, references: Iterable[tuple[str, NewReference | None]]
     ) -> GallerySize:
         """Give every reference templates of another encoder, in one transaction."""
         with self._writing() as connection:
+            rows = PostgresRows(connection)
+            before = everybody(rows)
             size = replacing.replace(connection, encoder_id, references)
+            self._log_re_encoding(rows, before)
             number = wiping.transaction_id(connection)
         wiping.wipe(self._link, number)
         return size
@@ -109,31 +99,24 @@ class PostgresGallery(Gallery):
         """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
         name = clean_name(new)
         with self._writing() as connection:
-            key = self._find(connection, old)
+            key = self._row_of(PostgresRows(connection), old)
             taken = enrolling.find(connection, name)
             if taken is not None and taken != key:
                 raise SubjectError(f"the name {name!r} is taken; choose another one")
             connection.execute(
                 "UPDATE subject SET name = %s WHERE id = %s", (codec.encode_text(name), key)
             )
+            self._log_renaming(PostgresRows(connection), key)
             number = wiping.transaction_id(connection)
         wiping.wipe(self._link, number)
 
-    def delete(self, subject: str) -> DeleteResult:
-        """Delete a person; a small gallery's tables are then written anew without the bytes."""
+    def restore(self, records: Iterable[StoredReference]) -> int:
+        """Store whole references with their ids and times, in one transaction."""
         with self._writing() as connection:
-            key = self._find(connection, subject)
-            references = one(
-                connection, "SELECT count(*) FROM reference WHERE subject_id = %s", (key,)
-            )
-            templates = one(
-                connection, "SELECT count(*) FROM template WHERE subject_id = %s", (key,)
-            )
-            connection.execute("DELETE FROM subject WHERE id = %s", (key,))
-            connection.execute("DELETE FROM encoder WHERE NOT EXISTS (SELECT 1 FROM template)")
-            number = wiping.transaction_id(connection)
-        remains = wiping.wipe(self._link, number)
-        return DeleteResult(clean_name(subject), references, templates, not remains, remains)
+            stored = whole.restore(connection, self.where, records)
+            if stored:
+                self._log_restoring(PostgresRows(connection))
+        return stored
 
     # Reading.
 
@@ -165,6 +148,22 @@ class PostgresGallery(Gallery):
             face = one(connection, "SELECT face FROM kept_face WHERE reference_id = %s", (key,))
         return None if face is None else bytes(face)
 
+    def export(self, after: str | None = None) -> Iterator[StoredReference]:
+        """Whole references by person and photo as they were enrolled, a batch a transaction."""
+        place = START
+        if after is not None:
+            with self._link.reading() as connection:
+                place = whole.place_of(connection, self.where, after)
+        return self._export(place)
+
+    def _export(self, place: Place) -> Iterator[StoredReference]:
+        while True:
+            with self._link.reading() as connection:
+                found, place = whole.batch(connection, place)
+            if not found:
+                return
+            yield from found
+
     def size(self) -> GallerySize:
         """Counts, as of now."""
         with self._link.reading() as connection:
@@ -178,7 +177,7 @@ class PostgresGallery(Gallery):
     def show(self, subject: str) -> SubjectDetails:
         """One person in detail; SubjectError when there is none of that name."""
         with self._link.reading() as connection:
-            return listing.show(connection, self._find(connection, subject))
+            return listing.show(connection, self._row_of(PostgresRows(connection), subject))
 
     def stats(self) -> GalleryStats:
         """The gallery in figures."""
@@ -188,7 +187,7 @@ class PostgresGallery(Gallery):
 
     def save_copy(self, path: Path) -> None:
         """Write all that it holds to a new SQLite file."""
-        copying.save_copy(self._link, path)
+        copying.save_copy(self._link, path, self._log_copy)
 
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""
@@ -238,19 +237,7 @@ class PostgresGallery(Gallery):
             for h in hits
         ]
 
-    def close(self) -> None:
-        """Let go of the server; closing twice is fine."""
-        self._loaded.drop()
-        self._close()
-
     # What the above are made of.
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """Everything done inside is stored at the end, or nothing; the indexes are kept up."""
-        with self._link.writing(self._lock) as connection:
-            yield connection
-            indexes.keep_up(connection)
 
     def _reference(self, connection: Connection, uid: str) -> int:
         key = one(connection, "SELECT id FROM reference WHERE uid = %s", (uid,))
@@ -261,11 +248,11 @@ class PostgresGallery(Gallery):
             )
         return int(key)
 
-    def _find(self, connection: Connection, subject: str) -> int:
-        name = clean_name(subject)
-        key = enrolling.find(connection, name)
-        if key is None:
-            raise SubjectError(
-                f"nobody in {self.where} is called {name!r}; `maskwise gallery list` shows who is"
-            )
-        return key
+    def _enrol(
+        self, connection: Connection, subject: str, references: Sequence[NewReference]
+    ) -> EnrolResult:
+        key, result = enrolling.enrol(connection, self.where, subject, references)
+        self._log_enrolment(
+            PostgresRows(connection), (key, result.subject_id), references, result.templates
+        )
+        return result

@@ -29,8 +29,8 @@ _ROW: Final = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 def enrol(
     connection: Connection, where: str, subject: str, references: Sequence[NewReference]
-) -> EnrolResult:
-    """See ``Gallery.enrol``; where: for messages."""
+) -> tuple[int, EnrolResult]:
+    """See ``Gallery.enrol``; where: for messages. Also returns the person's row."""
     name = clean_name(subject)
     encoders = {(t.encoder_id, len(t.vector), r.space) for r in references for t in r.templates}
     if len(encoders) != 1:
@@ -38,11 +38,12 @@ def enrol(
             f"enrol {name}: expected references with templates of one encoder, got "
             f"{len(references)} references of {len(encoders)} encoders"
         )
-    encoder = _pin(connection, where, *encoders.pop())
+    encoder = pin(connection, where, *encoders.pop())
     key, uid = _person(connection, name)
     stored = sum(_store(connection, key, encoder, reference) for reference in references)
     tell_who_is_alone(connection, key)
-    return EnrolResult(uid, len({reference.photo_sha256 for reference in references}), stored)
+    photos = {reference.photo_sha256 for reference in references}
+    return key, EnrolResult(uid, len(photos), stored)
 
 
 def find(connection: Connection, name: str) -> int | None:
@@ -69,12 +70,15 @@ def add_templates(
     reference: int,
     encoder: int,
     templates: Sequence[Template],
+    *,
+    times: Sequence[str] | None = None,
 ) -> None:
-    """Templates of a reference, by the rows of both."""
+    """Templates of a reference, by the rows of both; times: when each was made, default now."""
+    told = times or [now()] * len(templates)
     for first in range(0, len(templates), _AT_ONCE):
         some = templates[first : first + _AT_ONCE]
         values: list[object] = []
-        for template in some:
+        for template, at in zip(some, told[first:], strict=False):
             values += [
                 subject,
                 reference,
@@ -83,7 +87,7 @@ def add_templates(
                 None if template.quality is None else float(template.quality),
                 codec.encode_vector(template.vector),
                 Half(template.vector),
-                now(),
+                at,
             ]
         # In one statement: a round trip each would be most of an enrolment's time.
         connection.execute((_INSERT + ", ".join([_ROW] * len(some))).encode(), values)
@@ -114,7 +118,7 @@ def _person(connection: Connection, name: str) -> tuple[int, str]:
     return int(key), uid
 
 
-def _pin(connection: Connection, where: str, encoder_id: str, dim: int, space: str) -> int:
+def pin(connection: Connection, where: str, encoder_id: str, dim: int, space: str) -> int:
     """The row of the encoder, which a gallery takes with its first template."""
     known = encoder_of(connection)
     if known is None:

@@ -53,7 +53,8 @@ def people(connection: Connection) -> list[SubjectSummary]:
 def show(connection: Connection, subject_id: int) -> SubjectDetails:
     """The person of that row."""
     head = connection.execute(
-        "SELECT uid, name, created_at FROM subject WHERE id = %s", (subject_id,)
+        "SELECT uid, name, created_at, consent, expires_at FROM subject WHERE id = %s",
+        (subject_id,),
     ).fetchone()
     assert head is not None
     of_reference: dict[int, list[TemplateDetails]] = {}
@@ -74,8 +75,9 @@ def show(connection: Connection, subject_id: int) -> SubjectDetails:
         (subject_id,),
     )
     references = tuple(_reference(row, of_reference) for row in rows)
-    uid, name, created_at = head
-    return SubjectDetails(uid, codec.decode_text(name), created_at, references)
+    uid, name, created_at, consent, expires_at = head
+    note = codec.decode_text(consent or b"")
+    return SubjectDetails(uid, codec.decode_text(name), created_at, references, note, expires_at)
 
 
 def _reference(row: Row, templates: Mapping[int, list[TemplateDetails]]) -> ReferenceDetails:

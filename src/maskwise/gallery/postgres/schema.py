@@ -14,8 +14,10 @@ from typing import Final
 from psycopg import errors, sql
 
 from maskwise.errors import ConfigurationError, GalleryFormatError, StorageError
+from maskwise.gallery import audit
 from maskwise.gallery.enrolling import now
 from maskwise.gallery.postgres.link import Connection, Link, one
+from maskwise.gallery.postgres.rows import PostgresRows
 from maskwise.gallery.postgres.words import EXTENSION_REMEDY
 
 OLDEST_PGVECTOR: Final = (0, 8)
@@ -23,6 +25,9 @@ OLDEST_PGVECTOR: Final = (0, 8)
 
 _LOCK_CLASS: Final = 0x4D535747
 """The letters MSWG, as a file's application_id: tells our advisory locks from others'."""
+
+_LOG_BEGINS: Final = "0002_consent_and_audit"
+"""The step after which the audit log has its first entry, which SQL alone cannot hash."""
 
 _MIGRATING: Final = (_LOCK_CLASS, 0)
 
@@ -94,6 +99,8 @@ def _migrate(link: Link, known: Sequence[tuple[str, str]]) -> str:
                 _start(link, connection)
             name, text = known[due]
             connection.execute(text.encode())
+            if name == _LOG_BEGINS:
+                audit.take_over(PostgresRows(connection), "begin", audit.default_actor())
             connection.execute(
                 "INSERT INTO migration (format, name, applied_at) VALUES (%s, %s, %s)",
                 (due + 1, name, now()),
