@@ -21,8 +21,10 @@ def fill(gallery: Gallery) -> None:
     """Three people whose names are not in the order of their enrolment."""
     vectors = unit_vectors(8)
     for name in ("Zoe", "Ann", "é \udcff"):
-        given = [(NO_MASK, vectors[len(name)]), (virtual("n95", 3), vectors[4]), (REAL, axis(1))]
         for number in range(2):
+            # Each photo has its own: of equal ones of one person any may be told.
+            bare = vectors[len(name) + 2 * number]
+            given = [(NO_MASK, bare), (virtual("n95", 3), vectors[4]), (REAL, axis(1))]
             photo = reference(
                 f"{name}/{number}\udcfe.jpg",
                 given[: 1 + number * 2],
