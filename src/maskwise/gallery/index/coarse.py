@@ -168,7 +168,9 @@ class CoarseIndex:
             there, vectors = self._fetch(self._keys[wanted])
             for number in some:
                 place = np.searchsorted(wanted, rows[number, kept[number]])
-                found = np.clip(vectors[place] @ probes[number], -1, 1)
+                # Not "@": a BLAS may add up the last rows in another order, and equal vectors
+                # must have equal scores.
+                found = np.clip(np.einsum("kd,d->k", vectors[place], probes[number]), -1, 1)
                 found[~there[place]] = -np.inf  # unknown to the truth
                 scores[number, kept[number]] = found
                 kept[number] &= np.isfinite(scores[number])
