@@ -1,9 +1,10 @@
-"""The calibration that lies beside a gallery: ``maskwise calibrate`` writes it, decisions read it.
+"""The calibration that lies beside a gallery, or that its server keeps.
 
-It is one JSON file, ``<gallery>.calibration.json``, described in docs/calibration.md. It decides,
-or stops the decision: a file that is damaged, too new, or made with other models is an error, as
-deciding by other thresholds than the owner chose must not happen unnoticed. Where there is no
-file, the shipped thresholds decide.
+``maskwise calibrate`` writes it, decisions read it. It is one JSON text, of the file
+``<gallery>.calibration.json``, described in docs/calibration.md. It decides, or stops the
+decision: one that is damaged, too new, or made with other models is an error, as deciding by other
+thresholds than the owner chose must not happen unnoticed. Where there is none, the shipped
+thresholds decide.
 
 It holds the thresholds of the gallery's encoder, and of that one's references against the probes of
 others (``decide.pair_id``), each with what it was made of.
@@ -14,12 +15,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from maskwise.decide import DEFAULT_FMR, OperatingPoints, curve_from_json, references_of
 from maskwise.errors import ConfigurationError, EvaluationError
 from maskwise.models.readers import option_of
 from maskwise.types import WearPair
+
+if TYPE_CHECKING:
+    from maskwise.gallery import Gallery
 
 SUFFIX: Final = ".calibration.json"
 FORMAT: Final = "maskwise-operating-points"
@@ -49,6 +53,48 @@ def read_own(path: Path, encoder_id: str, models: Mapping[str, str]) -> Operatin
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         _refuse(path, f"the gallery's calibration cannot be read ({why})", error)
+    return _read(text, path, encoder_id, models)
+
+
+def own_of(gallery: Gallery, encoder_id: str, models: Mapping[str, str]) -> OperatingPoints | None:
+    """The thresholds that a gallery has of its own: beside its file, or kept by its server.
+
+    As ``read_own``, which see; None for a gallery in memory.
+    """
+    if gallery.file is not None:
+        return read_own(place_beside(gallery.file), encoder_id, models)
+    text = gallery.calibration()
+    return None if text is None else _read(text, gallery.where, encoder_id, models)
+
+
+def carry(source: Gallery, target: Gallery) -> bool:
+    """Give ``target`` the calibration of ``source``, as it stands; False where that has none.
+
+    One that the target has stays: False. Raises OSError where a file cannot be read or written.
+    """
+    text = source.calibration()
+    if source.file is not None:
+        beside = place_beside(source.file)
+        text = beside.read_text("utf-8") if beside.exists() else None
+    if text is None or target.calibration() is not None:
+        return False
+    if target.file is None:
+        if not target.keeps_calibration:
+            return False
+        target.keep_calibration(text)
+        return True
+    try:
+        with place_beside(target.file).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _read(
+    text: str, path: Path | str, encoder_id: str, models: Mapping[str, str]
+) -> OperatingPoints | None:
+    """path: where the text stood."""
     try:
         given = json.loads(text)
         form, version = given["format"], given["version"]
@@ -131,7 +177,9 @@ def joined(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _check_models(path: Path, made_with: Mapping[str, Any], models: Mapping[str, str]) -> None:
+def _check_models(
+    path: Path | str, made_with: Mapping[str, Any], models: Mapping[str, str]
+) -> None:
     for stage in sorted(models):
         if made_with.get(stage) != models[stage]:
             _refuse(
@@ -147,14 +195,15 @@ def _option(stage: str, made_with: Mapping[str, Any]) -> str:
     return option_of(str(made_with.get(stage))) if stage == "encoder" else ""
 
 
-def _refuse_damaged(path: Path, error: Exception) -> NoReturn:
+def _refuse_damaged(path: Path | str, error: Exception) -> NoReturn:
     _refuse(path, f"the gallery's calibration is damaged ({error})", error)
 
 
 def _refuse(
-    path: Path, problem: str, error: Exception | None = None, *, also: str = ""
+    path: Path | str, problem: str, error: Exception | None = None, *, also: str = ""
 ) -> NoReturn:
+    away = "move the file away" if isinstance(path, Path) else "take it away (--drop)"
     raise ConfigurationError(
-        f"{path}: {problem}; {also}calibrate anew (maskwise calibrate), or move the file away to "
+        f"{path}: {problem}; {also}calibrate anew (maskwise calibrate), or {away} to "
         "decide by the shipped thresholds, where the encoder has some"
     ) from error

@@ -23,7 +23,7 @@ from maskwise.compare import compare
 from maskwise.decide import DEFAULT_FPIR, OperatingPoints, pair_id
 from maskwise.enrolment import Enrolment
 from maskwise.errors import AmbiguousFaceError, ConfigurationError, InputError, NoFaceError
-from maskwise.own_calibration import place_beside, read_own
+from maskwise.own_calibration import own_of, place_beside, read_own
 from maskwise.quality import Gates, gates
 from maskwise.stages import Stages
 from maskwise.types import Decision, WearPair
@@ -112,8 +112,12 @@ class Recognizer(Stages):
         if pair not in self._points_read:
             file = self._gallery_file()
             beside = None if file is None else place_beside(file)
-            own = None if beside is None else read_own(beside, pair, self.models)
-            without = beside is not None and own is None and beside.exists()
+            if beside is not None:
+                own = read_own(beside, pair, self.models)
+                without = own is None and beside.exists()
+            else:
+                own = None if self._in_memory() else own_of(self.gallery, pair, self.models)
+                without = False
             self._points_read[pair] = own or _shipped(pair, without_own=without)
         return self._points_read[pair]
 
@@ -125,6 +129,11 @@ class Recognizer(Stages):
         from maskwise.gallery import Gallery, gallery_file
 
         return given.file if isinstance(given, Gallery) else gallery_file(given)
+
+    def _in_memory(self) -> bool:
+        """Whether nothing can have been kept with the gallery."""
+        given = self._gallery_argument
+        return given is None or (not isinstance(given, os.PathLike) and given == ":memory:")
 
     def close(self) -> None:
         """Close the gallery, unless it was handed in open."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maskwise.cli.calibrate_place import place_for, reference_recognizer
+from maskwise.cli.calibrate_place import drop, place_for, reference_recognizer
 from maskwise.cli.calibrate_results import (
     Source,
     calibration_json,
@@ -23,7 +23,7 @@ from maskwise.cli.options import (
     pass_tools,
     share_option,
 )
-from maskwise.cli.output import Progress, print_json, remark
+from maskwise.cli.output import Progress, print_json, printable, remark
 from maskwise.cli.status import OK, SKIPPED
 from maskwise.errors import ConfigurationError, EvaluationError
 
@@ -55,6 +55,12 @@ FEW_PEOPLE = 30
 @gallery_option
 @click.option(
     "--out", metavar="FILE", help="Write the calibration here instead of beside the gallery."
+)
+@click.option(
+    "--drop",
+    "take_away",
+    is_flag=True,
+    help="Take the gallery's own calibration away: the shipped thresholds decide again.",
 )
 @click.option(
     "--kind",
@@ -99,6 +105,7 @@ def command(
     target_fmr: float | None,
     gallery: str | None,
     out: str | None,
+    take_away: bool,
     kind: MapKind,
     non_mated: int,
     seed: int,
@@ -112,12 +119,14 @@ def command(
 
     Compares the photos with one another, bare and with virtual masks drawn on them, and finds for
     each combination the threshold that keeps strangers to --target-fmr. The result lies beside the
-    gallery. It holds no name and no path. Fewer than 30 pairs of photos of one person are refused.
+    gallery's file, or its server keeps it. It holds no name and no path. Fewer than 30 pairs of
+    photos of one person are refused.
 
     \b
     Examples:
       maskwise calibrate --folder people/ --dry-run
       maskwise calibrate --folder people/ --target-fmr 0.0001
+      maskwise calibrate --drop
       maskwise calibrate --scores bare.npz --scores masked.npz --out mine.json
       maskwise calibrate --folder people/ --encoder student --reference-encoder sface
 
@@ -127,10 +136,14 @@ def command(
     """
     from maskwise.decide import DEFAULT_FMR
     from maskwise.evaluate.calibration import calibrate
-    from maskwise.evaluate.calibration_file import write_calibration
 
+    if take_away:
+        if folder is not None or score_files or out is not None or dry_run:
+            raise click.UsageError("--drop goes with --gallery alone")
+        _drop(gallery, as_json)
+        ctx.exit(OK)
     if (folder is None) == (not score_files):
-        raise click.UsageError("name either --folder DIR or --scores FILE")
+        raise click.UsageError("name either --folder DIR or --scores FILE, or --drop")
     if reference_encoder is not None and folder is None:
         raise click.UsageError("--reference-encoder goes with --folder DIR")
     target = DEFAULT_FMR if target_fmr is None else target_fmr
@@ -155,7 +168,7 @@ def command(
     )
     results = {pair: result_at(fitted, source, pair, target) for pair in fitted.pairs}
     if place is not None:
-        write_calibration(place, fitted)
+        place.write(fitted)
     if as_json:
         print_json(
             {
@@ -167,6 +180,14 @@ def command(
         print_calibration(fitted, source, results, place, target)
     incomplete = source.failures or fitted.refused or any(r.unsupported for r in results.values())
     ctx.exit(SKIPPED if incomplete else OK)
+
+
+def _drop(gallery: str | None, as_json: bool) -> None:
+    place = drop(gallery)
+    if as_json:
+        print_json({"dropped": place})
+    else:
+        click.echo(f"dropped {printable(place)}: the shipped thresholds decide again")
 
 
 def _from_folder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,29 @@ from maskwise.errors import ConfigurationError, EncoderMismatchError, OutputErro
 
 if TYPE_CHECKING:
     from maskwise.encode import Encoder
+    from maskwise.evaluate.calibration import Calibration
     from maskwise.pipeline import Recognizer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a calibration goes. shown: the file, or the URL without secrets.
+
+    server: the URL of the gallery that keeps it; None for a file.
+    """
+
+    shown: str
+    server: str | None = None
+
+    def write(self, fitted: Calibration) -> None:
+        """Put it there, beside what is there for probes of other encoders; all or nothing."""
+        from maskwise.evaluate.calibration_file import text_of, write_calibration
+
+        if self.server is None:
+            write_calibration(self.shown, fitted)
+            return
+        with open_gallery(self.server) as store:
+            store.keep_calibration(text_of(fitted, store.calibration()))
 
 
 def reference_recognizer(
@@ -29,8 +52,9 @@ def reference_recognizer(
 
 def place_for(
     gallery: str | None, out: str | None, encoder: Encoder, reference: Recognizer | None
-) -> Path:
+) -> Place:
     """Where to write; refused before the slow part where that cannot be."""
+    from maskwise.gallery import default_place
     from maskwise.own_calibration import FORMAT, place_beside
 
     if out is None:
@@ -48,11 +72,13 @@ def place_for(
             else:
                 store.check_encoder(encoder.id)
             if store.file is None:
-                raise ConfigurationError(
-                    f"{store.where}: this gallery is no file, so that nothing can lie beside it; "
-                    "name a file with --out"
-                )
-            return place_beside(store.file)
+                if not store.keeps_calibration:
+                    raise ConfigurationError(
+                        f"{store.where}: this gallery is no file, so that nothing can lie beside "
+                        "it; name a file with --out"
+                    )
+                return Place(store.where, gallery or default_place())
+            return Place(str(place_beside(store.file)))
     place = Path(out)
     if not place.parent.is_dir():
         raise OutputError(f"{out}: there is no folder {place.parent}; make it first")
@@ -65,4 +91,23 @@ def place_for(
             raise ConfigurationError(
                 f"{out}: is there already and is no calibration; name another file"
             )
-    return place
+    return Place(out)
+
+
+def drop(gallery: str | None) -> str:
+    """Take the gallery's calibration away; where it was, or ConfigurationError for none."""
+    from maskwise.own_calibration import place_beside
+
+    with open_gallery(gallery) as store:
+        beside = None if store.file is None else place_beside(store.file)
+        there = store.calibration() is not None if beside is None else beside.exists()
+        if not there:
+            raise ConfigurationError(f"{store.where} has no calibration of its own")
+        if beside is None:
+            store.keep_calibration(None)
+            return store.where
+    try:
+        beside.unlink()
+    except OSError as error:
+        raise OutputError(f"{beside}: cannot be deleted ({error.strerror})") from error
+    return str(beside)

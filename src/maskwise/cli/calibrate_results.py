@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
@@ -16,6 +15,7 @@ from maskwise.errors import ConfigurationError, EvaluationError
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from maskwise.cli.calibrate_place import Place
     from maskwise.evaluate.calibration import Calibration
     from maskwise.evaluate.scores import Scores
     from maskwise.types import WearPair
@@ -79,7 +79,7 @@ def calibration_json(
     fitted: Calibration,
     source: Source,
     results: Mapping[WearPair, PairResult],
-    place: Path | None,
+    place: Place | None,
     dry_run: bool,
 ) -> dict[str, Any]:
     """The same as docs/cli.md describes it."""
@@ -99,7 +99,7 @@ def calibration_json(
             "min_cllr": row.min_cllr,
         }
     return {
-        "calibration": None if place is None else str(place),
+        "calibration": None if place is None else place.shown,
         "dry_run": dry_run,
         "encoder": fitted.encoder_id,
         "target_fmr": fitted.target_fmr,
@@ -117,7 +117,7 @@ def print_calibration(
     fitted: Calibration,
     source: Source,
     results: Mapping[WearPair, PairResult],
-    place: Path | None,
+    place: Place | None,
     target: float,
 ) -> None:
     """A table of the wear pairs, and what is to be said of them, for people."""
@@ -163,5 +163,5 @@ def print_calibration(
         lines.append(f"Photos left out: {told}.")
     if any(r.unsupported for r in results.values()) or fitted.refused:
         lines.append("Where these do not reach, the shipped thresholds decide, if there are some.")
-    lines.append("Nothing was written." if place is None else f"Written to {place}.")
+    lines.append("Nothing was written." if place is None else f"Written to {place.shown}.")
     click.echo("\n".join(printable(line) for line in lines))

@@ -75,14 +75,14 @@ def _unlike(store: Gallery) -> list[str]:
     """Sentences on photos that do not look like the others of their person."""
     from maskwise.decide import OperatingPoints
     from maskwise.gallery.unlike import LEAST_PHOTOS, UNLIKE_FMR, unlike
-    from maskwise.own_calibration import place_beside, read_own
+    from maskwise.own_calibration import own_of
 
     people = [p.subject for p in store.people() if p.references >= LEAST_PHOTOS]
     encoder = store.encoder_id
     if not people or encoder is None:
         return []
     try:
-        own = None if store.file is None else read_own(place_beside(store.file), encoder, {})
+        own = own_of(store, encoder, {})
         points = own or OperatingPoints.shipped(encoder)
         threshold = points.at_fmr("bare-bare", UNLIKE_FMR).threshold
     except ConfigurationError as error:

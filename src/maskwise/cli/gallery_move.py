@@ -10,7 +10,7 @@ import click
 from maskwise.cli.options import json_option, open_gallery
 from maskwise.cli.output import Progress, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, USAGE
-from maskwise.errors import ConfigurationError
+from maskwise.errors import ConfigurationError, OutputError
 
 if TYPE_CHECKING:
     from maskwise.gallery import Gallery
@@ -25,7 +25,7 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
     """Copy everybody from one gallery into another, on any engine, and compare the two.
 
     TO is new or empty, or what an interrupted copy left: the same command goes on from there.
-    Ids, names, times, templates and kept faces stay. A calibration beside FROM is not copied.
+    Ids, names, times, templates and kept faces stay. The calibration goes along where TO has none.
 
     \b
     Example:
@@ -36,6 +36,7 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
     """
     from maskwise.gallery import copying
     from maskwise.gallery import open_gallery as open_any
+    from maskwise.own_calibration import carry
 
     with open_gallery(source) as old, open_any(target) as new:
         remark(f"copying to {new.where}")
@@ -49,6 +50,10 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
         except KeyboardInterrupt:
             remark("interrupted: what was copied stays; run it again to go on")
             ctx.exit(INTERRUPTED)
+        try:
+            carried = carry(old, new)
+        except OSError as error:
+            raise OutputError(f"the calibration was not copied: {error}") from error
         if as_json:
             print_json(
                 {
@@ -59,6 +64,7 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
                     "templates": report.size.templates,
                     "copied": report.copied,
                     "already": report.already,
+                    "calibration": carried,
                     "searches_compared": report.probes,
                     "equal": not report.problems,
                     "problems": [printable(problem) for problem in report.problems],
@@ -70,6 +76,8 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
                 f"photos     {report.copied:,} copied, {report.already:,} already there\n"
                 f"templates  {report.size.templates:,}"
             )
+            if carried:
+                click.echo("thresholds copied, too: those that FROM has of its own")
             for problem in report.problems:
                 click.echo(f"differs: {printable(problem)}")
             if not report.problems:

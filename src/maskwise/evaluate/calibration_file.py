@@ -33,24 +33,32 @@ def write_calibration(path: str | os.PathLike[str], calibration: Calibration) ->
 
     What the file holds of the same references' encoder with the probes of others stays.
     """
+    there = None
+    with contextlib.suppress(OSError, ValueError):
+        there = Path(path).read_text("utf-8")
+    with written_at_once(path) as file:
+        file.write(text_of(calibration, there).encode())
+
+
+def text_of(calibration: Calibration, there: str | None = None) -> str:
+    """``calibration`` as the text of a file, JSON, that takes the place of ``there``."""
     own = calibration.encoder_id
     parts = {
         name: part
-        for name, part in _entries_there(Path(path)).items()
+        for name, part in _entries_there(there).items()
         if references_of(name) == references_of(own)
     }
-    with written_at_once(path) as file:
-        content = joined({**parts, own: to_json(calibration)})
-        text = json.dumps(content, indent=1, sort_keys=True)
-        file.write(text.encode() + b"\n")
+    content = joined({**parts, own: to_json(calibration)})
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
-def _entries_there(path: Path) -> dict[str, dict[str, Any]]:
+def _entries_there(text: str | None) -> dict[str, dict[str, Any]]:
     """What a file holds; nothing where it is not there or damaged: it is replaced."""
-    with contextlib.suppress(OSError, KeyError, TypeError, AttributeError, ValueError):
-        given = json.loads(path.read_text("utf-8"))
-        if given["format"] == FORMAT:
-            return entries(given)
+    if text is not None:
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):
+            given = json.loads(text)
+            if given["format"] == FORMAT:
+                return entries(given)
     return {}
 
 

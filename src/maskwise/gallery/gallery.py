@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maskwise.errors import EncoderMismatchError, InputError
+from maskwise.errors import ConfigurationError, EncoderMismatchError, InputError
 from maskwise.gallery.accounting import Accounting
 from maskwise.gallery.records import (
     DeleteResult,
@@ -219,6 +219,25 @@ class Gallery(Accounting):
 
         SubjectError when there is none of that name.
         """
+
+    @property
+    def keeps_calibration(self) -> bool:
+        """Whether ``keep_calibration`` works."""
+        return False
+
+    def calibration(self) -> str | None:
+        """The text of its own calibration (docs/calibration.md), where the engine keeps it.
+
+        None where there is none, and for a file's, which lies beside the file.
+        """
+        return None
+
+    def keep_calibration(self, text: str | None) -> None:
+        """Keep a calibration in place of the one before; None takes that away.
+
+        Raises ConfigurationError where the engine keeps none (``keeps_calibration``).
+        """
+        raise ConfigurationError(f"{self.where}: this gallery keeps no calibration of its own")
 
     @abstractmethod
     def stats(self) -> GalleryStats:

@@ -185,6 +185,25 @@ class PostgresGallery(ConnectedGallery):
             found = format_of(connection, self._link.place.schema)
             return listing.stats(connection, self.where, found)
 
+    @property
+    def keeps_calibration(self) -> bool:
+        """True."""
+        return True
+
+    def calibration(self) -> str | None:
+        """The text of its own calibration."""
+        with self._link.reading() as connection:
+            text = one(connection, "SELECT content FROM calibration")
+        return None if text is None else str(text)
+
+    def keep_calibration(self, text: str | None) -> None:
+        """Keep a calibration in place of the one before; None takes that away."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM calibration")
+            if text is not None:
+                connection.execute("INSERT INTO calibration (content) VALUES (%s)", (text,))
+            self._log(PostgresRows(connection), "calibration", None, {"kept": text is not None})
+
     def save_copy(self, path: Path) -> None:
         """Write all that it holds to a new SQLite file."""
         copying.save_copy(self._link, path, self._log_copy)

@@ -1,10 +1,16 @@
--- Format 2: what people agreed to, how long they are kept, and the log of who did what.
+-- Format 2: what people agreed to, how long they are kept, the log of who did what, and thresholds.
 -- What the columns mean, and how the hash is made, stands in docs/gallery-format.md.
 
 ALTER TABLE subject ADD COLUMN consent bytea;
 ALTER TABLE subject ADD COLUMN expires_at text COLLATE "C";
 ALTER TABLE subject ALTER COLUMN consent SET STATISTICS 0;
 ALTER TABLE subject ALTER COLUMN expires_at SET STATISTICS 0;
+
+-- One row at most: the thresholds of its own, as a file's lie beside it (docs/calibration.md).
+CREATE TABLE calibration (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    content text NOT NULL
+);
 
 CREATE TABLE audit (
     seq bigint PRIMARY KEY,
