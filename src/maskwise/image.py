@@ -126,6 +126,16 @@ def load_with_sha256(
     return picture, digest.hexdigest()
 
 
+def read(path: str | os.PathLike[str]) -> bytes:
+    """The content of a picture's file; ImageError as ``load`` where it cannot be read."""
+    return _read(os.fspath(path), describe(path))
+
+
+def decode(content: bytes, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
+    """What ``load`` makes of a file of this content, called ``name``; raises as ``load``."""
+    return _checked(_opened(content, name), name, max_pixels)
+
+
 def describe(source: object) -> str:
     """A printable name of any input, for messages: the path as it was given, or its kind.
 
@@ -223,13 +233,17 @@ def _load(
         if not isinstance(source, Picture):
             raise ImageError(_wrong_type(source))
         picture = source
+    return _checked(picture, name, max_pixels), content
+
+
+def _checked(picture: PIL.Image.Image, name: str, max_pixels: int) -> Image:
     width, height = picture.size
     if width * height > max_pixels:
         raise ImageError(
             f"{name}: {width} x {height} px are {width * height / 1e6:.4g} million pixels, more "
             f"than the limit of {max_pixels / 1e6:.4g} million; make the picture smaller"
         )
-    return Image(_pixels(picture, name), name), content
+    return Image(_pixels(picture, name), name)
 
 
 def _read(path: str, name: str) -> bytes:

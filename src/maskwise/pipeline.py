@@ -21,7 +21,7 @@ from maskwise import detect, encode, image, landmarks, masks, occlusion, unsure
 from maskwise.answers import EnrolReport, Face, Identification, PhotoReport, Verification
 from maskwise.compare import compare
 from maskwise.decide import DEFAULT_FPIR, OperatingPoints, pair_id
-from maskwise.enrolment import Enrolment
+from maskwise.enrolment import Asked, Enrolment
 from maskwise.errors import AmbiguousFaceError, ConfigurationError, InputError, NoFaceError
 from maskwise.own_calibration import own_of, place_beside, read_own
 from maskwise.quality import Gates, gates
@@ -180,18 +180,17 @@ class Recognizer(Stages):
         types = self.mask_types if masks is None else _mask_types(masks)
         limits = gates(quality) if isinstance(quality, str) else quality
         self.gallery.check_encoder(self.encoder.id)
-        enrolment = Enrolment(
-            self, self.gallery, subject, types, strict=strict, keep=keep == "faces", limits=limits
-        )
+        asked = Asked(tuple(types), strict, keep == "faces", limits)
+        enrolment = Enrolment(self.gallery, subject, asked)
         enrolment.consent = consent
         reports: list[PhotoReport] = []
         for source in _several(photos):
-            report = enrolment.look_at(source)
+            report = enrolment.look_at(self, source)
             reports.append(report)
             if on_photo is not None:
                 on_photo(report)
         stored = enrolment.store()
-        warnings = self._unlike(subject) if stored else ()
+        warnings = self.unlike(subject) if stored else ()
         return EnrolReport(subject, tuple(reports), stored, warnings)
 
     def identify(self, source: image.ImageInput, *, top: int = 5) -> list[Identification]:
@@ -262,8 +261,8 @@ class Recognizer(Stages):
         except (NoFaceError, AmbiguousFaceError) as error:
             return None, str(error)
 
-    def _unlike(self, subject: str) -> tuple[str, ...]:
-        """Sentences on photos of a person that do not look like the others."""
+    def unlike(self, subject: str) -> tuple[str, ...]:
+        """Sentences on enrolled photos of a person that do not look like the others."""
         from maskwise.gallery.unlike import UNLIKE_FMR, unlike
 
         try:

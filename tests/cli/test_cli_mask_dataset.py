@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from maskwise.mask_dataset import crew, read_specs
+from maskwise import crew
+from maskwise.mask_dataset import read_specs
 from maskwise.mask_dataset.faces import ALIGNED, Aligned, Place
 from maskwise.mask_dataset.journal import NAME
 from maskwise.mask_dataset.manifest import COLUMNS

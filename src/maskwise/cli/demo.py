@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from maskwise.cli.demo_page import Shown, page
-from maskwise.cli.enrol import Summary, enrol_people
+from maskwise.cli.enrol_people import Summary, enrol_people
 from maskwise.cli.files import OutputFolder, write_file, write_picture
 from maskwise.cli.identify import COLUMNS, NUMBERS, Looked, look, meaning, table_row
 from maskwise.cli.inputs import Person, Photo, find_people, find_photos

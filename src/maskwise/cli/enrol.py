@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+import functools
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from maskwise.cli.actor import actor_option
+from maskwise.cli.enrol_people import How, Summary, enrol_in_bulk, enrol_people
 from maskwise.cli.inputs import Person, as_name, find_people, find_photos
 from maskwise.cli.options import (
     Tools,
@@ -18,90 +18,12 @@ from maskwise.cli.options import (
     model_options,
     pass_tools,
 )
-from maskwise.cli.output import Progress, naming, print_json, printable, remark
-from maskwise.cli.results import mask_json, quality_json, reasons_json
+from maskwise.cli.output import print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
-from maskwise.errors import InputError, StorageError
+from maskwise.errors import StorageError
 
 if TYPE_CHECKING:
-    from maskwise.answers import EnrolReport
     from maskwise.gallery import Consent
-    from maskwise.pipeline import Recognizer
-
-
-_STATUSES = ("enrolled", "already", "no_face", "several_faces", "unreadable", "poor")
-
-
-@dataclass(slots=True)
-class Summary:
-    """What became of everybody.
-
-    problems: a sentence for everything that was left out. poor: what was measured of the photos
-    that are not good enough. warnings: sentences on photos that were enrolled all the same.
-    """
-
-    people: int = 0
-    without_template: int = 0
-    photos: Counter[str] = field(default_factory=Counter)
-    templates: int = 0
-    problems: list[str] = field(default_factory=list)
-    poor: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def add(self, report: EnrolReport) -> None:
-        """Count one person in."""
-        self.people += 1
-        self.photos.update(photo.status for photo in report.photos)
-        self.templates += report.templates
-        self.without_template += report.skipped == len(report.photos)
-        self.warnings += map(printable, report.warnings)
-        self.poor += [
-            {
-                "image": photo.source,
-                "subject": report.subject,
-                "mask": None if photo.mask is None else mask_json(photo.mask),
-                "quality": quality_json(photo.quality),
-                "quality_reasons": reasons_json(photo.reasons),
-            }
-            for photo in report.photos
-            if photo.status == "poor"
-        ]
-
-    def as_json(self, gallery: str, interrupted: bool) -> dict[str, Any]:
-        """For ``--json``."""
-        return {
-            "gallery": gallery,
-            "people": {
-                "enrolled": self.people - self.without_template,
-                "skipped": self.without_template,
-            },
-            "photos": {status: self.photos[status] for status in _STATUSES},
-            "templates": self.templates,
-            "poor": self.poor,
-            "problems": self.problems,
-            "warnings": self.warnings,
-            "interrupted": interrupted,
-        }
-
-    def kept(self, people: int, gallery: str) -> str:
-        """What a run that ended early leaves behind."""
-        return (
-            f"{self.people} of {people} people were finished and are kept in {gallery}; run the "
-            "same command again to go on"
-        )
-
-    def text(self, gallery: str) -> str:
-        """For people, in three lines."""
-        enrolled = self.people - self.without_template
-        lost = f", {self.without_template} without a usable photo" if self.without_template else ""
-        counts = self.photos
-        return (
-            f"people     {enrolled} of {self.people} with photos in the gallery{lost}\n"
-            f"photos     {counts['enrolled']} enrolled, {counts['already']} already, "
-            f"{counts['no_face']} no face, {counts['several_faces']} several faces, "
-            f"{counts['unreadable']} unreadable, {counts['poor']} poor\n"
-            f"templates  {self.templates} stored in {printable(gallery)}"
-        )
 
 
 @click.command(name="enrol")
@@ -143,6 +65,17 @@ class Summary:
     metavar="DATE|DAYS|never",
     help="When they are to be deleted (2027-01-31, or days from now), by `gallery retention`.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many processes look at photos.  [default: by the number of photos and cores]",
+)
+@click.option(
+    "--cluster",
+    metavar="tcp://HOST:PORT",
+    help="Let the workers of a dask cluster look at the photos; this process stores.",
+)
 @actor_option
 @model_options("detector", "encoder")
 @json_option("the summary as one JSON object")
@@ -161,6 +94,8 @@ def command(
     keep: Literal["none", "faces"],
     consent: str | None,
     expires: str | None,
+    workers: int | None,
+    cluster: str | None,
     models: dict[str, str],
     as_json: bool,
 ) -> None:
@@ -188,6 +123,8 @@ def command(
     Exit codes: 0 all photos enrolled; 1 some input was skipped (each is named); 2 usage or
     gallery error; 130 interrupted.
     """
+    from maskwise.bulk import MOST
+    from maskwise.crew import usual_workers
     from maskwise.gallery import default_place
     from maskwise.gallery.where import without_secrets
 
@@ -206,6 +143,9 @@ def command(
         subject = clean_name(as_name(subject))
         photos = find_photos(paths, skip)
         people = [Person(subject, photos)] if photos else []
+    if cluster is not None and workers is not None:
+        raise click.UsageError("--workers are processes here, --cluster has its own; name one")
+    workers = workers or usual_workers(sum(len(person.photos) for person in people), MOST)
     place = gallery or default_place()
     # Before the gallery is opened: a mistyped folder, model or mask leaves no empty one.
     recognizer = tools.recognizer(gallery=place, masks=masks, **models)
@@ -220,15 +160,19 @@ def command(
         store = recognizer.gallery
         remark(f"gallery {store.where}")
         try:
-            enrol_people(
-                recognizer,
-                people,
-                summary,
-                strict=strict,
-                quality=quality,
-                keep=keep,
-                consent=agreed,
-            )
+            how = How(strict, quality, keep, agreed)
+            if cluster is None and workers == 1:
+                enrol_people(recognizer, people, summary, how)
+            else:
+                enrol_in_bulk(
+                    recognizer,
+                    people,
+                    summary,
+                    how,
+                    make=functools.partial(tools.recognizer, masks=masks, **models),
+                    workers=workers,
+                    cluster=cluster,
+                )
         except KeyboardInterrupt:
             interrupted = True
             remark(f"interrupted: {summary.kept(len(people), store.where)}")
@@ -248,46 +192,3 @@ def _consent(text: str | None, expires: str | None) -> Consent | None:
     if text is None and expires is None:
         return None
     return Consent(text, None if expires is None else expiry(expires))
-
-
-def enrol_people(
-    recognizer: Recognizer,
-    people: list[Person],
-    summary: Summary,
-    *,
-    strict: bool = False,
-    quality: str = "standard",
-    keep: Literal["none", "faces"] = "none",
-    consent: Consent | None = None,
-) -> None:
-    """Enrol one person after the other, with a bar, counting into ``summary``."""
-    total = sum(len(person.photos) for person in people)
-    with Progress("enrolling", total) as progress:
-        for person in people:
-            try:
-                report = recognizer.enrol(
-                    person.name,
-                    [photo.path for photo in person.photos],
-                    strict=strict,
-                    quality=quality,
-                    keep=keep,
-                    consent=consent,
-                    on_photo=lambda _: progress.advance(),
-                )
-            except InputError as error:  # a name that cannot be
-                summary.people += 1
-                summary.without_template += 1
-                summary.problems.append(printable(str(error)))
-                progress.remark(f"skipped {error}")
-                progress.advance(len(person.photos))
-                continue
-            summary.add(report)
-            for photo in report.photos:
-                if photo.status not in ("enrolled", "already"):
-                    problem = naming(photo.source, photo.note or photo.status)
-                    summary.problems.append(printable(problem))
-                    progress.remark(f"skipped {problem}")
-                elif photo.note:
-                    progress.remark(naming(photo.source, photo.note))
-            for warning in report.warnings:
-                progress.remark(f"warning: {warning}")

@@ -19,11 +19,11 @@ from maskwise.cli.files import (
 )
 from maskwise.cli.inputs import Photo, find_photos
 from maskwise.cli.mask_options import finder
-from maskwise.cli.mask_stop import Stop, stopping
 from maskwise.cli.mask_tally import Tally
 from maskwise.cli.options import Tools
 from maskwise.cli.output import Progress, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
+from maskwise.cli.stopping import Stop, stopping
 from maskwise.errors import OutputError
 
 if TYPE_CHECKING:
@@ -211,10 +211,10 @@ class Run:
         stop: Stop,
     ) -> str | None:
         """Do the jobs; why it was stopped, where nothing more can be written."""
-        from maskwise.mask_dataset.crew import outcomes, usual_workers
+        from maskwise.crew import outcomes, usual_workers
         from maskwise.mask_dataset.work import Workshop
 
-        workers = self._given["workers"] or usual_workers(len(jobs))
+        workers = min(self._given["workers"] or usual_workers(len(jobs)), len(jobs))
         shop = Workshop(output.folder, self._plan, self._finder, PictureWriter(), nothing_more_fits)
         with Progress("drawing masks", len(jobs), unit="photos") as progress:
             results = outcomes(shop, jobs, workers, lambda: stop.asked)

@@ -117,6 +117,12 @@ class Workshop:
             outcome.fatal = self.is_fatal(error)
         return outcome
 
+    def failed(self, job: Job, reason: str) -> Outcome:
+        """The outcome of a photo over which its process ended."""
+        outcome = Outcome(job.relative)
+        _left_out(outcome, job, "failed", reason)
+        return outcome
+
     def _do(self, job: Job, outcome: Outcome) -> None:
         picture, digest = image.load_with_sha256(Path(job.source))
         about = {"source": job.relative, "source_sha256": digest}
@@ -194,13 +200,6 @@ class Workshop:
             self.writer.file(self.out / target.sidecar, data)
             outcome.files[target.sidecar] = len(data)
         outcome.rows += rows
-
-
-def failed(job: Job, reason: str) -> Outcome:
-    """The outcome of a photo over which its process ended."""
-    outcome = Outcome(job.relative)
-    _left_out(outcome, job, "failed", reason)
-    return outcome
 
 
 def _left_out(outcome: Outcome, job: Job, status: Status, reason: str) -> None:

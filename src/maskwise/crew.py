@@ -9,16 +9,16 @@ time, and that which ends its process once more is given up.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Final, TypeAlias
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from maskwise.mask_dataset.work import Job, Outcome, Workshop, failed
 from maskwise.models.session import THREADS_VARIABLE
 
 MOST_WORKERS: Final = 61
@@ -29,19 +29,33 @@ _FEW: Final = 32
 """So few photos are done before processes have started and opened their models."""
 
 _POLL_S: Final = 0.5
-_DIED: Final = (
+DIED: Final = (
     "the process that worked on it ended (is the memory full?); try it with --workers 1, or "
     "make the photo smaller"
 )
 
-Done: TypeAlias = tuple[Job, Outcome]
+Job = TypeVar("Job")
+Outcome = TypeVar("Outcome")
+_Job_contra = TypeVar("_Job_contra", contravariant=True)
+_Outcome_co = TypeVar("_Outcome_co", covariant=True)
 
-_workshop: Workshop | None = None  # of a worker process
+
+class Workshop(Protocol[_Job_contra, _Outcome_co]):
+    """What does the work. Is pickled for every process, and so are jobs and outcomes."""
+
+    def do(self, job: _Job_contra) -> _Outcome_co:
+        """Work off one photo; what is wrong with the photo is part of the outcome."""
+
+    def failed(self, job: _Job_contra, reason: str) -> _Outcome_co:
+        """The outcome of a photo over which its process ended."""
 
 
-def usual_workers(photos: int) -> int:
-    """As many processes as pay for so many photos."""
-    return 1 if photos <= _FEW else max(1, min(cores(), _USUAL_WORKERS))
+_workshop: Workshop[Any, Any] | None = None  # of a worker process
+
+
+def usual_workers(photos: int, most: int = _USUAL_WORKERS) -> int:
+    """As many processes as pay for so many photos; ``most`` is for the memory's sake."""
+    return 1 if photos <= _FEW else max(1, min(cores(), photos // _FEW + 1, most))
 
 
 def cores() -> int:
@@ -52,21 +66,22 @@ def cores() -> int:
 
 
 def outcomes(
-    workshop: Workshop, jobs: Sequence[Job], workers: int, stop: Callable[[], bool]
-) -> Generator[Done, None, None]:
+    workshop: Workshop[Job, Outcome], jobs: Iterable[Job], workers: int, stop: Callable[[], bool]
+) -> Generator[tuple[Job, Outcome], None, None]:
     """What became of each photo, as they are finished.
 
-    stop: asked between photos; when it says so, what is under way is finished and no more.
+    jobs: asked for one when there is somebody to do it, so that few are in memory. stop: asked
+    between photos; when it says so, what is under way is finished and no more. Raises what
+    ``do`` raises.
     """
-    workers = min(workers, len(jobs), MOST_WORKERS)
+    workers = min(workers, MOST_WORKERS)
+    waiting = _Waiting(jobs)
     if workers <= 1:
-        for job in jobs:
-            if stop():
-                return
+        while not stop() and waiting:
+            job = waiting.next()
             yield job, workshop.do(job)
         return
-    waiting = deque(jobs)
-    while waiting and not stop():
+    while not stop() and waiting:
         suspects: list[Job] = []
         yield from _in_processes(workshop, waiting, workers, stop, suspects)
         for job in suspects:
@@ -75,22 +90,42 @@ def outcomes(
             yield from _alone(workshop, job, stop)
 
 
+class _Waiting(Generic[Job]):
+    """Jobs of an iterator, of which the first can be had without being taken."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._jobs = iter(jobs)
+        self._first: deque[Job] = deque()
+
+    def __bool__(self) -> bool:
+        if not self._first:
+            self._first.extend(itertools.islice(self._jobs, 1))
+        return bool(self._first)
+
+    @property
+    def first(self) -> Job:
+        return self._first[0]
+
+    def next(self) -> Job:
+        return self._first.popleft()
+
+
 def _in_processes(
-    workshop: Workshop,
-    waiting: deque[Job],
+    workshop: Workshop[Job, Outcome],
+    waiting: _Waiting[Job],
     workers: int,
     stop: Callable[[], bool],
     suspects: list[Job],
-) -> Iterator[Done]:
+) -> Iterator[tuple[Job, Outcome]]:
     """Work off ``waiting``; when a process dies, the photos under way become ``suspects``."""
     with _pool(workshop, workers) as pool:
-        running: dict[Future[Outcome], Job] = {}
+        running: dict[Future[Any], Job] = {}
         try:
-            while running or (waiting and not stop()):
+            while running or (not stop() and waiting):
                 # No more than can be lost: twice as many as work.
-                while waiting and not stop() and not suspects and len(running) < 2 * workers:
-                    future = _submit(pool, waiting[0])
-                    running[future] = waiting.popleft()
+                while len(running) < 2 * workers and not suspects and not stop() and waiting:
+                    future = _submit(pool, waiting.first)
+                    running[future] = waiting.next()
                 if stop():
                     for future in [f for f in running if f.cancel()]:
                         del running[future]
@@ -110,14 +145,16 @@ def _in_processes(
                 future.cancel()
 
 
-def _alone(workshop: Workshop, job: Job, stop: Callable[[], bool]) -> Iterator[Done]:
+def _alone(
+    workshop: Workshop[Job, Outcome], job: Job, stop: Callable[[], bool]
+) -> Iterator[tuple[Job, Outcome]]:
     again: list[Job] = []
-    yield from _in_processes(workshop, deque([job]), 1, stop, again)
+    yield from _in_processes(workshop, _Waiting([job]), 1, stop, again)
     if again:
-        yield job, failed(job, _DIED)
+        yield job, workshop.failed(job, DIED)
 
 
-def _pool(workshop: Workshop, workers: int) -> ProcessPoolExecutor:
+def _pool(workshop: Workshop[Any, Any], workers: int) -> ProcessPoolExecutor:
     import multiprocessing
 
     methods = multiprocessing.get_all_start_methods()
@@ -128,13 +165,13 @@ def _pool(workshop: Workshop, workers: int) -> ProcessPoolExecutor:
     )
 
 
-def _submit(pool: ProcessPoolExecutor, job: Job) -> Future[Outcome]:
+def _submit(pool: ProcessPoolExecutor, job: Any) -> Future[Any]:
     # Processes are started here and inherit that Ctrl-C is held back: it is for the parent.
     with _held_back():
         return pool.submit(_work, job)
 
 
-def _begin(workshop: Workshop, threads: int) -> None:
+def _begin(workshop: Workshop[Any, Any], threads: int) -> None:
     """In a new process: its own models, and all together use the cores once."""
     global _workshop  # noqa: PLW0603  a process has one task for its life
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -156,7 +193,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(job: Job) -> Outcome:
+def _work(job: Any) -> Any:
     assert _workshop is not None
     return _workshop.do(job)
 

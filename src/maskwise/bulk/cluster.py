@@ -1,0 +1,116 @@
+"""Photos to the workers of a dask cluster: other machines, which need no disk of ours.
+
+The scheduler and its workers are started by whoever has the machines (docs/bulk-enrolment.md). A
+worker that ends is dask's business: it gives the photo to another one, and gives the photo up when
+it has ended several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Final
+
+from maskwise.bulk.work import PhotoJob, Workshop
+from maskwise.enrolment import Looked
+from maskwise.errors import ConfigurationError, MaskwiseError
+
+_TIMEOUT_S: Final = 10
+_PER_THREAD: Final = 3
+"""Photos sent ahead for each thread of a worker: one in work, and two on their way."""
+
+
+def outcomes(
+    address: str, workshop: Workshop, jobs: Iterable[PhotoJob], stop: Callable[[], bool]
+) -> Generator[tuple[PhotoJob, Looked], None, None]:
+    """What was seen of each photo, as they are finished; see ``crew.outcomes``.
+
+    address: of the scheduler, ``tcp://HOST:PORT``. Workers that come later get work, too.
+    Raises ConfigurationError without the extra, where no scheduler answers, where there is no
+    worker, and where workers cannot do the work.
+    """
+    with _connected(address) as client:
+        waiting = iter(jobs)
+        running: dict[Any, PhotoJob] = {}
+        more = True
+        try:
+            while running or more:
+                room = _PER_THREAD * _threads(client, address) - len(running)
+                while more and room > 0:
+                    job = None if stop() else next(waiting, None)
+                    if job is None:
+                        more = False
+                        break
+                    # pure: dask would take photos of one content and name for one.
+                    running[client.submit(_do, workshop, job, pure=False)] = job
+                    room -= 1
+                for future in _finished(list(running)):
+                    job = running.pop(future)
+                    yield job, _result(address, workshop, job, future)
+        finally:
+            client.cancel(list(running))
+
+
+def _do(workshop: Workshop, job: PhotoJob) -> Looked:
+    return workshop.do(job)
+
+
+def _connected(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ConfigurationError(
+            '--cluster needs dask, which is an extra: pip install "maskwise[cluster]"'
+        ) from error
+    try:
+        client: Any = Client
+        return client(address, timeout=_TIMEOUT_S)
+    except (OSError, ValueError, RuntimeError) as error:  # what it raises differs by the address
+        raise ConfigurationError(
+            f"--cluster {address}: no scheduler answers there ({error}); start one with `dask "
+            "scheduler`, and name the address that it prints: tcp://HOST:PORT"
+        ) from error
+
+
+def _threads(client: Any, address: str) -> int:
+    count = sum(client.nthreads().values())
+    if not count:
+        try:
+            client.wait_for_workers(1, timeout=_TIMEOUT_S)
+        except TimeoutError as error:
+            raise ConfigurationError(
+                f"--cluster {address}: the scheduler has no workers; start some on your machines: "
+                f"dask worker {address} --nthreads 1"
+            ) from error
+        count = sum(client.nthreads().values())
+    return max(1, int(count))
+
+
+def _finished(futures: list[Any]) -> list[Any]:
+    """Those that are done; waits for the first, and looks up now and then."""
+    import distributed
+
+    if not futures:
+        return []
+    wait: Any = distributed.wait
+    try:
+        done: list[Any] = list(wait(futures, timeout=1, return_when="FIRST_COMPLETED").done)
+    except TimeoutError:
+        return []
+    return done
+
+
+def _result(address: str, workshop: Workshop, job: PhotoJob, future: Any) -> Looked:
+    from distributed import KilledWorker
+
+    try:
+        found: Looked = future.result()
+    except KilledWorker:
+        return workshop.failed(job)
+    except MaskwiseError as error:
+        raise ConfigurationError(f"--cluster {address}: {error}") from error
+    except Exception as error:  # of whatever kind: a worker without maskwise cannot say it in ours
+        raise ConfigurationError(
+            f"--cluster {address}: a worker cannot look at photos ({type(error).__name__}: "
+            f"{error}); every worker needs maskwise {workshop.made_by[0]} and the same models"
+        ) from error
+    return found
