@@ -141,3 +141,22 @@ def test_an_unknown_engine(run: Run) -> None:
     assert answer.status == 2
     assert "no gallery engine 'redis'" in answer.err
     assert "secret" not in answer.err
+
+
+def test_merge(run: Run) -> None:
+    before = run("gallery", "show", "Olive", *G, "--json").lines[0]
+    more = len(run("gallery", "show", "Ruby", *G, "--json").lines[0]["photos"])
+    refused = run("gallery", "merge", "Ruby", "Olive", *G)  # nobody answers
+    assert refused.status == 2
+    assert "--yes" in refused.err
+    (told,) = run("gallery", "merge", "Ruby", "Olive", "--yes", *G, "--json").lines
+    assert told == {
+        "merged": "Ruby", "subject": "Olive", "photos": more, "dropped": 0, "wiped": True,
+    }  # fmt: skip
+    after = run("gallery", "show", "Olive", *G, "--json").lines[0]
+    assert len(after["photos"]) == len(before["photos"]) + more
+    assert run("gallery", "show", "Ruby", *G).status == 2
+    for one, other in (("Olive", "Olive"), ("Nobody", "Olive"), ("Olive", "Nobody")):
+        assert run("gallery", "merge", one, other, "--yes", *G).status == 2
+    assert run("audit", "verify", *G).status == 0
+    assert run("gallery", "check", *G).status == 0

@@ -16,8 +16,9 @@ from maskwise.cli import (
 from maskwise.cli.actor import actor_option
 from maskwise.cli.gallery_show import PHOTO_COLUMNS, consent_lines, details_json, photo_row, when
 from maskwise.cli.inputs import as_name
-from maskwise.cli.options import gallery_option, json_option, open_gallery
+from maskwise.cli.options import agreed, gallery_option, json_option, open_gallery
 from maskwise.cli.output import print_json, print_table, printable
+from maskwise.cli.status import SKIPPED
 
 
 @click.group(name="gallery")
@@ -110,6 +111,56 @@ def rename(old: str, new: str, gallery: str | None, as_json: bool) -> None:
         print_json({"renamed": old, "subject": new})
     else:
         click.echo(f"{printable(old)} is now {printable(new)}")
+
+
+@command.command()
+@click.argument("subject", metavar="NAME")
+@click.argument("into", metavar="INTO")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@actor_option
+@gallery_option
+@json_option("one JSON object")
+@click.pass_context
+def merge(
+    ctx: click.Context, *, subject: str, into: str, yes: bool, gallery: str | None, as_json: bool
+) -> None:
+    """Make one person of two: the photos of NAME become those of INTO, and NAME goes.
+
+    \b
+    Example:
+      maskwise gallery merge "A. Lovelace" "Ada Lovelace"
+
+    Exit codes: 0 merged; 1 you said no; 2 no such person, or a gallery error.
+    """
+    subject, into = as_name(subject), as_name(into)
+    with open_gallery(gallery) as store:
+        gone, stays = store.show(subject), store.show(into)
+        question = (
+            f"Make the {len(gone.references):,} photos of {printable(gone.subject)} those of "
+            f"{printable(stays.subject)}? They cannot be told apart again."
+        )
+        if not yes and not agreed(question):
+            click.echo("nothing was changed", err=True)
+            ctx.exit(SKIPPED)
+        result = store.merge(subject, into)
+    if as_json:
+        print_json(
+            {
+                "merged": result.subject,
+                "subject": result.into,
+                "photos": result.moved,
+                "dropped": result.dropped,
+                "wiped": result.wiped,
+            }
+        )
+    else:
+        already = f", {result.dropped} were there already" if result.dropped else ""
+        click.echo(
+            f"{printable(result.subject)} is {printable(result.into)} now: "
+            f"{result.moved} photos moved{already}"
+        )
+        if result.remains:
+            click.echo(result.remains)
 
 
 @command.command()

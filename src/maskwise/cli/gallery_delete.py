@@ -13,7 +13,7 @@ import click
 
 from maskwise.cli.actor import actor_option
 from maskwise.cli.inputs import as_name
-from maskwise.cli.options import gallery_option, json_option, open_gallery
+from maskwise.cli.options import agreed, gallery_option, json_option, open_gallery
 from maskwise.cli.output import print_json, printable, remark
 from maskwise.cli.status import OK, SKIPPED
 from maskwise.errors import OutputError
@@ -143,10 +143,4 @@ def _new_file(path: Path | None) -> Iterator[TextIO | None]:
 def _agreed(details: SubjectDetails, copies: tuple[Copy, ...]) -> bool:
     photos = f"{len(details.references):,} photo{'' if len(details.references) == 1 else 's'}"
     also = "".join(f", and the whole file {copy.path}" for copy in copies)
-    try:
-        return click.confirm(
-            f"Delete {printable(details.subject)} ({photos}){printable(also)} for good?", err=True
-        )
-    except click.Abort:
-        click.echo(err=True)  # end the line of the question
-        raise click.UsageError("not confirmed, nothing was deleted; --yes does not ask") from None
+    return agreed(f"Delete {printable(details.subject)} ({photos}){printable(also)} for good?")

@@ -38,6 +38,15 @@ class Tools:
 pass_tools = click.make_pass_decorator(Tools, ensure=True)
 
 
+def agreed(question: str) -> bool:
+    """Ask on stderr whether to do what cannot be undone; UsageError where nobody answers."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)  # end the line of the question
+        raise click.UsageError("not confirmed, nothing was done; --yes does not ask") from None
+
+
 def gallery_option(command: Command) -> Command:
     """``--gallery``."""
     return click.option(

@@ -10,12 +10,18 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Final, TypeVar
 
-from maskwise.errors import StorageError, SubjectError
+from maskwise.errors import InputError, StorageError, SubjectError
 from maskwise.gallery import audit, audit_check, codec, consent
 from maskwise.gallery.audit import AuditEntry, AuditReport, Details
 from maskwise.gallery.consent import Consent, DueSubject
 from maskwise.gallery.gallery import Gallery
-from maskwise.gallery.records import DeleteResult, GallerySize, NewReference, clean_name
+from maskwise.gallery.records import (
+    DeleteResult,
+    GallerySize,
+    MergeResult,
+    NewReference,
+    clean_name,
+)
 from maskwise.gallery.rows import Rows
 
 _Done = TypeVar("_Done")
@@ -35,6 +41,10 @@ class AccountedGallery(Gallery):
     @abstractmethod
     def _write_rows(self) -> AbstractContextManager[Rows]:
         """Everything done inside is stored at the end, or nothing."""
+
+    @abstractmethod
+    def _moved(self, connection: Rows, subject: int) -> None:
+        """References of others are that person's now: bring up to date what hangs on it."""
 
     @abstractmethod
     def _erase(self, act: Callable[[Rows], _Done]) -> tuple[_Done, bool, str]:
@@ -151,6 +161,30 @@ class AccountedGallery(Gallery):
 
         def act(connection: Rows) -> DeleteResult:
             return self._delete(connection, self._row_of(connection, subject), "asked")
+
+        result, wiped, remains = self._erase(act)
+        return replace(result, wiped=wiped, remains=remains)
+
+    def merge(self, subject: str, into: str) -> MergeResult:
+        """Make one person of two, in one transaction."""
+
+        def act(connection: Rows) -> MergeResult:
+            gone, stays = self._row_of(connection, subject), self._row_of(connection, into)
+            if gone == stays:
+                raise InputError(f"{clean_name(into)} is one person already; name two")
+            uids = [
+                connection.execute("SELECT uid FROM subject WHERE id = ?", (key,)).fetchone()[0]
+                for key in (gone, stays)
+            ]
+            moved = connection.execute(
+                "UPDATE reference SET subject_id = ? WHERE subject_id = ? AND photo_sha256 NOT IN"
+                " (SELECT photo_sha256 FROM reference WHERE subject_id = ?)",
+                (stays, gone, stays),
+            ).rowcount
+            self._moved(connection, stays)
+            left = self._delete(connection, gone, "merged")
+            self._log(connection, "merge", uids[1], {"from": uids[0], "references": moved})
+            return MergeResult(left.subject, clean_name(into), moved, left.references, False)
 
         result, wiped, remains = self._erase(act)
         return replace(result, wiped=wiped, remains=remains)

@@ -83,6 +83,14 @@ class ConnectedGallery(AccountedGallery):
         with self._writing() as connection:
             yield connection
 
+    def _moved(self, connection: Rows, subject: int) -> None:
+        # Touched, so that indexes in memory and beside the file are made anew: they hold owners.
+        connection.execute(
+            "UPDATE template SET reference_id = reference_id"
+            " WHERE reference_id IN (SELECT id FROM reference WHERE subject_id = ?)",
+            (subject,),
+        )
+
     def _erase(self, act: Callable[[Rows], _Done]) -> tuple[_Done, bool, str]:
         with self._writing() as connection:
             done = act(connection)

@@ -17,6 +17,7 @@ from maskwise.gallery.records import (
     EnrolResult,
     GallerySize,
     GalleryStats,
+    MergeResult,
     NewReference,
     ProbeWear,
     SubjectDetails,
@@ -212,6 +213,16 @@ class Gallery(Accounting):
     @abstractmethod
     def rename(self, old: str, new: str) -> None:
         """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
+
+    def merge(self, subject: str, into: str) -> MergeResult:
+        """Make one person of two: the photos of ``subject`` become those of ``into``.
+
+        References keep ids, times and templates; one of a photo that ``into`` has already goes.
+        Name, uid, consent and date of ``into`` stay, those of ``subject`` go, and so does every
+        byte of them. All or nothing. SubjectError when one is not there, InputError when they are
+        the same, ConfigurationError where the engine cannot.
+        """
+        raise ConfigurationError(f"{self.where}: this engine cannot make one person of two")
 
     @abstractmethod
     def delete(self, subject: str) -> DeleteResult:

@@ -163,6 +163,20 @@ class DeleteResult:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What ``merge`` did. moved: references that are the other person's now; dropped: those of
+    photos that were there already. wiped, remains: as in ``DeleteResult``, of the name that went.
+    """
+
+    subject: str
+    into: str
+    moved: int
+    dropped: int
+    wiped: bool
+    remains: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GalleryStats:
     """A gallery in figures.
 

@@ -64,6 +64,19 @@ class ConnectedGallery(AccountedGallery):
         with self._writing() as connection:
             yield PostgresRows(connection)
 
+    def _moved(self, connection: Rows, subject: int) -> None:
+        connection.execute(
+            "UPDATE template SET subject_id = ? WHERE subject_id <> ?"
+            " AND reference_id IN (SELECT id FROM reference WHERE subject_id = ?)",
+            (subject, subject, subject),
+        )
+        connection.execute(
+            "UPDATE template SET alone = NOT alone WHERE subject_id = ? AND alone = EXISTS"
+            " (SELECT 1 FROM template other WHERE other.subject_id = template.subject_id"
+            " AND other.masked <> template.masked)",
+            (subject,),
+        )
+
     def _erase(self, act: Callable[[Rows], _Done]) -> tuple[_Done, bool, str]:
         with self._writing() as connection:
             done = act(PostgresRows(connection))

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import numpy as np
 import pytest
 
-from maskwise.errors import InputError, SubjectError
+from maskwise.errors import ConfigurationError, InputError, SubjectError
 from maskwise.gallery import Gallery, GallerySize, NewReference
 from maskwise.testing.enrolments import (
     ENCODER,
@@ -21,7 +24,48 @@ from maskwise.types import NO_MASK, Template, Wear
 
 
 class PeopleContract(GalleryTests):
-    """See ``GalleryContract``."""
+    """See ``GalleryContract``. Set ``merges = False`` for an engine that cannot merge people."""
+
+    merges: ClassVar[bool] = True
+
+    def test_two_people_become_one(self, gallery: Gallery) -> None:
+        both = reference("both.jpg", [(NO_MASK, axis(5))])
+        gallery.enrol("Ann", [reference("1.jpg", [(NO_MASK, axis(0)), (virtual(), axis(1))]), both])
+        gallery.enrol("Bob", [reference("2.jpg", [(virtual(), axis(2))]), both])
+        ann, bob = gallery.show("Ann"), gallery.show("Bob")
+        if not self.merges:
+            with pytest.raises(ConfigurationError):
+                gallery.merge("Bob", "Ann")
+            return
+        (before,) = gallery.search(axis(2)[None], wear="masked", top=1)[0]
+        assert before.subject == "Bob"
+        result = gallery.merge("Bob", "Ann")
+        assert (result.subject, result.into, result.moved, result.dropped) == ("Bob", "Ann", 1, 1)
+        assert result.wiped or result.remains
+        whole = gallery.show("Ann")
+        assert [p.subject for p in gallery.people()] == ["Ann"]
+        assert (whole.subject_id, whole.created_at) == (ann.subject_id, ann.created_at)
+        kept = {r.reference_id for r in (*ann.references, bob.references[0])}
+        assert {r.reference_id for r in whole.references} == kept
+        assert gallery.size() == GallerySize(1, 3, 4)
+        for wear in WEARS:
+            found = gallery.search(np.stack([axis(0), axis(2)]), wear=wear, top=3)
+            assert [[c.subject_id for c in row] for row in found] == [[ann.subject_id]] * 2
+        (after,) = gallery.search(axis(2)[None], wear="masked", top=1)[0]
+        assert (after.score, after.reference_id) == (1, bob.references[0].reference_id)
+        assert gallery.integrity_check() == []
+
+    def test_merging_what_is_not_there_changes_nothing(self, gallery: Gallery) -> None:
+        gallery.enrol("Ann", [reference("1.jpg", [(NO_MASK, axis(0))])])
+        before = gallery.show("Ann")
+        for one, other, error in (
+            ("Ann", "Ann", InputError),
+            ("Bob", "Ann", SubjectError),
+            ("Ann", "Bob", SubjectError),
+        ):
+            with pytest.raises(error if self.merges else ConfigurationError):
+                gallery.merge(one, other)
+        assert gallery.show("Ann") == before
 
     @pytest.mark.parametrize(
         "name",
