@@ -15,6 +15,8 @@ from maskwise.testing.gallery_contract import GalleryContract
 
 
 class TestPostgres(GalleryContract):
+    sequences = 3
+
     @pytest.fixture
     def connect(self, connect: Callable[[], Gallery]) -> Callable[[], Gallery]:
         return connect
@@ -22,6 +24,8 @@ class TestPostgres(GalleryContract):
 
 class TestBehindAPooler(GalleryContract):
     """What a pooler does between transactions: the next one is another session's."""
+
+    sequences = 1  # every call connects anew
 
     @pytest.fixture
     def connect(
@@ -45,6 +49,8 @@ class TestBehindAPooler(GalleryContract):
 
 class TestByTheIndex(GalleryContract):
     """From the first template on, the index answers."""
+
+    sequences = 3
 
     @pytest.fixture
     def connect(

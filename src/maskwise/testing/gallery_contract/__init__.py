@@ -7,6 +7,7 @@ from maskwise.testing.gallery_contract.keeping import KeepingContract
 from maskwise.testing.gallery_contract.moving import MovingContract
 from maskwise.testing.gallery_contract.people import PeopleContract
 from maskwise.testing.gallery_contract.searching import SearchingContract
+from maskwise.testing.gallery_contract.sequences import SequencesContract
 
 
 class GalleryContract(
@@ -17,6 +18,7 @@ class GalleryContract(
     KeepingContract,
     MovingContract,
     AccountingContract,
+    SequencesContract,
 ):
     """Override ``connect``; pytest then runs these tests on it."""
 
