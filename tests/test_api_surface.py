@@ -24,6 +24,7 @@ PUBLIC = [
     "Gallery",
     "GalleryError",
     "GalleryFormatError",
+    "GalleryKeyError",
     "Identification",
     "Image",
     "ImageError",

@@ -15,6 +15,7 @@
     ├── FetchError (OSError)         what cannot be fetched: no network, or it came damaged
     └── GalleryError                 the store of enrolled people
         ├── GalleryFormatError       the file is no gallery, is damaged or too new
+        ├── GalleryKeyError          it is encrypted, and the key is missing or another one
         ├── EncoderMismatchError     templates of another encoder
         ├── SubjectError (LookupError)   no such person, or a name taken already
         └── StorageError (OSError)   locked, full or not writable
@@ -73,6 +74,10 @@ class GalleryError(MaskwiseError):
 
 class GalleryFormatError(GalleryError):
     """The file is no gallery, is damaged, or was written by a newer version."""
+
+
+class GalleryKeyError(GalleryError):
+    """The gallery is encrypted and no key, or another one, was given; or it is in clear."""
 
 
 class EncoderMismatchError(GalleryError):

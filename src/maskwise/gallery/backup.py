@@ -21,7 +21,7 @@ def backup(gallery: Gallery, path: Path) -> GallerySize:
     with translated(str(path)), draft_beside(path) as draft:
         draft.unlink()  # save_copy writes over no file; the name was ours for a moment
         gallery.save_copy(draft)
-        with SqliteGallery.open(draft, create=False) as copy:
+        with SqliteGallery.open(draft, create=False, key=gallery.key) as copy:
             problems = copy.integrity_check()
             size = copy.size()
         if problems:

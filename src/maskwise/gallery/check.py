@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 
 from maskwise.errors import GalleryFormatError
 from maskwise.gallery import audit_check, codec, kept
+from maskwise.gallery.encryption.vault import vault_of
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -16,9 +18,13 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"the file is damaged: {text}"
     for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
         yield f"{table} {row} belongs to a {parent} that is not there"
-    yield from _templates(connection)
-    yield from _texts(connection)
-    yield from _kept(connection)
+    # What does not open is named, and the others are looked at.
+    vault = vault_of(connection)
+    none: list[str] = []
+    with contextlib.nullcontext(none) if vault is None else vault.noting() as sealed:
+        yield from _templates(connection, sealed)
+        yield from _texts(connection)
+        yield from _kept(connection, sealed)
     for (name,) in connection.execute(
         "SELECT name FROM encoder ORDER BY id LIMIT -1 OFFSET 1"
     ).fetchall():
@@ -27,13 +33,15 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"audit log: {fault}"
 
 
-def _templates(connection: sqlite3.Connection) -> Iterator[str]:
+def _templates(connection: sqlite3.Connection, sealed: list[str]) -> Iterator[str]:
     for key, dim, vector, *wear in connection.execute(
         "SELECT t.id, e.dim, t.vector, t.wear, t.mask_type, t.mask_spec"
-        " FROM template t JOIN encoder e ON e.id = t.encoder_id ORDER BY t.id"
+        " FROM clear_template t JOIN encoder e ON e.id = t.encoder_id ORDER BY t.id"
     ):
-        fault = codec.vector_fault(vector, dim)
-        if fault is not None:
+        fault = None if vector is None else codec.vector_fault(vector, dim)
+        if vector is None:
+            yield sealed[-1]
+        elif fault is not None:
             yield f"template {key} has {fault}"
         try:
             codec.decode_wear(*wear)
@@ -69,8 +77,10 @@ def _texts(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"reference {key} has no template"
 
 
-def _kept(connection: sqlite3.Connection) -> Iterator[str]:
-    for key, face in connection.execute("SELECT reference_id, face FROM kept_face"):
-        fault = kept.fault(face)
-        if fault is not None:
+def _kept(connection: sqlite3.Connection, sealed: list[str]) -> Iterator[str]:
+    for key, face in connection.execute("SELECT reference_id, face FROM clear_face"):
+        fault = None if face is None else kept.fault(face)
+        if face is None:
+            yield sealed[-1]
+        elif fault is not None:
             yield f"reference {key}: {fault}"

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from maskwise.errors import SubjectError
 from maskwise.gallery.accounted import AccountedGallery
+from maskwise.gallery.encryption.vault import VaultConnection
 from maskwise.gallery.files import translated
 from maskwise.gallery.indexing import erasing
 from maskwise.gallery.loading import LoadedIndex
@@ -23,8 +24,10 @@ _Done = TypeVar("_Done")
 class ConnectedGallery(AccountedGallery):
     """What the other halves of ``SqliteGallery`` stand on."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+    def __init__(self, connection: VaultConnection, path: Path | None) -> None:
         self._connection = connection
+        assert connection.vault is not None  # who connects prepares it
+        self._vault = connection.vault
         self._path = path
         self._lock = threading.RLock()
         self._loaded = LoadedIndex(path)
@@ -50,7 +53,13 @@ class ConnectedGallery(AccountedGallery):
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """One state of the gallery, whatever others write meanwhile."""
-        with self._lock, translated(self.where), _transaction(self._connection, "DEFERRED"):
+        with (
+            self._lock,
+            translated(self.where),
+            self._vault.in_words(),
+            _transaction(self._connection, "DEFERRED"),
+        ):
+            self._vault.look(self._connection)
             yield self._connection
 
     @contextlib.contextmanager
@@ -59,9 +68,11 @@ class ConnectedGallery(AccountedGallery):
         with (
             self._lock,
             translated(self.where),
+            self._vault.in_words(),
             _transaction(self._connection, "IMMEDIATE"),
             erasing(self._connection, self._path),
         ):
+            self._vault.look(self._connection)
             yield self._connection
 
     def _reference(self, connection: sqlite3.Connection, uid: str) -> int:

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 
 from maskwise.errors import InputError
 from maskwise.gallery import codec
+from maskwise.gallery.encryption.vault import sealed_face, sealed_templates
 from maskwise.gallery.gallery import another_encoder
 from maskwise.gallery.records import NewReference
 from maskwise.types import Template, Wear
@@ -103,8 +104,8 @@ def store(connection: sqlite3.Connection, person: int, encoder: int, new: NewRef
     add_templates(connection, reference, encoder, new.templates)
     if new.kept is not None:
         connection.execute(
-            "INSERT OR REPLACE INTO kept_face (reference_id, face) VALUES (?, ?)",
-            (reference, new.kept),
+            "INSERT OR REPLACE INTO kept_face (reference_id, face, key_id) VALUES (?, ?, ?)",
+            (reference, *sealed_face(connection, reference, new.kept)),
         )
     return len(new.templates)
 
@@ -125,19 +126,21 @@ def add_templates(
     times: Sequence[str] = (),
 ) -> None:
     """Templates of a reference, by the rows of both; times: when each was made, default now."""
+    rows = [
+        (
+            *codec.encode_wear(t.wear),
+            None if t.quality is None else float(t.quality),
+            codec.encode_vector(t.vector),
+            time,
+        )
+        for t, time in zip(templates, times or [now()] * len(templates), strict=True)
+    ]
     connection.executemany(
-        "INSERT INTO template (reference_id, encoder_id, wear, mask_type, mask_spec, quality,"
-        " vector, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO template (reference_id, encoder_id, id, wear, mask_type, mask_spec, quality,"
+        " vector, created_at, key_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (
-                reference,
-                encoder,
-                *codec.encode_wear(t.wear),
-                None if t.quality is None else float(t.quality),
-                codec.encode_vector(t.vector),
-                time,
-            )
-            for t, time in zip(templates, times or [now()] * len(templates), strict=True)
+            (reference, encoder, *row)
+            for row in sealed_templates(connection, reference, encoder, rows)
         ],
     )
 

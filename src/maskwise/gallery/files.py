@@ -13,6 +13,8 @@ from typing import Final
 
 from maskwise.errors import GalleryError, GalleryFormatError, StorageError
 from maskwise.gallery import readonly
+from maskwise.gallery.encryption.keys import OwnerKey
+from maskwise.gallery.encryption.vault import Vault, VaultConnection
 from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of, migrate
 
 BUSY_TIMEOUT_S: Final = 30.0
@@ -22,18 +24,29 @@ _MAGIC: Final = b"SQLite format 3\x00"
 _DAMAGED: Final = ("malformed", "not a database", "constraint failed", "corrupt")
 
 
-def connect_memory() -> sqlite3.Connection:
+def connect_memory() -> VaultConnection:
     """A new gallery that ends with its connection."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        ":memory:", isolation_level=None, check_same_thread=False, factory=VaultConnection
+    )
     _configure(connection)
     migrate(connection)
+    Vault(":memory:").prepare(connection)
     return connection
 
 
 def connect_file(
-    path: Path, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
-) -> sqlite3.Connection:
-    """Open the gallery at ``path``, brought to the newest format; the errors of open_gallery."""
+    path: Path,
+    *,
+    create: bool = True,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    key: OwnerKey | None = None,
+) -> VaultConnection:
+    """Open the gallery at ``path``, brought to the newest format; the errors of open_gallery.
+
+    key: opens it where it is encrypted.
+    """
+    vault = Vault(str(path), key)
     with translated(str(path)):
         if not _is_there(path):
             if not create:
@@ -44,17 +57,19 @@ def connect_file(
             _create(path)
         _check_header(path)
         if readonly.may_write(path):
-            return _writable(path, busy_timeout_s)
-        return readonly.connect(path, busy_timeout_s, _check_ours)
+            return _writable(path, busy_timeout_s, vault)
+        return readonly.connect(path, busy_timeout_s, _check_ours, vault)
 
 
-def _writable(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+def _writable(path: Path, busy_timeout_s: float, vault: Vault) -> VaultConnection:
     connection = _connect(path, busy_timeout_s)
     try:
         # Before anything is set: the file of another program stays as it is.
         _check_ours(connection, path)
         _configure(connection)
         migrate(connection)
+        vault.prepare(connection)
+        vault.look(connection)
     except BaseException:
         connection.close()
         raise
@@ -90,6 +105,7 @@ def write_new(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
         try:
             _configure(connection)
             migrate(connection)
+            Vault(str(path)).prepare(connection)
             connection.execute("BEGIN IMMEDIATE")
             fill(connection)
             connection.execute("COMMIT")
@@ -201,7 +217,7 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+def _connect(path: Path, busy_timeout_s: float) -> VaultConnection:
     # mode=rw: never makes a file. The URI keeps any byte of the name, "?" and "#" included.
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
@@ -209,6 +225,7 @@ def _connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
         timeout=busy_timeout_s,
         isolation_level=None,
         check_same_thread=False,
+        factory=VaultConnection,
     )
 
 

@@ -28,6 +28,8 @@ from maskwise.models.readers import option_of
 from maskwise.types import F32, Candidate, Template
 
 if TYPE_CHECKING:
+    from maskwise.gallery.encryption.care import Encryption
+    from maskwise.gallery.encryption.keys import OwnerKey
     from maskwise.gallery.index_care import SearchIndex
 
 
@@ -64,6 +66,16 @@ class Gallery(Accounting):
     @property
     def search_index(self) -> SearchIndex | None:
         """The index beside its file, which large galleries are searched by; None: it needs none."""
+        return None
+
+    @property
+    def key(self) -> OwnerKey | None:
+        """What opened it, and opens its copies; None for a gallery in clear."""
+        return None
+
+    @property
+    def encryption(self) -> Encryption | None:
+        """What encrypts it and changes its keys; None where the engine does not encrypt."""
         return None
 
     @property

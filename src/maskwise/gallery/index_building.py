@@ -112,7 +112,7 @@ def _fitted(connection: sqlite3.Connection, now: Now) -> dict[str, Levels]:
         some = wanted[first : first + 500]
         marks = ",".join("?" * len(some))
         for masked, vector in connection.execute(
-            f"SELECT wear IN ('virtual', 'real'), vector FROM template WHERE id IN ({marks})"
+            f"SELECT wear IN ('virtual', 'real'), vector FROM clear_template WHERE id IN ({marks})"
             " AND encoder_id = ?",
             [*some, now.encoder],
         ):

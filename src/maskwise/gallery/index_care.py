@@ -155,7 +155,7 @@ def _probes(
     rows: dict[int, tuple[bytes, bool]] = {}
     for _ in range(20 * count):
         row = connection.execute(
-            "SELECT id, vector, wear IN ('virtual', 'real') FROM template"
+            "SELECT id, vector, wear IN ('virtual', 'real') FROM clear_template"
             " WHERE id >= ? AND encoder_id = ? ORDER BY id LIMIT 1",
             (int(rng.integers(1, now.last + 1)), now.encoder),
         ).fetchone()

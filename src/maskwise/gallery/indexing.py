@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from maskwise.gallery import codec
+from maskwise.gallery.encryption import data_keys
 from maskwise.gallery.index.codes import Mask
 from maskwise.gallery.index.file import (
     DamagedIndexError,
@@ -45,7 +46,7 @@ log = logging.getLogger("maskwise.gallery")
 
 SELECT: Final = (
     "SELECT t.id, r.subject_id, t.wear IN ('virtual', 'real'), t.vector"
-    " FROM template t CROSS JOIN reference r ON r.id = t.reference_id"
+    " FROM clear_template t CROSS JOIN reference r ON r.id = t.reference_id"
     " WHERE t.id > ? AND t.encoder_id = ? ORDER BY t.id"
 )
 """Templates after a key, of an encoder's row: key, owner, masked, vector."""
@@ -87,7 +88,7 @@ def fetch(connection: sqlite3.Connection, keys: I64, dim: int) -> tuple[Mask, F3
         some = wanted[first : first + 500]
         marks = ",".join("?" * len(some))
         found.update(
-            connection.execute(f"SELECT id, vector FROM template WHERE id IN ({marks})", some)
+            connection.execute(f"SELECT id, vector FROM clear_template WHERE id IN ({marks})", some)
         )
     none = bytes(4 * dim)
     vectors = codec.decode_vectors([found.get(key, none) for key in wanted], dim)
@@ -98,7 +99,7 @@ def sums(connection: sqlite3.Connection, keys: list[int]) -> tuple[tuple[int, in
     """Those of some templates that are there, by rising key, with the CRC-32 of their vectors."""
     marks = ",".join("?" * len(keys))
     rows = connection.execute(
-        f"SELECT id, vector FROM template WHERE id IN ({marks}) ORDER BY id", keys
+        f"SELECT id, vector FROM clear_template WHERE id IN ({marks}) ORDER BY id", keys
     )
     return tuple((key, zlib.crc32(vector)) for key, vector in rows)
 
@@ -134,6 +135,8 @@ def publish(gallery: Path, head: Head, parts: Mapping[str, Part]) -> tuple[Head,
             now = state(other)
             if now is None or (now.name, now.removals) != (head.encoder, head.removals):
                 return head, False
+            if data_keys.count(other):  # encrypted meanwhile: an index would be in clear
+                return head, False
             with contextlib.suppress(DamagedIndexError, FileNotFoundError):
                 if read_head(place).removals != now.removals:
                     wipe(place)  # it may hold people who are gone
@@ -157,7 +160,7 @@ def _draft(place: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def _wipe_drafts(place: Path) -> None:
+def wipe_drafts(place: Path) -> None:
     """What killed processes left; one that is being written is of no use by now."""
     for path in place.parent.iterdir():
         if path.name.startswith(f".{place.name}-") and path.name.endswith(".new"):
@@ -196,7 +199,7 @@ def erasing(connection: sqlite3.Connection, gallery: Path | None) -> Iterator[No
     now = _removals(connection)
     if now == before:
         return
-    _wipe_drafts(place)
+    wipe_drafts(place)
     if not watched:
         return
     gone = [row[0] for row in connection.execute("SELECT id FROM gone_template")]

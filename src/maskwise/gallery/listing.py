@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from maskwise.gallery import codec
+from maskwise.gallery.encryption.envelope import OVERHEAD
+from maskwise.gallery.encryption.vault import vault_of
 from maskwise.gallery.migrations import format_of
 from maskwise.gallery.records import (
     GallerySize,
@@ -54,7 +56,8 @@ def show(connection: sqlite3.Connection, subject_id: int) -> SubjectDetails:
     ).fetchone()
     rows = connection.execute(
         "SELECT id, uid, source, photo_sha256, box, ipd_px, detector, masks, created_at,"
-        " (SELECT length(face) FROM kept_face k WHERE k.reference_id = reference.id)"
+        f" (SELECT length(face) - {OVERHEAD} * (key_id IS NOT NULL)"
+        " FROM kept_face k WHERE k.reference_id = reference.id)"
         " FROM reference WHERE subject_id = ? ORDER BY id",
         (subject_id,),
     ).fetchall()
@@ -92,7 +95,7 @@ def templates(connection: sqlite3.Connection, reference: int) -> list[Template]:
     """The templates of the reference of that row, oldest first."""
     rows = connection.execute(
         "SELECT e.name, e.dim, t.quality, t.vector, t.wear, t.mask_type, t.mask_spec"
-        " FROM template t JOIN encoder e ON e.id = t.encoder_id"
+        " FROM clear_template t JOIN encoder e ON e.id = t.encoder_id"
         " WHERE t.reference_id = ? ORDER BY t.id",
         (reference,),
     ).fetchall()
@@ -106,6 +109,7 @@ def stats(connection: sqlite3.Connection, where: str) -> GalleryStats:
     """The gallery in figures; where: its place."""
     encoder = connection.execute("SELECT name, dim, space FROM encoder ORDER BY id").fetchone()
     name, dim, space = encoder or (None, None, None)
+    vault = vault_of(connection)
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
     return GalleryStats(
@@ -119,6 +123,7 @@ def stats(connection: sqlite3.Connection, where: str) -> GalleryStats:
         size_bytes=pages * page_bytes,
         encoder_space=space,
         kept_faces=connection.execute("SELECT count(*) FROM kept_face").fetchone()[0],
+        data_key=None if vault is None else vault.data_key,
     )
 
 

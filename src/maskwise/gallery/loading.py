@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from maskwise.gallery import codec, indexing
+from maskwise.gallery.encryption.vault import vault_of
 from maskwise.gallery.filed import FiledIndex
 from maskwise.gallery.index import WearIndex
 
@@ -27,6 +28,7 @@ class LoadedIndex:
         self.index: WearIndex | None = None
         self.filed = None if path is None else FiledIndex(path)
         self._seen = (0, 0)
+        self._encrypted = False
 
     @property
     def filed_is_used(self) -> bool:
@@ -42,8 +44,11 @@ class LoadedIndex:
     def refreshed(self, connection: sqlite3.Connection) -> WearIndex | None:
         """The index as the file stands now, whoever changed it; None for an empty gallery."""
         now = indexing.state(connection)
-        if now is None:
+        encrypted = vault_of(connection) is not None
+        if now is None or encrypted != self._encrypted:
             self.drop()
+        self._encrypted = encrypted
+        if now is None:
             return None
         index = self.index
         if self.filed is not None:
@@ -59,12 +64,15 @@ class LoadedIndex:
 
     def _due(self, now: indexing.Now, index: WearIndex) -> bool:
         new = now.last - self._seen[1]
-        return bool(new) and self.filed is not None and self.filed.due(len(index), new)
+        filed = None if self._encrypted else self.filed
+        return bool(new) and filed is not None and filed.due(len(index), new)
 
     def _begun(self, connection: sqlite3.Connection, now: indexing.Now) -> WearIndex:
         """What the file beside the gallery holds; else an index without templates."""
         self.index, self._seen = None, (now.removals, 0)
-        older = None if self.filed is None else self.filed.current(connection, now)
+        # Of an encrypted gallery there is none: it would hold templates in clear.
+        filed = None if self._encrypted else self.filed
+        older = None if filed is None else filed.current(connection, now)
         if older is None:
             return WearIndex(now.dim)
         self._seen = (now.removals, older.last)

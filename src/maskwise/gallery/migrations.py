@@ -150,11 +150,44 @@ def _v4_consent_and_audit(connection: sqlite3.Connection) -> None:
     audit.take_over(connection, "begin", audit.default_actor())
 
 
+def _v5_encryption(connection: sqlite3.Connection) -> None:
+    for statement in (
+        """CREATE TABLE owner_key (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL CHECK (kind IN ('file', 'phrase')),
+            fingerprint TEXT NOT NULL UNIQUE CHECK (length(fingerprint) = 16),
+            salt BLOB CHECK ((salt IS NOT NULL) = (kind = 'phrase')),
+            n INTEGER CHECK ((n IS NOT NULL) = (kind = 'phrase')),
+            r INTEGER CHECK ((r IS NOT NULL) = (kind = 'phrase')),
+            p INTEGER CHECK ((p IS NOT NULL) = (kind = 'phrase')),
+            created_at TEXT NOT NULL
+        )""",
+        """CREATE TABLE data_key (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            uid TEXT NOT NULL UNIQUE CHECK (length(uid) = 32),
+            owner_key_id INTEGER NOT NULL REFERENCES owner_key (id),
+            wrapped BLOB NOT NULL CHECK (typeof(wrapped) = 'blob'),
+            sealed INTEGER NOT NULL DEFAULT 0,
+            created_at TEXT NOT NULL
+        )""",
+        "ALTER TABLE template ADD COLUMN key_id INTEGER REFERENCES data_key (id)",
+        "ALTER TABLE kept_face ADD COLUMN key_id INTEGER REFERENCES data_key (id)",
+        # A template that is sealed by another key is the same template: indexes in memory stay.
+        "DROP TRIGGER template_changed",
+        """CREATE TRIGGER template_changed AFTER UPDATE ON template
+        WHEN OLD.key_id IS NEW.key_id BEGIN
+            UPDATE setting SET value = value + 1 WHERE key = 'removals';
+        END""",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: Final[tuple[Step, ...]] = (
     _v1_people_and_templates,
     _v2_spaces_and_kept_faces,
     _v3_virtual_templates_lean,
     _v4_consent_and_audit,
+    _v5_encryption,
 )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from maskwise.errors import GalleryFormatError, StorageError
+from maskwise.gallery.encryption.vault import Vault, VaultConnection
 from maskwise.gallery.migrations import MIGRATIONS, format_of
 
 
@@ -29,8 +30,11 @@ def may_write(path: Path) -> bool:
 
 
 def connect(
-    path: Path, busy_timeout_s: float, check_ours: Callable[[sqlite3.Connection, Path], None]
-) -> sqlite3.Connection:
+    path: Path,
+    busy_timeout_s: float,
+    check_ours: Callable[[sqlite3.Connection, Path], None],
+    vault: Vault,
+) -> VaultConnection:
     """Open the gallery at ``path`` for reading alone.
 
     Raises GalleryFormatError for a file of an older format, which a write would have to bring
@@ -61,6 +65,8 @@ def connect(
                 "the file to a folder of your own"
             )
         connection.execute("PRAGMA temp_store = MEMORY")
+        vault.prepare(connection)
+        vault.look(connection)
         connection.execute("PRAGMA query_only = ON")
     except BaseException:
         connection.close()
@@ -74,7 +80,7 @@ def _has_content(log: Path) -> bool:
     return False
 
 
-def _tried(path: Path, how: str, busy_timeout_s: float) -> sqlite3.Connection | None:
+def _tried(path: Path, how: str, busy_timeout_s: float) -> VaultConnection | None:
     connection = _opened(path, how, busy_timeout_s)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -89,11 +95,12 @@ def _tried(path: Path, how: str, busy_timeout_s: float) -> sqlite3.Connection | 
     return connection
 
 
-def _opened(path: Path, how: str, busy_timeout_s: float) -> sqlite3.Connection:
+def _opened(path: Path, how: str, busy_timeout_s: float) -> VaultConnection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}",
         uri=True,
         timeout=busy_timeout_s,
         isolation_level=None,
         check_same_thread=False,
+        factory=VaultConnection,
     )

@@ -181,7 +181,8 @@ class GalleryStats:
     """A gallery in figures.
 
     format: of its schema. by_wear: templates by ``Wear.label``. encoder_space: see
-    ``Gallery.encoder_space``. kept_faces: references with a kept picture of the face.
+    ``Gallery.encoder_space``. kept_faces: references with a kept picture of the face. data_key:
+    the uid of the key that what is new is encrypted by; None: the gallery is in clear.
     """
 
     where: str
@@ -194,6 +195,7 @@ class GalleryStats:
     size_bytes: int
     encoder_space: str | None = None
     kept_faces: int = 0
+    data_key: str | None = None
 
 
 def clean_name(name: str) -> str:

@@ -11,6 +11,8 @@ from maskwise.errors import GalleryFormatError, InputError, SubjectError
 from maskwise.gallery import check, codec, enrolling, listing, replacing, whole
 from maskwise.gallery.accounted import everybody
 from maskwise.gallery.connected import ConnectedGallery
+from maskwise.gallery.encryption.care import Encryption
+from maskwise.gallery.encryption.keys import OwnerKey
 from maskwise.gallery.files import (
     BUSY_TIMEOUT_S,
     connect_file,
@@ -43,10 +45,19 @@ class SqliteGallery(ConnectedGallery):
 
     @classmethod
     def open(
-        cls, path: Path, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
+        cls,
+        path: Path,
+        *,
+        create: bool = True,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        key: OwnerKey | None = None,
     ) -> SqliteGallery:
-        """The gallery in the file ``path``; see ``open_gallery`` for the errors."""
-        return cls(connect_file(path, create=create, busy_timeout_s=busy_timeout_s), path)
+        """The gallery in the file ``path``; see ``open_gallery`` for the errors.
+
+        key: opens it where it is encrypted; a gallery in clear stays so.
+        """
+        made = connect_file(path, create=create, busy_timeout_s=busy_timeout_s, key=key)
+        return cls(made, path)
 
     @classmethod
     def in_memory(cls) -> SqliteGallery:
@@ -55,10 +66,30 @@ class SqliteGallery(ConnectedGallery):
 
     @property
     def search_index(self) -> SearchIndex | None:
-        """The index beside the file; None in memory."""
-        if self._path is None:
+        """The index beside the file; None in memory, and of an encrypted gallery."""
+        if self._path is None or self.key is not None:
             return None
         return SearchIndex(self._path, self._reading, self._loaded)
+
+    @property
+    def key(self) -> OwnerKey | None:
+        """What opened it, and opens its copies; None for a gallery in clear."""
+        with self._reading():
+            return None if self._vault.data_key is None else self._vault.key
+
+    @property
+    def encryption(self) -> Encryption | None:
+        """What encrypts it and changes its keys; None in memory."""
+        if self._path is None:
+            return None
+        return Encryption(
+            self._path,
+            self._vault,
+            reading=self._reading,
+            writing=self._writing,
+            log=self._log,
+            empty_log=self._empty_log,
+        )
 
     @property
     def encoder_id(self) -> str | None:
@@ -143,7 +174,7 @@ class SqliteGallery(ConnectedGallery):
         with self._reading() as connection:
             key = self._reference(connection, reference_id)
             row = connection.execute(
-                "SELECT face FROM kept_face WHERE reference_id = ?", (key,)
+                "SELECT face FROM clear_face WHERE reference_id = ?", (key,)
             ).fetchone()
         return None if row is None else bytes(row[0])
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from maskwise.errors import ConfigurationError
 from maskwise.gallery.gallery import Gallery
 from maskwise.paths import expanded
+
+if TYPE_CHECKING:
+    from maskwise.gallery.encryption.keys import OwnerKey
 
 PATH_VARIABLE: Final = "MASKWISE_GALLERY"
 """The environment variable that names the default gallery's file."""
@@ -36,24 +39,43 @@ def default_place() -> str:
     return str(Path(platformdirs.user_data_dir("maskwise", appauthor=False)) / _FILE)
 
 
-def open_gallery(where: str | os.PathLike[str] | None, *, create: bool = True) -> Gallery:
+def open_gallery(
+    where: str | os.PathLike[str] | None,
+    *,
+    create: bool = True,
+    key: OwnerKey | Literal["from the environment"] | None = "from the environment",
+) -> Gallery:
     """Open a gallery, made first when there is none and ``create`` is set.
 
     where: a file's path; ``sqlite:///relative/path`` or ``sqlite:////absolute/path``; None or
     ``":memory:"`` for one that ends with the process; ``postgresql://user@host/database`` for one
     on a server (docs/postgresql.md).
-    Raises ConfigurationError for a URL of another engine; StorageError when the file is
-    missing (``create=False``), locked, or may not be read or written; GalleryFormatError when
-    it is no gallery, is damaged, or was written by a newer version.
+    key: opens it where it is encrypted, and encrypts one with nobody in it (docs/encryption.md):
+    one of ``maskwise.gallery.encryption.keys``; None for none; else what $MASKWISE_KEY_FILE or
+    $MASKWISE_KEY_ENV names, where one of them is set.
+    Raises GalleryKeyError when it is encrypted and the key is missing or another one, or it is
+    in clear and a key was given; ConfigurationError for a URL of another engine; StorageError
+    when the file is missing (``create=False``), locked, or may not be read or written;
+    GalleryFormatError when it is no gallery, is damaged, or was written by a newer version.
     """
+    from maskwise.gallery.encryption import settling
     from maskwise.gallery.sqlite import SqliteGallery
 
     if is_postgres(where):
+        settling.refuse(key, "a gallery on PostgreSQL")
         return _postgres(os.fspath(where or ""), create)
     path = _file_or_memory(where)
     if path == _MEMORY:
+        settling.refuse(key, "a gallery in memory")
         return SqliteGallery.in_memory()
-    return SqliteGallery.open(expanded(path), create=create)
+    owner = settling.chosen(key)
+    gallery = SqliteGallery.open(expanded(path), create=create, key=owner)
+    try:
+        settling.settle(gallery, key, owner)
+    except BaseException:
+        gallery.close()
+        raise
+    return gallery
 
 
 def gallery_file(where: str | os.PathLike[str] | None) -> Path | None:

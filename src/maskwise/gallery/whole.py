@@ -12,6 +12,7 @@ from typing import Any, Final
 from maskwise.errors import InputError, SubjectError
 from maskwise.gallery import codec, consent, enrolling, listing
 from maskwise.gallery.consent import Consent
+from maskwise.gallery.encryption.vault import sealed_face
 from maskwise.gallery.records import NewReference
 from maskwise.gallery.stored import StoredReference
 
@@ -21,7 +22,7 @@ BATCH: Final = 256
 _WHOLE: Final = (
     "SELECT s.id, r.id, s.uid, s.name, s.created_at, r.uid, r.created_at, r.source,"
     " r.photo_sha256, r.box, r.ipd_px, r.detector, r.masks,"
-    " s.consent, s.expires_at, (SELECT face FROM kept_face k WHERE k.reference_id = r.id)"
+    " s.consent, s.expires_at, (SELECT face FROM clear_face k WHERE k.reference_id = r.id)"
     " FROM subject s JOIN reference r ON r.subject_id = s.id"
 )
 
@@ -164,5 +165,6 @@ def _put(
     enrolling.add_templates(connection, reference, encoder, photo.templates, record.template_times)
     if photo.kept is not None:
         connection.execute(
-            "INSERT INTO kept_face (reference_id, face) VALUES (?, ?)", (reference, photo.kept)
+            "INSERT INTO kept_face (reference_id, face, key_id) VALUES (?, ?, ?)",
+            (reference, *sealed_face(connection, reference, photo.kept)),
         )

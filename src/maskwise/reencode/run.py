@@ -13,6 +13,7 @@ from maskwise.errors import (
     ConfigurationError,
     GalleryError,
     GalleryFormatError,
+    GalleryKeyError,
     InputError,
 )
 from maskwise.gallery import Gallery, GallerySize, NewReference, kept, open_gallery
@@ -121,10 +122,10 @@ def _draft(gallery: Gallery, recognizer: Recognizer) -> Iterator[Gallery]:
     """
     place = draft_of(gallery, recognizer)
     try:
-        draft = open_gallery(place)
-    except GalleryFormatError:  # of no use: what it held is encoded again
+        draft = open_gallery(place, key=gallery.key)
+    except (GalleryFormatError, GalleryKeyError):  # of no use: what it held is encoded again
         discard(place)
-        draft = open_gallery(place)
+        draft = open_gallery(place, key=gallery.key)
     empty = False
     try:
         yield draft
@@ -245,7 +246,7 @@ def _write_out(gallery: Gallery, out: Path, encoder_id: str, rows: Rows) -> Gall
     with translated(str(out)), draft_beside(out) as place:
         place.unlink()
         gallery.save_copy(place)
-        with open_gallery(place, create=False) as new:
+        with open_gallery(place, create=False, key=gallery.key) as new:
             size = new.replace_templates(encoder_id, rows)
         publish_new(place, out)
     return size
