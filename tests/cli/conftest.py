@@ -20,6 +20,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("MASKWISE_GALLERY", raising=False)
     monkeypatch.delenv("MASKWISE_ACTOR", raising=False)
+    monkeypatch.delenv("MASKWISE_KEY_FILE", raising=False)
+    monkeypatch.delenv("MASKWISE_KEY_ENV", raising=False)
     monkeypatch.delenv("MASKWISE_DEBUG", raising=False)
     return tmp_path
 

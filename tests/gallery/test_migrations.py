@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maskwise.errors import GalleryFormatError, StorageError
+from maskwise.errors import GalleryFormatError, GalleryKeyError, StorageError
 from maskwise.gallery import files, migrations, open_gallery
+from maskwise.gallery.encryption.keys import FileKey
 from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of, migrate
 from maskwise.testing.enrolments import axis, mix, reference, virtual
 from maskwise.types import NO_MASK
@@ -20,6 +21,7 @@ FORMAT_1 = Path(__file__).with_name("format_1.sql")
 FORMAT_2 = Path(__file__).with_name("format_2.sql")
 FORMAT_3 = Path(__file__).with_name("format_3.sql")
 FORMAT_4 = Path(__file__).with_name("format_4.sql")
+FORMAT_5 = Path(__file__).with_name("format_5.sql")
 
 LEANT = pytest.approx(0.65 / np.hypot(0.35, 0.65), abs=1e-6)
 """axis(2), met by what was axis(2) in a mask beside a bare template at right angles to it."""
@@ -69,7 +71,8 @@ def test_a_gallery_of_format_1_opens_and_answers(stored: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "dump"), [(1, FORMAT_1), (2, FORMAT_2), (3, FORMAT_3), (4, FORMAT_4)]
+    ("version", "dump"),
+    [(1, FORMAT_1), (2, FORMAT_2), (3, FORMAT_3), (4, FORMAT_4), (5, FORMAT_5)],
 )
 def test_a_format_is_what_its_steps_make(tmp_path: Path, version: int, dump: Path) -> None:
     """A step that was released is never edited."""
@@ -179,6 +182,26 @@ def test_a_gallery_of_format_4_opens_and_answers(tmp_path: Path) -> None:
         report = gallery.verify_audit(last)
         assert (report.entries, report.last_hash, report.faults) == (3, last, ())
         assert [e.action for e in gallery.audit_log()] == ["begin", "consent", "retention"]
+
+
+def test_a_gallery_of_format_5_opens_by_its_key_and_answers(tmp_path: Path) -> None:
+    path = written(tmp_path / "5.sqlite3", FORMAT_5)
+    with pytest.raises(GalleryKeyError, match="key file dd058f1245e4b2d3"):
+        open_gallery(path, create=False, key=None)
+    with (
+        open_gallery(written(tmp_path / "4.sqlite3", FORMAT_4), create=False) as clear,
+        open_gallery(path, create=False, key=FileKey(bytes(range(32)))) as sealed,
+    ):
+        assert [e.action for e in sealed.audit_log()][-1] == "encrypt"
+        assert sealed.integrity_check() == clear.integrity_check()
+        for name in ("Ann Exämple", "Bob"):
+            for kept in clear.show(name).references:
+                uid = kept.reference_id
+                assert sealed.kept_face(uid) == clear.kept_face(uid)
+                assert [(t.wear, t.vector.tobytes()) for t in sealed.templates(uid)] == [
+                    (t.wear, t.vector.tobytes()) for t in clear.templates(uid)
+                ]
+            assert sealed.show(name) == clear.show(name)
 
 
 def test_an_older_gallery_is_brought_up_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,7 +192,7 @@ def test_a_deletion_while_somebody_reads_says_that_copies_remain(path: Path) -> 
 
 
 def test_no_photo_is_stored(path: Path) -> None:
-    """The columns of bytes are names, notes, sources, vectors, and faces that were asked for."""
+    """The columns of bytes: names, notes, sources, vectors, keys, faces that were asked for."""
     with open_gallery(path) as gallery:
         gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
     connection = sqlite3.connect(path)
@@ -205,7 +205,8 @@ def test_no_photo_is_stored(path: Path) -> None:
     kept = connection.execute("SELECT count(*) FROM kept_face").fetchone()
     connection.close()
     texts = {"subject.name", "subject.consent", "reference.source"}
-    assert blobs == {*texts, "template.vector", "kept_face.face"}
+    keys = {"owner_key.salt", "data_key.wrapped"}
+    assert blobs == {*texts, *keys, "template.vector", "kept_face.face"}
     assert kept == (0,)
 
 

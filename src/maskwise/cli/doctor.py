@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from maskwise.cli.options import gallery_option, json_option, model_options
+from maskwise.cli.options import gallery_place_option, json_option, model_options
 from maskwise.cli.output import print_json, printable
 from maskwise.cli.status import OK, SKIPPED
 
@@ -21,7 +21,7 @@ _NAME: Final = 24
 
 
 @click.command(name="doctor")
-@gallery_option
+@gallery_place_option
 @model_options("detector", "encoder")
 @json_option("one JSON object")
 @click.pass_context

@@ -7,8 +7,10 @@ import click
 from maskwise.cli import (
     gallery_check,
     gallery_delete,
+    gallery_encrypt,
     gallery_import,
     gallery_index,
+    gallery_key,
     gallery_move,
     gallery_reencode,
     gallery_retention,
@@ -190,6 +192,7 @@ def stats(gallery: str | None, as_json: bool) -> None:
                 "kept_faces": figures.kept_faces,
                 "templates_by_wear": dict(figures.by_wear),
                 "size_bytes": figures.size_bytes,
+                "data_key": figures.data_key,
             }
         )
         return
@@ -204,6 +207,7 @@ def stats(gallery: str | None, as_json: bool) -> None:
         ("pictures", _kept_words(figures.kept_faces)),
         ("encoder", figures.encoder_id or "none yet: nobody is enrolled"),
         ("space", figures.encoder_space or "none yet"),
+        ("encrypted", "no" if figures.data_key is None else f"by the data key {figures.data_key}"),
     ]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
@@ -212,8 +216,11 @@ def stats(gallery: str | None, as_json: bool) -> None:
 
 command.add_command(gallery_check.command)
 command.add_command(gallery_delete.command)
+command.add_command(gallery_encrypt.encrypt)
+command.add_command(gallery_encrypt.decrypt)
 command.add_command(gallery_import.command)
 command.add_command(gallery_index.command)
+command.add_command(gallery_key.command)
 command.add_command(gallery_reencode.command)
 command.add_command(gallery_retention.command)
 for _moving in (gallery_move.copy, gallery_move.export, gallery_move.backup):

@@ -100,6 +100,11 @@ def low_recall(share: float) -> str:
 
 def _of(store: Gallery) -> SearchIndex:
     index = store.search_index
+    if index is None and store.key is not None:
+        raise ConfigurationError(
+            f"{store.where} is encrypted, and an index would hold its templates in clear: it is "
+            "searched in memory"
+        )
     if index is None:
         raise ConfigurationError(
             f"{store.where} has no index beside it: its engine searches itself"

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from maskwise.cli.key_options import (
+    in_clear_option,
+    key_options,
+    new_key_options,
+    second_key,
+)
 from maskwise.cli.options import json_option, open_gallery
 from maskwise.cli.output import Progress, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, USAGE
@@ -14,18 +20,32 @@ from maskwise.errors import ConfigurationError, OutputError
 
 if TYPE_CHECKING:
     from maskwise.gallery import Gallery
+    from maskwise.gallery.encryption.keys import OwnerKey
 
 
 @click.command()
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
+@key_options
+@new_key_options("to", "TO")
+@in_clear_option("TO")
 @json_option("one JSON object")
 @click.pass_context
-def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
+def copy(
+    ctx: click.Context,
+    source: str,
+    target: str,
+    *,
+    to_key_file: str | None,
+    to_key_env: str | None,
+    in_clear: bool,
+    as_json: bool,
+) -> None:
     """Copy everybody from one gallery into another, on any engine, and compare the two.
 
     TO is new or empty, or what an interrupted copy left: the same command goes on from there.
     Ids, names, times, templates and kept faces stay. The calibration goes along where TO has none.
+    Of an encrypted gallery, TO is encrypted, too: by the same key, unless another one is named.
 
     \b
     Example:
@@ -38,7 +58,11 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
     from maskwise.gallery import open_gallery as open_any
     from maskwise.own_calibration import carry
 
-    with open_gallery(source) as old, open_any(target) as new:
+    other = second_key(to_key_file, to_key_env, "TO", "to-")
+    with (
+        open_gallery(source) as old,
+        open_any(target, key=_target_key(old, target, other, in_clear=in_clear)) as new,
+    ):
         remark(f"copying to {new.where}")
         _check_apart(old, new)
         photos = old.size().references
@@ -88,12 +112,15 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
 @click.command()
 @click.argument("source", metavar="GALLERY")
 @click.argument("file", metavar="FILE")
+@key_options
+@in_clear_option("FILE")
 @json_option("one JSON object")
-def export(source: str, file: str, as_json: bool) -> None:
+def export(source: str, file: str, in_clear: bool, as_json: bool) -> None:
     """Write everybody in a gallery to a new file of JSON lines; `gallery import` reads it.
 
     The file holds templates, which are biometric data, in clear: keep it as you keep passwords.
-    docs/moving-galleries.md tells what stands in it.
+    Of an encrypted gallery that must be asked for: --in-clear. docs/moving-galleries.md tells what
+    stands in it.
 
     \b
     Example:
@@ -103,6 +130,11 @@ def export(source: str, file: str, as_json: bool) -> None:
 
     path = _new_file(file)
     with open_gallery(source) as store:
+        if store.key is not None and not in_clear:
+            raise ConfigurationError(
+                f"{store.where} is encrypted, and an export holds its faces in clear; if that is "
+                "wanted: --in-clear. `gallery backup` and `gallery copy` keep the encryption"
+            )
         with Progress("exporting", store.size().references, unit="photos") as progress:
             photos = export_file.export(store, path, progress.advance)
         where = store.where
@@ -115,11 +147,13 @@ def export(source: str, file: str, as_json: bool) -> None:
 @click.command()
 @click.argument("source", metavar="GALLERY")
 @click.argument("file", metavar="FILE")
+@key_options
 @json_option("one JSON object")
 def backup(source: str, file: str, as_json: bool) -> None:
     """Write a gallery as it stands to a new gallery file, while others use it, and check that.
 
-    FILE appears only once it is whole and sound.
+    FILE appears only once it is whole and sound. Of an encrypted gallery it is encrypted, too, and
+    opens with the same key.
 
     \b
     Example:
@@ -146,6 +180,29 @@ def backup(source: str, file: str, as_json: bool) -> None:
             f"backed up {size.people:,} people, {size.references:,} photos to "
             f"{printable(str(path))}; checked"
         )
+
+
+def _target_key(
+    old: Gallery, target: str, named: OwnerKey | None, *, in_clear: bool
+) -> OwnerKey | Literal["from the environment"] | None:
+    """What the copy is opened with; ConfigurationError where people would go into clear unasked."""
+    if in_clear:
+        if named is not None:
+            raise click.UsageError("--in-clear: TO takes no key; leave one of the two away")
+        return None
+    if named is not None:
+        return named
+    if old.key is None:
+        return "from the environment"
+    from maskwise.gallery import gallery_file
+    from maskwise.gallery.where import without_secrets
+
+    if gallery_file(target) is None:
+        raise ConfigurationError(
+            f"{old.where} is encrypted, and {without_secrets(target)} would not be; if that is "
+            "wanted: --in-clear"
+        )
+    return old.key
 
 
 def _new_file(file: str) -> Path:

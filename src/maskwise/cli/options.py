@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from maskwise.cli.key_options import key_for, key_options
 from maskwise.cli.output import remark
 from maskwise.errors import ConfigurationError
 from maskwise.paths import expanded
@@ -48,7 +49,12 @@ def agreed(question: str) -> bool:
 
 
 def gallery_option(command: Command) -> Command:
-    """``--gallery``."""
+    """``--gallery``, and the key of an encrypted one."""
+    return gallery_place_option(key_options(command))
+
+
+def gallery_place_option(command: Command) -> Command:
+    """``--gallery`` alone, where it is not opened."""
     return click.option(
         "--gallery",
         metavar="PATH_OR_URL",
@@ -149,7 +155,7 @@ def open_gallery(where: str | None, *, create: bool = False) -> Gallery:
             f"{place}: there is no gallery here yet; enrol somebody first "
             f"(maskwise enrol PEOPLE_DIR{_option(where)}), or name another one with --gallery"
         )
-    gallery = open_any(place, create=create)
+    gallery = open_any(place, create=create, key=key_for(place))
     remark(f"gallery {gallery.where}")
     return gallery
 

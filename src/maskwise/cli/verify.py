@@ -11,7 +11,7 @@ from maskwise.cli.explain_draw import draw_explanations, explain_option
 from maskwise.cli.files import OutputFolder
 from maskwise.cli.options import (
     Tools,
-    gallery_option,
+    gallery_place_option,
     json_option,
     model_options,
     pass_tools,
@@ -44,7 +44,7 @@ _ANSWER = {
     "calibration beside the gallery, else 0.001]",
     "--target-fmr",
 )
-@gallery_option
+@gallery_place_option
 @model_options("detector", "encoder")
 @json_option("the result as one JSON object")
 @explain_option

@@ -8,10 +8,13 @@ import sqlite3
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from maskwise.doctor.finding import Finding, State
 from maskwise.errors import MaskwiseError
+
+if TYPE_CHECKING:
+    from maskwise.gallery.encryption.care import KeyState
 
 _LITTLE_SPACE: Final = 1e9  # bytes
 _NO_SPACE: Final = 5e7
@@ -94,6 +97,7 @@ def _contents(
 
     id: None while it is empty; space: None where the format has none yet.
     """
+    from maskwise.gallery.encryption.care import state as encryption_state
     from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of
 
     uri = f"{path.absolute().as_uri()}?mode=ro"
@@ -112,6 +116,8 @@ def _contents(
             yield Finding("gallery", "format", "note", says)
         else:
             yield Finding("gallery", "format", "ok", f"format {found}")
+        if found > 4 and (state := encryption_state(connection)) is not None:
+            yield _encrypted(state)
         people, photos, templates = (
             _one(connection, f"SELECT count(*) FROM {table}")
             for table in ("subject", "reference", "template")
@@ -124,6 +130,20 @@ def _contents(
         columns = "name, space" if found > 1 else "name, NULL"
         row = connection.execute(f"SELECT {columns} FROM encoder ORDER BY id").fetchone()
         return (None, None) if row is None else (str(row[0]), row[1])
+
+
+def _encrypted(state: KeyState) -> Finding:
+    says = f"opens with the {state.lock}; data key {state.data_key}"
+    if state.residue:
+        remedy = "run again: maskwise gallery encrypt"
+        return Finding(
+            "gallery", "encryption", "wrong", f"{says}; the file may hold faces in clear", remedy
+        )
+    if state.pending:
+        remedy = "go on: maskwise gallery key rotate"
+        says = f"{says}; {state.pending} values are of an older one"
+        return Finding("gallery", "encryption", "note", says, remedy)
+    return Finding("gallery", "encryption", "ok", says)
 
 
 def _one(connection: sqlite3.Connection, query: str) -> Any:

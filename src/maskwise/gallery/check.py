@@ -40,7 +40,7 @@ def _templates(connection: sqlite3.Connection, sealed: list[str]) -> Iterator[st
     ):
         fault = None if vector is None else codec.vector_fault(vector, dim)
         if vector is None:
-            yield sealed[-1]
+            yield sealed.pop(0)  # in the order of the rows
         elif fault is not None:
             yield f"template {key} has {fault}"
         try:
@@ -81,6 +81,6 @@ def _kept(connection: sqlite3.Connection, sealed: list[str]) -> Iterator[str]:
     for key, face in connection.execute("SELECT reference_id, face FROM clear_face"):
         fault = None if face is None else kept.fault(face)
         if face is None:
-            yield sealed[-1]
+            yield sealed.pop(0)  # in the order of the rows
         elif fault is not None:
             yield f"reference {key}: {fault}"

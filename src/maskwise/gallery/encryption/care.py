@@ -338,6 +338,22 @@ def state(connection: sqlite3.Connection) -> KeyState | None:
     )
 
 
+def peek(path: Path) -> KeyState | None:
+    """How the gallery in that file is encrypted; None where it is not, or is no gallery.
+
+    Nothing is changed, and no key is needed.
+    """
+    # Immutable: no -wal and -shm come to lie beside it; with a log there, that must be read, too.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=5)
+        ) as connection:
+            return state(connection)
+    except sqlite3.Error:
+        return None
+
+
 def _rewritten(path: Path) -> bool:
     """Write the file anew, row by row, so that no free place in it holds what was there before.
 

@@ -86,7 +86,7 @@ class KeepingContract(GalleryTests):
         place = tmp_path / "new folder" / "copy.db"
         gallery.save_copy(place)
         gallery.enrol("Bob", [reference("b.jpg", given)])
-        with open_gallery(place, create=False) as copy:
+        with open_gallery(place, create=False, key=gallery.key) as copy:
             assert [p.subject for p in copy.people()] == ["Ann"]
             assert copy.show("Ann") == gallery.show("Ann")
             assert copy.encoder_space == "space-1"
