@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from maskwise.gallery.encryption.care import KeyState
     from maskwise.gallery.encryption.keys import OwnerKey
+    from maskwise.gallery.encryption.state import KeyState
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -133,7 +133,7 @@ def key_for(place: str) -> Any:
 def state_of(place: str) -> KeyState | None:
     """How the gallery of that place is encrypted; None where it is not, or is no file."""
     from maskwise.gallery import gallery_file
-    from maskwise.gallery.encryption.care import peek
+    from maskwise.gallery.encryption.state import peek
 
     file = gallery_file(place)
     return None if file is None else peek(file)

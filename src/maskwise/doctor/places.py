@@ -14,7 +14,7 @@ from maskwise.doctor.finding import Finding, State
 from maskwise.errors import MaskwiseError
 
 if TYPE_CHECKING:
-    from maskwise.gallery.encryption.care import KeyState
+    from maskwise.gallery.encryption.state import KeyState
 
 _LITTLE_SPACE: Final = 1e9  # bytes
 _NO_SPACE: Final = 5e7
@@ -97,7 +97,7 @@ def _contents(
 
     id: None while it is empty; space: None where the format has none yet.
     """
-    from maskwise.gallery.encryption.care import state as encryption_state
+    from maskwise.gallery.encryption.state import state as encryption_state
     from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of
 
     uri = f"{path.absolute().as_uri()}?mode=ro"

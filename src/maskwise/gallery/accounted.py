@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Final, TypeVar
@@ -45,6 +45,9 @@ class AccountedGallery(Gallery):
     @abstractmethod
     def _moved(self, connection: Rows, subject: int) -> None:
         """References of others are that person's now: bring up to date what hangs on it."""
+
+    def _resealing(self, connection: Rows, subject: int) -> AbstractContextManager[None]:
+        return nullcontext()  # where references change hands; for engines that encrypt
 
     @abstractmethod
     def _erase(self, act: Callable[[Rows], _Done]) -> tuple[_Done, bool, str]:
@@ -176,11 +179,12 @@ class AccountedGallery(Gallery):
                 connection.execute("SELECT uid FROM subject WHERE id = ?", (key,)).fetchone()[0]
                 for key in (gone, stays)
             ]
-            moved = connection.execute(
-                "UPDATE reference SET subject_id = ? WHERE subject_id = ? AND photo_sha256 NOT IN"
-                " (SELECT photo_sha256 FROM reference WHERE subject_id = ?)",
-                (stays, gone, stays),
-            ).rowcount
+            with self._resealing(connection, gone):
+                moved = connection.execute(
+                    "UPDATE reference SET subject_id = ? WHERE subject_id = ? AND photo_sha256 NOT"
+                    " IN (SELECT photo_sha256 FROM reference WHERE subject_id = ?)",
+                    (stays, gone, stays),
+                ).rowcount
             self._moved(connection, stays)
             left = self._delete(connection, gone, "merged")
             self._log(connection, "merge", uids[1], {"from": uids[0], "references": moved})

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from maskwise.errors import SubjectError
 from maskwise.gallery.accounted import AccountedGallery
+from maskwise.gallery.encryption.sealed_rows import resealing
 from maskwise.gallery.encryption.vault import VaultConnection
 from maskwise.gallery.files import translated
 from maskwise.gallery.indexing import erasing
@@ -101,6 +102,9 @@ class ConnectedGallery(AccountedGallery):
             " WHERE reference_id IN (SELECT id FROM reference WHERE subject_id = ?)",
             (subject,),
         )
+
+    def _resealing(self, connection: Rows, subject: int) -> contextlib.AbstractContextManager[None]:
+        return resealing(self._connection, self._vault, subject)
 
     def _erase(self, act: Callable[[Rows], _Done]) -> tuple[_Done, bool, str]:
         with self._writing() as connection:

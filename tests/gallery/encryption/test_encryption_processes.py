@@ -13,8 +13,8 @@ import pytest
 
 from maskwise.gallery import open_gallery
 from maskwise.gallery.encryption import keys
-from maskwise.gallery.encryption.care import peek
 from maskwise.gallery.encryption.keys import FileKey, OwnerKey
+from maskwise.gallery.encryption.state import peek
 from maskwise.testing.enrolments import kept_face, reference, unit_vectors, virtual
 from maskwise.types import NO_MASK
 
@@ -27,10 +27,10 @@ HEAD = """
 import os, signal, sys
 from pathlib import Path
 from maskwise.gallery import open_gallery
-from maskwise.gallery.encryption import care, data_keys
+from maskwise.gallery.encryption import care, sealed_rows
 from maskwise.gallery.encryption.keys import FileKey
 KEY = FileKey(bytes(range(32)))
-care.BATCH = care._AT_ONCE = 5
+care.BATCH = sealed_rows.AT_ONCE = 5
 path, what, point = sys.argv[1:]
 
 def die(*_, **__):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from maskwise.errors import ConfigurationError, StorageError
 from maskwise.gallery import indexing
 from maskwise.gallery.encryption import data_keys
-from maskwise.gallery.encryption.envelope import about
 from maskwise.gallery.encryption.keys import Lock, OwnerKey
-from maskwise.gallery.encryption.vault import FACE_FIELDS, TEMPLATE_FIELDS, Vault
+from maskwise.gallery.encryption.sealed_rows import TABLES, Table, all_rows, opened, with_key
+from maskwise.gallery.encryption.state import RESIDUE, KeyState, state
+from maskwise.gallery.encryption.vault import Vault
 from maskwise.gallery.index.file import wipe
 
 Step = Callable[[int], None]
@@ -24,28 +25,6 @@ Log = Callable[..., Any]
 
 BATCH: Final = 1000
 """Values that a change of the data key seals anew in one transaction: some 50 ms for others."""
-
-_AT_ONCE: Final = 1000  # rows in memory
-_RESIDUE: Final = "encryption_residue"
-"""A setting that is there from the moment of encryption until nothing in clear is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyState:
-    """How a gallery is encrypted.
-
-    lock: what opens it. data_key: the uid of the key that seals, since ``created_at``, ``sealed``
-    values so far. pending: values that an older data key seals still (the change of the data key
-    goes on from there). residue: it was encrypted, and what was there in clear is not overwritten
-    yet.
-    """
-
-    lock: Lock
-    data_key: str
-    created_at: str
-    sealed: int
-    pending: int
-    residue: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +100,14 @@ class Encryption:
         uid = data_keys.add(connection, data_keys.add_lock(connection, lock), lock, secret)
         self._vault.look(connection)
         # Written before the rows: a gallery without this and with a key is clean.
-        connection.execute("INSERT OR REPLACE INTO setting VALUES (?, 1)", (_RESIDUE,))
+        connection.execute("INSERT OR REPLACE INTO setting VALUES (?, 1)", (RESIDUE,))
         counts = [0, 0]
-        for number, table in enumerate(_TABLES):
-            for rows in _rows(connection, table):
+        for number, table in enumerate(TABLES):
+            for rows in all_rows(connection, table):
                 key_row, sealed = self._vault.seal(
                     connection, [(row.value, row.about) for row in rows]
                 )
-                table.store(connection, _with(sealed, key_row, rows))
+                table.store(connection, with_key(sealed, key_row, rows))
                 counts[number] += len(rows)
                 _told(step, len(rows))
         details = {"key": uid, "templates": counts[0], "kept_faces": counts[1]}
@@ -149,7 +128,7 @@ class Encryption:
         if not (_rewritten(self._path) and self._empty_log()):
             return False
         with self._writing() as connection:
-            connection.execute("DELETE FROM setting WHERE key = ?", (_RESIDUE,))
+            connection.execute("DELETE FROM setting WHERE key = ?", (RESIDUE,))
         return True
 
     def decrypt(self, step: Step | None = None) -> Changed:
@@ -157,15 +136,15 @@ class Encryption:
         with self._writing() as connection:
             found = self._state(connection)
             counts = [0, 0]
-            for number, table in enumerate(_TABLES):
-                for rows in _rows(connection, table):
-                    values = [(self._opened(table, row), None, row.key) for row in rows]
+            for number, table in enumerate(TABLES):
+                for rows in all_rows(connection, table):
+                    values = [(opened(self._vault, table, row), None, row.key) for row in rows]
                     table.store(connection, values)
                     counts[number] += len(rows)
                     _told(step, len(rows))
             for of in ("data_key", "owner_key"):
                 connection.execute(f"DELETE FROM {of}")
-            connection.execute("DELETE FROM setting WHERE key = ?", (_RESIDUE,))
+            connection.execute("DELETE FROM setting WHERE key = ?", (RESIDUE,))
             details = {"key": found.data_key, "templates": counts[0], "kept_faces": counts[1]}
             self._log(connection, "decrypt", None, details)
             self._vault.look(connection)
@@ -198,7 +177,7 @@ class Encryption:
                 uid = self._vault.renew(connection)
                 self._log(connection, "new-data-key", None, {"before": found.data_key, "now": uid})
         counts = [0, 0]
-        for number, table in enumerate(_TABLES):
+        for number, table in enumerate(TABLES):
             after = 0
             while True:
                 with self._writing() as connection:
@@ -209,7 +188,7 @@ class Encryption:
                 _told(step, done)
         return self._drop_old(counts)
 
-    def _reseal(self, connection: sqlite3.Connection, table: _Table, after: int) -> tuple[int, int]:
+    def _reseal(self, connection: sqlite3.Connection, table: Table, after: int) -> tuple[int, int]:
         newest = data_keys.read(connection)[-1].id
         rows = connection.execute(
             f"{table.select} WHERE {table.key} > ? AND key_id IS NOT ? ORDER BY 1 LIMIT ?",
@@ -219,15 +198,15 @@ class Encryption:
             return 0, after
         found = [table.row(row) for row in rows]
         key_row, sealed = self._vault.seal(
-            connection, [(self._opened(table, row), row.about) for row in found]
+            connection, [(opened(self._vault, table, row), row.about) for row in found]
         )
-        table.store(connection, _with(sealed, key_row, found))
+        table.store(connection, with_key(sealed, key_row, found))
         return len(rows), int(rows[-1][0])
 
     def _drop_old(self, counts: list[int]) -> Changed:
         with self._writing() as connection:
             newest = data_keys.read(connection)[-1]
-            for table in _TABLES:
+            for table in TABLES:
                 left = connection.execute(
                     f"SELECT count(*) FROM {table.name} WHERE key_id IS NOT ?", (newest.id,)
                 ).fetchone()[0]
@@ -243,9 +222,6 @@ class Encryption:
                 self._log(connection, "drop-data-key", None, details)
         return Changed(newest.uid, counts[0], counts[1], self._empty_log())
 
-    def _opened(self, table: _Table, row: _Row) -> bytes:
-        return self._vault.unseal(f"{table.word} {row.key}", row.key_id, row.value, row.about)
-
     def _state(self, connection: sqlite3.Connection) -> KeyState:
         found = state(connection)
         if found is None:
@@ -253,105 +229,6 @@ class Encryption:
                 f"{self._vault.where} is not encrypted; encrypt it: maskwise gallery encrypt"
             )
         return found
-
-
-class _Row(NamedTuple):
-    """A stored value: its row, itself, what it belongs to, and the row of its data key."""
-
-    key: int
-    value: bytes
-    about: bytes
-    key_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """What is sealed. key: the column that names a row. word: for messages."""
-
-    name: str
-    key: str
-    column: str
-    kind: str
-    word: str
-    select: str
-
-    def row(self, row: tuple[Any, ...]) -> _Row:
-        """What ``select`` gave, with the associated data made of its fields."""
-        key, key_id, value, *fields = row
-        return _Row(key, value, about(self.kind, *fields), key_id)
-
-    def store(
-        self, connection: sqlite3.Connection, values: Sequence[tuple[bytes, int | None, int]]
-    ) -> None:
-        """values: the value, the row of its data key, and its own."""
-        connection.executemany(
-            f"UPDATE {self.name} SET {self.column} = ?, key_id = ? WHERE {self.key} = ?", values
-        )
-
-
-_TABLES: Final = (
-    _Table(
-        "template", "id", "vector", "template", "template",
-        f"SELECT t.id, t.key_id, t.vector, {TEMPLATE_FIELDS} FROM template t",
-    ),
-    _Table(
-        "kept_face", "reference_id", "face", "face", "the kept face of reference",
-        f"SELECT k.reference_id, k.key_id, k.face, {FACE_FIELDS} FROM kept_face k",
-    ),
-)  # fmt: skip
-
-
-def _rows(connection: sqlite3.Connection, table: _Table) -> Iterator[list[_Row]]:
-    """All rows, some at a time; they may be changed meanwhile."""
-    after = 0
-    while True:
-        rows = connection.execute(
-            f"{table.select} WHERE {table.key} > ? ORDER BY 1 LIMIT ?", (after, _AT_ONCE)
-        ).fetchall()
-        if not rows:
-            return
-        after = int(rows[-1][0])
-        yield [table.row(row) for row in rows]
-
-
-def _with(
-    values: list[bytes], key_id: int, rows: list[_Row]
-) -> list[tuple[bytes, int | None, int]]:
-    return [(value, key_id, row.key) for value, row in zip(values, rows, strict=True)]
-
-
-def state(connection: sqlite3.Connection) -> KeyState | None:
-    """How the gallery is encrypted; None: it is in clear. No key is needed."""
-    held = data_keys.read(connection)
-    if not held:
-        return None
-    newest = held[-1]
-    pending = 0
-    if len(held) > 1:
-        for table in _TABLES:
-            pending += connection.execute(
-                f"SELECT count(*) FROM {table.name} WHERE key_id IS NOT ?", (newest.id,)
-            ).fetchone()[0]
-    residue = connection.execute("SELECT 1 FROM setting WHERE key = ?", (_RESIDUE,)).fetchone()
-    return KeyState(
-        newest.lock, newest.uid, newest.created_at, newest.sealed, pending, residue is not None
-    )
-
-
-def peek(path: Path) -> KeyState | None:
-    """How the gallery in that file is encrypted; None where it is not, or is no gallery.
-
-    Nothing is changed, and no key is needed.
-    """
-    # Immutable: no -wal and -shm come to lie beside it; with a log there, that must be read, too.
-    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
-    try:
-        with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=5)
-        ) as connection:
-            return state(connection)
-    except sqlite3.Error:
-        return None
 
 
 def _rewritten(path: Path) -> bool:

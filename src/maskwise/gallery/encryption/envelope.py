@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from maskwise.errors import ConfigurationError, GalleryFormatError
@@ -67,7 +68,7 @@ class Cipher:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._gcm = _aes_gcm(key)
+        self._gcm, self._invalid = _aes_gcm(key)
 
     def seal(self, plain: bytes, about: bytes) -> bytes:
         """Encrypt under a nonce from the system's random source; about: what it belongs to."""
@@ -76,13 +77,11 @@ class Cipher:
 
     def unseal(self, sealed: bytes, about: bytes) -> bytes:
         """What ``seal`` was given; TagError unless key, bytes and ``about`` are the same."""
-        from cryptography.exceptions import InvalidTag
-
         if len(sealed) < OVERHEAD:
             raise TagError
         try:
             return self._gcm.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
-        except InvalidTag as error:
+        except self._invalid as error:
             raise TagError from error
 
 
@@ -107,7 +106,13 @@ def about(kind: str, *fields: str | int | float | None) -> bytes:
     bytes: ``4:face,32:0123...,`` ; None is ``-,``, an integer its decimal digits, a float the 16
     hex digits of its IEEE 754 binary64, big-endian.
     """
-    return b"".join(map(_field, (kind, *fields)))
+    return b"".join([_text(kind), *[_text(v) if type(v) is str else _field(v) for v in fields]])
+
+
+@lru_cache(maxsize=4096)  # ids of people, encoders and masks come again and again
+def _text(value: str) -> bytes:
+    data = value.encode("utf-8", "surrogatepass")
+    return b"%d:%b," % (len(data), data)
 
 
 def _field(value: str | int | float | None) -> bytes:
@@ -115,17 +120,22 @@ def _field(value: str | int | float | None) -> bytes:
         return b"-,"
     if isinstance(value, float):
         value = struct.pack(">d", value + 0.0).hex()  # SQLite knows no -0.0
-    data = str(value).encode("utf-8", "surrogatepass")
+    return _text(value) if isinstance(value, str) else _digits(value)
+
+
+def _digits(value: int) -> bytes:
+    data = b"%d" % value
     return b"%d:%b," % (len(data), data)
 
 
-def _aes_gcm(key: bytes) -> AESGCM:
+def _aes_gcm(key: bytes) -> tuple[AESGCM, type[Exception]]:
     _import()
+    from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     if len(key) != KEY_BYTES:
         raise ValueError(f"a key has {KEY_BYTES} bytes, got {len(key)}")
-    return AESGCM(key)
+    return AESGCM(key), InvalidTag
 
 
 def _import() -> None:

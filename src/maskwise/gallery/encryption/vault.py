@@ -143,8 +143,8 @@ class Vault:
         self.look(connection)
         return uid
 
-    def unseal(self, what: str, key: int | None, sealed: bytes, of: bytes) -> bytes:
-        """A stored value in clear; what: it, for messages. Raises GalleryFormatError."""
+    def unseal(self, what: str, name: object, key: int | None, sealed: bytes, of: bytes) -> bytes:
+        """A stored value in clear; what, name: it, for messages. Raises GalleryFormatError."""
         why = "is in clear in an encrypted gallery: another program put it there"
         if key is not None:
             known = self._ciphers.get(key)
@@ -158,20 +158,23 @@ class Vault:
                         "does not hold"
                     )
         raise GalleryFormatError(
-            f"{self.where}: {what} {why}; `maskwise gallery check` names all such, restore a backup"
+            f"{self.where}: {what} {name} {why}; `maskwise gallery check` names all such, restore "
+            "a backup"
         )
 
     # Of the views.
 
     def _opened_template(self, key: int | None, sealed: bytes, *fields: Any) -> bytes | None:
-        return self._opened(f"template {fields[0]}", key, sealed, about("template", *fields))
+        return self._opened("template", fields[0], key, sealed, about("template", *fields))
 
     def _opened_face(self, key: int | None, sealed: bytes, *fields: Any) -> bytes | None:
-        return self._opened(f"the kept face of {fields[0]}", key, sealed, about("face", *fields))
+        return self._opened("the kept face of", fields[0], key, sealed, about("face", *fields))
 
-    def _opened(self, what: str, key: int | None, sealed: bytes, of: bytes) -> bytes | None:
+    def _opened(
+        self, what: str, name: object, key: int | None, sealed: bytes, of: bytes
+    ) -> bytes | None:
         try:
-            return self.unseal(what, key, sealed, of)
+            return self.unseal(what, name, key, sealed, of)
         except GalleryFormatError as error:
             if self._found is not None:
                 self._found.append(str(error).removeprefix(f"{self.where}: ").partition(";")[0])
