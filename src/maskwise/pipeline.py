@@ -30,6 +30,7 @@ from maskwise.types import Decision, WearPair
 
 if TYPE_CHECKING:
     from maskwise.gallery import Consent, Gallery
+    from maskwise.gallery.encryption.keys import OwnerKey
 
 
 class Recognizer(Stages):
@@ -39,7 +40,8 @@ class Recognizer(Stages):
     Models open at first use. One Recognizer may be used by one thread at a time. As a context
     manager it closes a gallery that it opened itself.
 
-    gallery: a path or URL, or an open ``Gallery``; None: in memory.
+    gallery: a path or URL, or an open ``Gallery``; None: in memory. gallery_key: what opens it,
+    where it is encrypted; see ``open_gallery``.
     detector, predictor, mask_classifier, encoder: see ``Stages``.
     operating_points: the thresholds; None: those of the calibration beside the gallery, if there
     is one, else those that ship for the encoder.
@@ -56,6 +58,7 @@ class Recognizer(Stages):
         self,
         gallery: str | Path | Gallery | None = None,
         *,
+        gallery_key: OwnerKey | Literal["from the environment"] | None = "from the environment",
         detector: str | detect.Detector = detect.DEFAULT,
         predictor: str | landmarks.LandmarkPredictor = "auto",
         mask_classifier: str | occlusion.MaskClassifier = occlusion.DEFAULT,
@@ -66,6 +69,7 @@ class Recognizer(Stages):
         target_fpir: float = DEFAULT_FPIR,
     ) -> None:
         self._gallery_argument = gallery
+        self._gallery_key = gallery_key
         super().__init__(
             detector=detector,
             predictor=predictor,
@@ -84,7 +88,9 @@ class Recognizer(Stages):
         from maskwise.gallery import Gallery, open_gallery
 
         given = self._gallery_argument
-        return given if isinstance(given, Gallery) else open_gallery(given)
+        if isinstance(given, Gallery):
+            return given
+        return open_gallery(given, key=self._gallery_key)
 
     @cached_property
     def operating_points(self) -> OperatingPoints:

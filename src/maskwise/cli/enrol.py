@@ -10,6 +10,7 @@ import click
 from maskwise.cli.actor import actor_option
 from maskwise.cli.enrol_people import How, Summary, enrol_in_bulk, enrol_people
 from maskwise.cli.inputs import Person, as_name, find_people, find_photos
+from maskwise.cli.key_options import key_for
 from maskwise.cli.options import (
     Tools,
     gallery_is_there,
@@ -148,7 +149,7 @@ def command(
     workers = workers or usual_workers(sum(len(person.photos) for person in people), MOST)
     place = gallery or default_place()
     # Before the gallery is opened: a mistyped folder, model or mask leaves no empty one.
-    recognizer = tools.recognizer(gallery=place, masks=masks, **models)
+    recognizer = tools.recognizer(gallery=place, gallery_key=key_for(place), masks=masks, **models)
     if not people and not gallery_is_there(place):
         if as_json:
             print_json(summary.as_json(without_secrets(place), False))

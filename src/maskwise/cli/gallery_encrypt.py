@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from maskwise.cli.actor import actor_option
-from maskwise.cli.key_options import named_key, new_phrase, state_of
+from maskwise.cli.key_options import named_file, named_key, new_phrase, state_of
 from maskwise.cli.options import gallery_is_there, gallery_option, json_option, open_gallery
 from maskwise.cli.output import Progress, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
@@ -19,7 +18,11 @@ if TYPE_CHECKING:
     from maskwise.gallery import Gallery
     from maskwise.gallery.encryption.care import Changed, Encryption
 
-NOT_WIPED = (
+_FILES_ALONE: Final = (
+    "only galleries in files are encrypted by maskwise; a server searches what it holds, so that "
+    "has to be in clear there (docs/encryption.md)"
+)
+NOT_WIPED: Final = (
     "another process has the gallery open, so that its files may still hold what was there before; "
     "end it and run this again"
 )
@@ -45,12 +48,14 @@ def encrypt(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
     Exit codes: 0 encrypted; 1 encrypted, but something in clear is left (it is named); 2 refused,
     and nothing was changed; 130 interrupted, likewise.
     """
-    from maskwise.gallery import default_place
+    from maskwise.gallery import default_place, gallery_file
     from maskwise.gallery import open_gallery as open_any
     from maskwise.gallery.encryption.keys import key_of_environment
-    from maskwise.gallery.where import copies_beside
+    from maskwise.gallery.where import copies_beside, without_secrets
 
     place = gallery or default_place()
+    if gallery_file(place) is None:
+        raise ConfigurationError(f"{without_secrets(place)}: {_FILES_ALONE}")
     if not gallery_is_there(place):
         raise ConfigurationError(
             f"{place}: there is no gallery here yet; one that is made with a key is encrypted from "
@@ -131,10 +136,7 @@ def encryption_of(store: Gallery) -> Encryption:
     """What changes its keys; ConfigurationError for an engine that does not encrypt."""
     found = store.encryption
     if found is None:
-        raise ConfigurationError(
-            f"{store.where}: only galleries in files are encrypted by maskwise; "
-            "docs/encryption.md says what to do on PostgreSQL"
-        )
+        raise ConfigurationError(f"{store.where}: {_FILES_ALONE}")
     return found
 
 
@@ -154,6 +156,6 @@ def _as_json(store: Gallery, done: Changed) -> dict[str, object]:
 
 
 def _check_place(gallery: Path) -> None:
-    named = os.environ.get("MASKWISE_KEY_FILE")
+    named = named_file()
     if named and Path(named).absolute().parent == gallery.absolute().parent:
         remark(f"{named} lies beside the gallery: whoever copies the folder has both; move it")

@@ -127,7 +127,7 @@ def change(
     Example:
       maskwise gallery key change --gallery staff.db --key-file old.key --new-key-file new.key
     """
-    key = second_key(new_key_file, new_key_env, "the gallery from now on", "new-")
+    key = second_key(new_key_file, new_key_env, "new-")
     with open_gallery(gallery) as store:
         encryption = encryption_of(store)
         key = key or new_phrase("--new-key-file FILE or --new-key-env NAME")

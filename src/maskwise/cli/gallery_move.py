@@ -58,7 +58,7 @@ def copy(
     from maskwise.gallery import open_gallery as open_any
     from maskwise.own_calibration import carry
 
-    other = second_key(to_key_file, to_key_env, "TO", "to-")
+    other = second_key(to_key_file, to_key_env, "to-")
     with (
         open_gallery(source) as old,
         open_any(target, key=_target_key(old, target, other, in_clear=in_clear)) as new,

@@ -22,19 +22,17 @@ _META: Final = "maskwise.key"
 
 
 def key_options(command: Command) -> Command:
-    """Both, by the variables, so that every gallery that is opened follows."""
-    for name, metavar, variable, help_text in (
+    """Both; ``options.open_gallery`` follows them."""
+    for name, metavar, help_text in (
         (
             "--key-env",
             "NAME",
-            _NAME,
             "The environment variable that holds the gallery's pass phrase, or the text of a key "
             f"file.  [env var: {_NAME}]",
         ),
         (
             "--key-file",
             "FILE",
-            _FILE,
             "The file with the gallery's key (see maskwise gallery key new), where it is "
             f"encrypted.  [env var: {_FILE}]",
         ),
@@ -43,7 +41,7 @@ def key_options(command: Command) -> Command:
             name,
             metavar=metavar,
             expose_value=False,
-            callback=_setter(variable),
+            callback=_note,
             help=help_text,
         )(command)
     return command
@@ -74,45 +72,29 @@ def in_clear_option(what: str) -> Callable[[Command], Command]:
     )
 
 
-def _setter(variable: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
-    def put(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-        if value is None:
-            return
-        if not value:
-            raise click.UsageError(
-                f"{param.opts[0]}: the name is empty; leave it away, or name one"
-            )
-        if ctx.meta.get(_META):
-            raise click.UsageError("--key-file and --key-env are two keys; give one of them")
-        ctx.meta[_META] = True
-        before = {name: os.environ.get(name) for name in (_FILE, _NAME)}
-
-        def back() -> None:
-            for name, was in before.items():
-                _set(name, was)
-
-        for name in before:
-            _set(name, value if name == variable else None)
-        ctx.call_on_close(back)
-
-    return put
-
-
-def _set(name: str, value: str | None) -> None:
+def _note(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     if value is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
+        return
+    if not value:
+        raise click.UsageError(f"{param.opts[0]}: the name is empty; leave it away, or name one")
+    if _META in ctx.meta:
+        raise click.UsageError("--key-file and --key-env are two keys; give one of them")
+    ctx.meta[_META] = (value, None) if param.name == "key_file" else (None, value)
+
+
+def named_file() -> str | None:
+    """The key's file, as --key-file or the environment names it."""
+    ctx = click.get_current_context(silent=True)
+    file, name = (None, None) if ctx is None else ctx.meta.get(_META, (None, None))
+    return file or (None if name else os.environ.get(_FILE))
 
 
 def named_key() -> OwnerKey | None:
     """The key of this command's own --key-file or --key-env; None where neither was given."""
     ctx = click.get_current_context(silent=True)
-    if ctx is None or not ctx.meta.get(_META):
+    if ctx is None or _META not in ctx.meta:
         return None
-    from maskwise.gallery.encryption.keys import key_of_environment
-
-    return key_of_environment()
+    return second_key(*ctx.meta[_META])
 
 
 def key_for(place: str) -> Any:
@@ -139,14 +121,14 @@ def state_of(place: str) -> KeyState | None:
     return None if file is None else peek(file)
 
 
-def second_key(file: str | None, name: str | None, what: str, prefix: str = "") -> OwnerKey | None:
+def second_key(file: str | None, name: str | None, prefix: str = "") -> OwnerKey | None:
     """The key that a pair of options names; None where neither was given."""
     from maskwise.gallery.encryption.keys import key_of_variable, read_key_file
     from maskwise.paths import expanded
 
     if file and name:
         raise click.UsageError(
-            f"--{prefix}key-file and --{prefix}key-env are two keys of {what}; give one of them"
+            f"--{prefix}key-file and --{prefix}key-env are two keys; give one of them"
         )
     if file:
         return read_key_file(expanded(file))
