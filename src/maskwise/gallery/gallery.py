@@ -270,7 +270,8 @@ class Gallery(Accounting):
     def save_copy(self, path: Path) -> None:
         """Write all that it holds, as it stands, to a new SQLite gallery file.
 
-        The file appears whole. Raises StorageError when it cannot be written or is there already.
+        The file appears whole; that of an encrypted gallery opens with the same key. Raises
+        StorageError when it cannot be written or is there already.
         """
 
     @abstractmethod

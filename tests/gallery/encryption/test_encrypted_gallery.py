@@ -289,6 +289,68 @@ def test_a_row_put_in_by_another_program_is_refused(path: Path) -> None:
     expect_named(path, "template 5 is in clear in an encrypted gallery")
 
 
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 31), reason="knows no trusted_schema")
+@pytest.mark.parametrize("call", ["opened_template(1, NEW.hash, 1)", "opened_face(1, NEW.hash)"])
+def test_a_trigger_in_the_file_gets_nothing_opened(path: Path, call: str) -> None:
+    fill(path, KEY)
+    change(
+        path,
+        "CREATE TABLE leak (x)",
+        f"CREATE TRIGGER leaks AFTER INSERT ON audit BEGIN INSERT INTO leak SELECT {call}; END",
+    )
+    with open_gallery(path, key=KEY) as gallery:
+        with pytest.raises(MaskwiseError, match="unsafe use"):
+            gallery.rename("Ann", "Eve")
+        assert gallery.search(ONE[None], wear="bare", top=1)[0][0].subject == "Ann"
+
+
+def test_format_5_is_opened_by_the_published_layout_alone() -> None:
+    """By AES-GCM and SQL, as docs/gallery-format.md tells it."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    def unseal(key: bytes, value: bytes, *fields: object) -> bytes:
+        texts = ["-," if f is None else f"{len(str(f).encode())}:{f}," for f in fields]
+        return AESGCM(key).decrypt(value[:12], value[12:], "".join(texts).encode())
+
+    here = Path(__file__).parents[1]
+    with (
+        contextlib.closing(sqlite3.connect(":memory:")) as sealed,
+        contextlib.closing(sqlite3.connect(":memory:")) as clear,
+    ):
+        sealed.executescript((here / "format_5.sql").read_text("utf-8"))
+        clear.executescript((here / "format_4.sql").read_text("utf-8"))
+        ((row, uid, wrapped, kind, fingerprint),) = sealed.execute(
+            "SELECT d.id, d.uid, d.wrapped, o.kind, o.fingerprint FROM data_key d"
+            " JOIN owner_key o ON o.id = d.owner_key_id"
+        ).fetchall()
+        key = unseal(bytes(range(32)), wrapped, "data key", uid, kind, fingerprint)
+        templates = sealed.execute(
+            "SELECT t.vector, t.key_id, t.id, r.uid, s.uid, e.name, t.wear, t.mask_type,"
+            " t.mask_spec, t.quality, t.created_at FROM template t"
+            " JOIN reference r ON r.id = t.reference_id JOIN subject s ON s.id = r.subject_id"
+            " JOIN encoder e ON e.id = t.encoder_id ORDER BY t.id"
+        ).fetchall()
+        wanted = clear.execute("SELECT vector FROM template ORDER BY id").fetchall()
+        assert [(unseal(key, v, "template", *rest),) for v, _, *rest in templates] == wanted
+        assert {key_id for _, key_id, *_ in templates} == {row}
+        ((face, *uids),) = sealed.execute(
+            "SELECT k.face, r.uid, s.uid FROM kept_face k"
+            " JOIN reference r ON r.id = k.reference_id JOIN subject s ON s.id = r.subject_id"
+        ).fetchall()
+        assert unseal(key, face, "face", *uids) == b"not really a face"
+
+
+def test_people_are_merged(path: Path) -> None:
+    fill(path, KEY)
+    with open_gallery(path, key=KEY) as gallery, open_gallery(path, key=KEY) as other:
+        before = sorted((row[1:] for row in everything(gallery)), key=str)
+        other.search(ONE[None], wear="bare", top=1)
+        assert gallery.merge("Bob", "Ann").moved == 1
+        assert sorted((row[1:] for row in everything(gallery)), key=str) == before
+        assert gallery.integrity_check() == []
+        assert other.search(TWO[None], wear="bare", top=1)[0][0].subject == "Ann"
+
+
 def test_another_owners_key_at_once(path: Path) -> None:
     fill(path, KEY)
     phrase = PassPhrase("five random words in a row")

@@ -17,6 +17,7 @@ from maskwise.gallery.encryption.keys import Lock, OwnerKey
 from maskwise.gallery.encryption.sealed_rows import TABLES, Table, all_rows, opened, with_key
 from maskwise.gallery.encryption.state import RESIDUE, KeyState, state
 from maskwise.gallery.encryption.vault import Vault
+from maskwise.gallery.files import translated
 from maskwise.gallery.index.file import wipe
 
 Step = Callable[[int], None]
@@ -125,8 +126,9 @@ class Encryption:
                 f"{place}: {error.strerror}; the gallery is encrypted, but this index holds its "
                 "templates in clear: delete it"
             ) from error
-        if not (_rewritten(self._path) and self._empty_log()):
-            return False
+        with translated(self._vault.where):
+            if not (_rewritten(self._path) and self._empty_log()):
+                return False
         with self._writing() as connection:
             connection.execute("DELETE FROM setting WHERE key = ?", (RESIDUE,))
         return True

@@ -72,6 +72,8 @@ class Vault:
     def prepare(self, connection: VaultConnection) -> None:
         """Give a connection its views; before it is set to read alone."""
         connection.vault = self
+        # Whoever may write to the file could put in a trigger that stores what we open.
+        connection.execute("PRAGMA trusted_schema = OFF")
         connection.create_function("opened_template", -1, self._opened_template)
         connection.create_function("opened_face", -1, self._opened_face)
         for view in _VIEWS:
