@@ -163,6 +163,36 @@ def test_a_key_for_a_gallery_in_clear_is_refused(run: Run, monkeypatch: pytest.M
     assert "is not encrypted, though" in answer.err
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    from maskwise.gallery.encryption import care
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(care, "_rewritten" if late else "with_key", interrupt)
+        answer = run("gallery", "encrypt", *G, *K)
+    assert answer.status == 130
+    assert ("may still hold faces in clear" in answer.err) == late
+    status = run("gallery", "key", "status", *G, "--json").lines[0]
+    assert status["encrypted"] == late
+    assert status.get("residue", False) == late
+    if late:
+        assert "`encrypt` wipes it" in run("gallery", "key", "status", *G).out
+        checks = run("doctor", *G, "--json").lines[0]["checks"]
+        assert [c["state"] for c in checks if c["name"] == "encryption"] == ["wrong"]
+    encrypt(run)
+    assert run("gallery", "key", "status", *G, "--json").lines[0]["residue"] is False
+
+
+def test_a_server_is_not_encrypted(run: Run) -> None:
+    answer = run("gallery", "encrypt", "--gallery", "postgresql://u:secret@nowhere.invalid/x", *K)
+    assert answer.status == 2
+    assert "only galleries in files are encrypted" in answer.err
+    assert "secret" not in answer.err
+
+
 def test_another_owners_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     encrypt(run)
     monkeypatch.setenv("STAFF", PHRASE)

@@ -46,7 +46,8 @@ def encrypt(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
       maskwise gallery encrypt --gallery staff.db --key-file /etc/maskwise/staff.key
 
     Exit codes: 0 encrypted; 1 encrypted, but something in clear is left (it is named); 2 refused,
-    and nothing was changed; 130 interrupted, likewise.
+    and nothing was changed; 130 interrupted: the gallery is as it was, or what is left in clear is
+    wiped by the same command.
     """
     from maskwise.gallery import default_place, gallery_file
     from maskwise.gallery import open_gallery as open_any
@@ -70,7 +71,13 @@ def encrypt(ctx: click.Context, gallery: str | None, as_json: bool) -> None:
             with Progress("encrypting", _values(store), unit="values") as progress:
                 done = encryption.encrypt(key, progress.advance)
         except KeyboardInterrupt:
-            remark("interrupted: the gallery is as it was; run the same command again")
+            done_already = state_of(place) is not None
+            remark(
+                "interrupted: the gallery is encrypted, but its files may still hold faces in "
+                "clear; run the same command again"
+                if done_already
+                else "interrupted: the gallery is as it was; run the same command again"
+            )
             ctx.exit(INTERRUPTED)
         state = encryption.state()
         assert store.file is not None

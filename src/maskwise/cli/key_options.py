@@ -104,7 +104,7 @@ def key_for(place: str) -> Any:
     named = named_key()
     if named is not None:
         return named
-    if os.environ.get(_FILE) or os.environ.get(_NAME) or not sys.stdin.isatty():
+    if os.environ.get(_FILE) or os.environ.get(_NAME) or not _at_a_terminal():
         return FROM_ENVIRONMENT
     state = state_of(place)
     if state is None or state.lock.kind != "phrase":
@@ -137,9 +137,13 @@ def second_key(file: str | None, name: str | None, prefix: str = "") -> OwnerKey
 
 def new_phrase(options: str) -> OwnerKey:
     """A pass phrase, typed in twice; a usage error where nobody is there to type it."""
-    if not sys.stdin.isatty():
+    if not _at_a_terminal():
         raise click.UsageError(f"name a key: {options}; or type a pass phrase, at a terminal")
     return _typed("new pass phrase", twice=True)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _typed(what: str, *, twice: bool = False) -> OwnerKey:

@@ -97,7 +97,6 @@ def _contents(
 
     id: None while it is empty; space: None where the format has none yet.
     """
-    from maskwise.gallery.encryption.state import state as encryption_state
     from maskwise.gallery.migrations import APPLICATION_ID, MIGRATIONS, format_of
 
     uri = f"{path.absolute().as_uri()}?mode=ro"
@@ -116,8 +115,8 @@ def _contents(
             yield Finding("gallery", "format", "note", says)
         else:
             yield Finding("gallery", "format", "ok", f"format {found}")
-        if found > 4 and (state := encryption_state(connection)) is not None:
-            yield _encrypted(state)
+        if found > 4:
+            yield from _encrypted(connection)
         people, photos, templates = (
             _one(connection, f"SELECT count(*) FROM {table}")
             for table in ("subject", "reference", "template")
@@ -132,7 +131,19 @@ def _contents(
         return (None, None) if row is None else (str(row[0]), row[1])
 
 
-def _encrypted(state: KeyState) -> Finding:
+def _encrypted(connection: sqlite3.Connection) -> Iterator[Finding]:
+    from maskwise.gallery.encryption.state import state as encryption_state
+
+    try:
+        state = encryption_state(connection)
+    except MaskwiseError as error:
+        yield Finding("gallery", "encryption", "wrong", str(error))
+        return
+    if state is not None:
+        yield _encryption(state)
+
+
+def _encryption(state: KeyState) -> Finding:
     says = f"opens with the {state.lock}; data key {state.data_key}"
     if state.residue:
         remedy = "run again: maskwise gallery encrypt"
