@@ -212,9 +212,9 @@ class Encryption:
                 left = connection.execute(
                     f"SELECT count(*) FROM {table.name} WHERE key_id IS NOT ?", (newest.id,)
                 ).fetchone()[0]
-                if left:  # another process made a fresh key meanwhile
+                if left:
                     raise StorageError(
-                        f"{self._vault.where}: another process changes the key, too; run it again"
+                        f"{self._vault.where}: another fresh data key came meanwhile; run it again"
                     )
             dropped = connection.execute(
                 "DELETE FROM data_key WHERE id <> ?", (newest.id,)
