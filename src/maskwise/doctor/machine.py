@@ -61,6 +61,7 @@ VARIABLES: Final = (
     "MASKWISE_MODELS",
     "MASKWISE_OFFLINE",
     "MASKWISE_PRECISION",
+    "MASKWISE_TEST_SEQUENCES",  # of the contract that galleries pass
     "MASKWISE_THREADS",
 )
 """All that maskwise reads."""
