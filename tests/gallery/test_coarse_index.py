@@ -123,6 +123,21 @@ def test_large_ones_find_whom_the_exact_one_finds(dim, spread):
     assert not any(np.isin(f.keys, gone).any() for f in found)
 
 
+@pytest.mark.parametrize("dim", [12, 33, 127])
+def test_equal_vectors_tie_wherever_they_stand(dim):
+    """BLAS rounds the last rows of a matrix in another way than the others."""
+    vectors = np.repeat(unit_vectors(1, dim, 8), 90, axis=0)
+    keys, owners = np.arange(1, 91), np.arange(90) // 2 + 1
+    levels = Levels.fit(unit_vectors(50, dim, 9))
+    scanner = Scanner(levels, 90)
+    scanner.packed[...] = pack(levels.encode(vectors))
+    index = CoarseIndex(scanner, keys, owners, lambda some: (some > 0, vectors[some - 1]))
+    for hits in index.search(unit_vectors(5, dim, 10), 45):
+        assert len(set(hits.scores.tolist())) == 1
+        np.testing.assert_array_equal(hits.owners, np.arange(1, 46))
+        np.testing.assert_array_equal(hits.keys, np.arange(1, 91, 2))
+
+
 def test_the_wear_index_takes_others_underneath():
     vectors = unit_vectors(60, DIM, 3)
     keys, owners, masked = np.arange(1, 61), np.arange(60) // 4 + 1, np.arange(60) % 3 == 0
