@@ -41,8 +41,8 @@ class Scanner:
         faiss = import_faiss()
         dim = len(levels.low)
         blocks, numbers, size = packed_shape(count, dim)
-        most = max(1, blocks * numbers * size // _SLICE)
-        threads = max(1, min(int(faiss.omp_get_max_threads()), most))
+        worth = blocks * numbers * size // _SLICE
+        threads = max(1, min(int(faiss.omp_get_max_threads()), worth, blocks))
         bounds = np.linspace(0, blocks, threads + 1).astype(int).tolist()
         self.levels = levels
         self._count = count
