@@ -96,21 +96,26 @@ def make(folder: Path, data: Data) -> None:
     total = data.people * EACH
     kept = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (total, data.dim))
     connection.execute("BEGIN")
-    connection.execute("INSERT INTO encoder VALUES (1, ?, ?, '', ?)", (ENCODER, data.dim, ENCODER))
+    connection.execute(
+        "INSERT INTO encoder (name, dim, created_at, space) VALUES (?, ?, '', ?)",
+        (ENCODER, data.dim, ENCODER),
+    )
     at = 0
     for owners, vectors in data.chunks():
         kept[at : at + len(vectors)] = vectors
         connection.executemany(
-            "INSERT INTO subject VALUES (?, ?, ?, '')",
+            "INSERT INTO subject (id, uid, name, created_at) VALUES (?, ?, ?, '')",
             [(int(p) + 1, f"{p:032x}", f"person {p}".encode()) for p in np.unique(owners).tolist()],
         )
         rows = list(enumerate(owners.tolist(), at + 1))
         connection.executemany(
-            "INSERT INTO reference VALUES (?, ?, ?, ?, ?, NULL, NULL, '', '[]', '')",
+            "INSERT INTO reference (id, uid, subject_id, source, photo_sha256, detector, masks,"
+            " created_at) VALUES (?, ?, ?, ?, ?, '', '[]', '')",
             [(k, f"{k:032x}", p + 1, f"photo {k}".encode(), f"{k:064x}") for k, p in rows],
         )
         connection.executemany(
-            "INSERT INTO template VALUES (?, ?, 1, 'none', NULL, NULL, NULL, ?, '')",
+            "INSERT INTO template (id, reference_id, encoder_id, wear, vector, created_at)"
+            " VALUES (?, ?, 1, 'none', ?, '')",
             [(k, k, v.tobytes()) for (k, _), v in zip(rows, vectors, strict=True)],
         )
         at += len(vectors)
