@@ -18,6 +18,9 @@ _SLICE: Final = 4 << 20
 """Bytes of codes that are worth a thread of their own: they are scanned in some 0.35 ms, and to
 wake a thread takes 0.05."""
 
+_MOST_THREADS: Final = 8
+"""A scan is bound by memory, which a few cores keep busy."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Slice:
@@ -33,7 +36,7 @@ class Scanner:
     """The vectors whose approximate scores are the highest, by faiss's 4-bit scan.
 
     Holds D / 2 bytes a vector, of its own: nothing is mapped from a file. Scans with as many
-    threads as faiss is allowed to take when it is made (``OMP_NUM_THREADS``).
+    threads as faiss may take when it is made (``OMP_NUM_THREADS``), eight at most.
     """
 
     def __init__(self, levels: Levels, count: int) -> None:
@@ -42,7 +45,7 @@ class Scanner:
         dim = len(levels.low)
         blocks, numbers, size = packed_shape(count, dim)
         worth = blocks * numbers * size // _SLICE
-        threads = max(1, min(int(faiss.omp_get_max_threads()), worth, blocks))
+        threads = max(1, min(int(faiss.omp_get_max_threads()), _MOST_THREADS, worth, blocks))
         bounds = np.linspace(0, blocks, threads + 1).astype(int).tolist()
         self.levels = levels
         self._count = count
