@@ -136,11 +136,11 @@ def picture(rows: list[dict[str, float]], folder: Path) -> None:
         lines = {name: [row[f"{name}_{what}"] for row in rows] for name in names}
         values = [value for line in lines.values() for value in line]
         low, high = np.floor(np.log10(min(values))), np.ceil(np.log10(max(values)))
-        x, y = Axis(sizes[0] / 1.3, sizes[-1] * 1.3, True), Axis(10.0**low, 10.0**high, True)
+        x, y = Axis(sizes[0] / 1.3, sizes[-1] * 2, True), Axis(10.0**low, 10.0**high, True)
         plot = Frame(x, y, title, f"{unit} over templates, for {', '.join(names.values())}")
         plot.ticks(
             [(10.0**power, f"{10**power:,}") for power in range(3, 7)],
-            [(10.0**k, f"{10.0**k:g}") for k in range(int(low), int(high) + 1)],
+            [(10.0**k, f"{10.0**k:,g}") for k in range(int(low), int(high) + 1)],
             "templates",
             unit,
         )
