@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwise.gallery.index import CoarseIndex, ExactIndex, NearestIndex, TieredIndex, WearIndex
-from maskwise.gallery.index.codes import Levels, Scanner, nibbles, pack, packed_shape, unpack
+from maskwise.gallery.index.codes import Levels, nibbles, pack, packed_shape, unpack
+from maskwise.gallery.index.scanning import Scanner
 from maskwise.testing.enrolments import unit_vectors
 
 pytest.importorskip("faiss")
@@ -32,7 +33,7 @@ class Truth:
 def coarse(keys, owners, vectors, fetch) -> CoarseIndex:
     levels = Levels.fit(vectors)
     scanner = Scanner(levels, len(keys))
-    scanner.packed[...] = pack(levels.encode(vectors))
+    scanner.fill(pack(levels.encode(vectors)))
     scanner.check()
     return CoarseIndex(scanner, keys, owners, fetch)
 
@@ -123,6 +124,21 @@ def test_large_ones_find_whom_the_exact_one_finds(dim, spread):
     assert not any(np.isin(f.keys, gone).any() for f in found)
 
 
+@pytest.mark.parametrize("dim", [12, 33, 127])
+def test_equal_vectors_tie_wherever_they_stand(dim):
+    """BLAS rounds the last rows of a matrix in another way than the others."""
+    vectors = np.repeat(unit_vectors(1, dim, 8), 90, axis=0)
+    keys, owners = np.arange(1, 91), np.arange(90) // 2 + 1
+    levels = Levels.fit(unit_vectors(50, dim, 9))
+    scanner = Scanner(levels, 90)
+    scanner.fill(pack(levels.encode(vectors)))
+    index = CoarseIndex(scanner, keys, owners, lambda some: (some > 0, vectors[some - 1]))
+    for hits in index.search(unit_vectors(5, dim, 10), 45):
+        assert len(set(hits.scores.tolist())) == 1
+        np.testing.assert_array_equal(hits.owners, np.arange(1, 46))
+        np.testing.assert_array_equal(hits.keys, np.arange(1, 91, 2))
+
+
 def test_the_wear_index_takes_others_underneath():
     vectors = unit_vectors(60, DIM, 3)
     keys, owners, masked = np.arange(1, 61), np.arange(60) // 4 + 1, np.arange(60) % 3 == 0
@@ -190,7 +206,7 @@ def test_the_scan_says_the_scores_of_the_codes():
     vectors = unit_vectors(500, DIM, 6)
     levels = Levels.fit(vectors)
     scanner = Scanner(levels, 500)
-    scanner.packed[...] = pack(levels.encode(vectors))
+    scanner.fill(pack(levels.encode(vectors)))
     scores, rows = scanner.search(vectors[:3], 500)
     decoded = levels.decode(levels.encode(vectors))
     for probe, of_it, at in zip(vectors[:3], scores, rows, strict=True):

@@ -36,7 +36,7 @@ def test_erasing_keeps_every_checksum(tmp_path: Path) -> None:
         head, scanner, keys, owners = index_file.read_part(place, "b", "bare")
         assert head.removals == 203
         assert head.gone == 200
-        codes = unpack(scanner.packed, np.arange(count), dim)
+        codes = unpack(scanner.packed(), np.arange(count), dim)
         there = np.isin(np.arange(1, count + 1), gone, invert=True)
         np.testing.assert_array_equal(keys, np.where(there, np.arange(1, count + 1), 0))
         assert not owners[~there].any()

@@ -12,7 +12,7 @@ from typing import Final
 from maskwise.errors import ConfigurationError
 from maskwise.gallery import indexing
 from maskwise.gallery.index import CoarseIndex, NearestIndex, TieredIndex
-from maskwise.gallery.index.codes import Mask, Scanner, import_faiss
+from maskwise.gallery.index.codes import Mask
 from maskwise.gallery.index.file import (
     WEARS,
     DamagedIndexError,
@@ -24,6 +24,7 @@ from maskwise.gallery.index.file import (
     wipe,
 )
 from maskwise.gallery.index.protocol import I64
+from maskwise.gallery.index.scanning import Scanner, import_faiss
 from maskwise.gallery.index_building import build
 from maskwise.types import F32
 
@@ -220,7 +221,7 @@ class FiledIndex:
 
     def _in_memory(self, part: Part) -> CoarseIndex:
         scanner = Scanner(part.levels, len(part.keys))
-        scanner.packed[...] = part.packed
+        scanner.fill(part.packed)
         return self._coarse(scanner, part.keys, part.owners)
 
     def _coarse(self, scanner: Scanner, keys: I64, owners: I64) -> CoarseIndex:

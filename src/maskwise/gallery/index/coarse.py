@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from maskwise.gallery.index.codes import Mask, Scanner, pack, unpack
+from maskwise.gallery.index.codes import Mask, pack, unpack
 from maskwise.gallery.index.exact import ExactIndex
 from maskwise.gallery.index.file import Part
 from maskwise.gallery.index.protocol import I64, Hits
+from maskwise.gallery.index.scanning import Scanner
 from maskwise.types import F32
 
 Fetch = Callable[[I64], tuple[Mask, F32]]
@@ -96,7 +97,7 @@ class CoarseIndex:
 
     def part(self) -> Part:
         """What it holds, without the rows that went."""
-        levels, packed = self._scanner.levels, self._scanner.packed
+        levels, packed = self._scanner.levels, self._scanner.packed()
         if self._count == len(self._keys):
             return Part(levels, packed, self._keys, self._rows_owner)
         rows = np.flatnonzero(self._alive)

@@ -1,14 +1,16 @@
-"""Four bits a number: vectors small enough to be scanned whole, laid out as faiss scans them."""
+"""Four bits a number: vectors small enough to be scanned whole, laid out as faiss scans them.
+
+``scanning`` does so.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.errors import ConfigurationError
 from maskwise.gallery.index.protocol import I64
 from maskwise.types import F32, U8
 
@@ -81,66 +83,6 @@ def nibbles(rows: I64, dim: int) -> tuple[I64, U8]:
     at = of_block[:, None] + np.arange(shape[1]) * shape[2]
     others = np.where(rows % BLOCK < 16, 0xF0, 0x0F).astype(np.uint8)
     return at.ravel(), np.repeat(others, shape[1])
-
-
-class Scanner:
-    """The vectors whose approximate scores are the highest, by faiss's 4-bit scan.
-
-    Holds D / 2 bytes a vector, of its own: nothing is mapped from a file.
-    """
-
-    def __init__(self, levels: Levels, count: int) -> None:
-        """For ``count`` vectors, whose codes then go into ``packed``; see ``check``."""
-        faiss = import_faiss()
-        dim = len(levels.low)
-        index = faiss.IndexPQFastScan(dim, dim, 4, faiss.METRIC_INNER_PRODUCT, BLOCK)
-        centres = (
-            levels.low[:, None] + (np.arange(16, dtype=np.float32) + 0.5) * (levels.step[:, None])
-        )
-        faiss.copy_array_to_vector(
-            np.ascontiguousarray(centres, np.float32).ravel(), index.pq.centroids
-        )
-        index.is_trained = True
-        shape = packed_shape(count, dim)
-        index.codes.resize(int(np.prod(shape)))
-        index.ntotal, index.ntotal2 = count, shape[0] * BLOCK
-        self._index: Any = index
-        self.levels = levels
-        self._count = count
-        self.packed: U8 = faiss.rev_swig_ptr(index.codes.get(), index.codes.size()).reshape(shape)
-
-    def check(self) -> None:
-        """Raise ConfigurationError when faiss reads the codes otherwise than we write them."""
-        row = np.array([self._count - 1], np.int64)
-        ours = self.levels.decode(unpack(self.packed, row, len(self.levels.low)))
-        probe = np.ascontiguousarray(ours / np.linalg.norm(ours))
-        theirs, rows = self.search(probe, min(self._count, 100))
-        at = np.flatnonzero(rows[0] == row[0])
-        mine = float(np.sum(ours * probe))
-        # Each product is rounded to a 255th of the widest range of products.
-        rounding = probe.size * float(np.abs(15 * self.levels.step * probe).max()) / 255
-        if len(at) and abs(float(theirs[0, at[0]]) - mine) > max(1e-3, rounding):
-            raise ConfigurationError(
-                "this version of faiss lays its codes out in another way than maskwise knows; "
-                'install the one that was tested: pip install "maskwise[faiss]"'
-            )
-
-    def search(self, probes: F32, count: int) -> tuple[F32, I64]:
-        """Scores (P, count) float32, falling, and rows (P, count) int64, of each probe (P, D)."""
-        scores, rows = self._index.search(np.ascontiguousarray(probes), count)
-        return np.asarray(scores, np.float32), np.asarray(rows, np.int64)
-
-
-def import_faiss() -> Any:
-    """The module; ConfigurationError where it is not installed."""
-    try:
-        import faiss
-    except ImportError as error:
-        raise ConfigurationError(
-            "the search index of a large gallery needs faiss, which is not installed: "
-            'pip install "maskwise[faiss]"'
-        ) from error
-    return faiss
 
 
 Mask = npt.NDArray[np.bool_]

@@ -17,8 +17,9 @@ from typing import IO, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from maskwise.gallery.index.codes import Levels, Scanner, nibbles, packed_shape
+from maskwise.gallery.index.codes import Levels, nibbles, packed_shape
 from maskwise.gallery.index.protocol import I64
+from maskwise.gallery.index.scanning import Scanner
 from maskwise.types import U8
 
 MAGIC: Final = b"MSWGIDX1"
@@ -123,7 +124,7 @@ def read_part(path: Path, build: str, wear: str) -> tuple[Head, Scanner, I64, I6
         scanner = Scanner(Levels(low, step), count)
         if places["codes"][1] != int(np.prod(packed_shape(count, head.dim))):
             raise DamagedIndexError("its sections do not fit together")
-        _read(file, places["codes"], scanner.packed)
+        _read(file, places["codes"], *scanner.pieces)
     return head, scanner, keys, owners
 
 
@@ -210,20 +211,32 @@ def _bytes(array: npt.NDArray[Any]) -> memoryview:
     return memoryview(flat)
 
 
-def _checks(data: memoryview) -> npt.NDArray[np.uint32]:
-    return np.array([zlib.crc32(data[at : at + CHUNK]) for at in range(0, len(data), CHUNK)], "<u4")
+def _checks(*pieces: memoryview) -> npt.NDArray[np.uint32]:
+    """Of a section that lies in memory in pieces."""
+    sums, left = [], 0
+    for data in pieces:
+        at = 0
+        while at < len(data):
+            if not left:
+                sums.append(0)
+                left = CHUNK
+            some = data[at : at + left]
+            sums[-1] = zlib.crc32(some, sums[-1])
+            at, left = at + len(some), left - len(some)
+    return np.array(sums, "<u4")
 
 
-def _read(file: IO[bytes], place: tuple[int, int], into: npt.NDArray[Any]) -> None:
-    """Fill an array with a section whose checksums hold."""
+def _read(file: IO[bytes], place: tuple[int, int], *into: npt.NDArray[Any]) -> None:
+    """Fill arrays, one after the other, with a section whose checksums hold."""
     at, size = place
-    data = _bytes(into)
-    if len(data) != size:
+    pieces = [_bytes(array) for array in into]
+    if sum(map(len, pieces)) != size:
         raise DamagedIndexError("its sections do not fit together")
     file.seek(at)
-    if file.readinto(data) != size:  # type: ignore[attr-defined]
-        raise DamagedIndexError("it is cut off")
-    if file.read(4 * -(-size // CHUNK)) != _checks(data).tobytes():
+    for data in pieces:
+        if file.readinto(data) != len(data):  # type: ignore[attr-defined]
+            raise DamagedIndexError("it is cut off")
+    if file.read(4 * -(-size // CHUNK)) != _checks(*pieces).tobytes():
         raise DamagedIndexError("a checksum does not hold")
 
 
