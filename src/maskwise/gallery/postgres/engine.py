@@ -206,7 +206,7 @@ class PostgresGallery(ConnectedGallery):
 
     def save_copy(self, path: Path) -> None:
         """Write all that it holds to a new SQLite file."""
-        copying.save_copy(self._link, path, self._log_copy)
+        copying.save_copy(self._link, path, self.actor, self._log_copy)
 
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""
