@@ -43,7 +43,10 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
         _check_apart(old, new)
         photos = old.size().references
         try:
-            with Progress("copying, then comparing", 2 * photos, unit="photos") as progress:
+            steps = "copying, then comparing"
+            if new.file is None:
+                steps = "copying, indexing, comparing"  # a server's index may take minutes
+            with Progress(steps, 2 * photos, unit="photos") as progress:
                 report = copying.copy(
                     old, new, on_copied=progress.advance, on_verified=progress.advance
                 )
