@@ -216,7 +216,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.exact_limit is not None:
         indexes.EXACT_LIMIT = given.exact_limit
-    settings = {"shared_buffers": "1GB", "maintenance_work_mem": "1GB", "fsync": "on"}
+    settings = {"shared_buffers": "1GB", "maintenance_work_mem": "2GB", "fsync": "on"}
     with running(given.url, settings) as server:
         with psycopg.connect(server.url) as connection:
             told = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in settings}

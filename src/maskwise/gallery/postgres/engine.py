@@ -115,7 +115,7 @@ class PostgresGallery(ConnectedGallery):
         with self._writing() as connection:
             stored = whole.restore(connection, self.where, records)
             if stored:
-                self._log_restoring(PostgresRows(connection))
+                self._log_restoring(PostgresRows(connection), stored)
         return stored
 
     # Reading.
