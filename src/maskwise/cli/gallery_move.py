@@ -69,6 +69,7 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
                     "already": report.already,
                     "calibration": carried,
                     "searches_compared": report.probes,
+                    "people_missed": report.missed,
                     "equal": not report.problems,
                     "problems": [printable(problem) for problem in report.problems],
                 }
@@ -84,7 +85,11 @@ def copy(ctx: click.Context, source: str, target: str, as_json: bool) -> None:
             for problem in report.problems:
                 click.echo(f"differs: {printable(problem)}")
             if not report.problems:
-                click.echo(f"equal      every photo, and {report.probes} sampled searches")
+                but = f", but for {report.missed} people that an index missed"
+                click.echo(
+                    f"equal      every photo, and {report.probes} sampled searches"
+                    f"{but if report.missed else ''}"
+                )
     ctx.exit(USAGE if report.problems else OK)
 
 

@@ -38,6 +38,7 @@ class CopyReport:
 
     copied: references stored now; already: that an earlier run had stored. probes: how many
     searches were made in both. problems: sentences, each a difference; [] for a true copy.
+    missed: people that one of two indexes did not find, few enough to be no problem.
     """
 
     size: GallerySize
@@ -45,6 +46,7 @@ class CopyReport:
     already: int
     probes: int
     problems: tuple[str, ...]
+    missed: int = 0
 
 
 def copy(
@@ -77,13 +79,13 @@ def copy(
             if on_copied is not None:
                 on_copied(len(some))
     problems: list[str] = []
-    probes = 0
+    probes = missed = 0
     if verify:
         problems, sample = _compare(source, target, on_verified)
-        found = _other_answers(source, target, sample)
+        found, missed = _other_answers(source, target, sample)
         probes = len(sample) * len(get_args(ProbeWear))
         problems += found
-    return CopyReport(target.size(), copied, already, probes, tuple(problems))
+    return CopyReport(target.size(), copied, already, probes, tuple(problems), missed)
 
 
 def _check_part(source: Gallery, target: Gallery, there: dict[str, str]) -> None:
@@ -143,9 +145,10 @@ def _told(
             told(1)
 
 
-def _other_answers(source: Gallery, target: Gallery, sample: list[F32]) -> list[str]:
+def _other_answers(source: Gallery, target: Gallery, sample: list[F32]) -> tuple[list[str], int]:
+    """Problems, and in how many people the answers differ."""
     if not sample:
-        return []
+        return [], 0
     probes = np.stack(sample).astype(np.float32)
     exact = source.size().templates <= EXACT
     wrong = missed = asked = 0
@@ -159,13 +162,12 @@ def _other_answers(source: Gallery, target: Gallery, sample: list[F32]) -> list[
             wrong += misses > 0
             missed += misses
             asked += len(mine)
+    problems = []
     if exact and wrong:
-        return [f"{wrong} of {2 * len(sample)} sampled searches give other people or scores"]
-    if missed > MISSED * asked:
-        return [
-            f"sampled searches differ in {missed} of {asked} people, more than indexes may miss"
-        ]
-    return []
+        problems = [f"{wrong} of {2 * len(sample)} sampled searches give other people or scores"]
+    elif missed > MISSED * asked:
+        problems = [f"sampled searches differ in {missed} of {asked} people: an index misses them"]
+    return problems, missed
 
 
 def _misses(mine: Sequence[Candidate], other: Sequence[Candidate]) -> int:

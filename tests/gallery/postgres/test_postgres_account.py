@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+from multiprocessing.synchronize import Barrier
 
 import psycopg
 import pytest
@@ -19,16 +20,18 @@ from maskwise.types import NO_MASK
 EACH_WRITES = 25
 
 
-def write(url: str, who: str) -> None:
+def write(url: str, who: str, together: Barrier) -> None:
     with open_gallery(url) as gallery:
         gallery.actor = who
+        together.wait(60)
         for number in range(EACH_WRITES):
             gallery.enrol(f"{who} {number}", [reference("a.jpg", [(NO_MASK, axis(0))])])
 
 
 def test_writers_at_once_make_one_chain(url: str) -> None:
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=write, args=(url, who)) for who in ("Ann", "Bob")]
+    together = context.Barrier(2)
+    processes = [context.Process(target=write, args=(url, who, together)) for who in ("Ann", "Bob")]
     for process in processes:
         process.start()
     for process in processes:
