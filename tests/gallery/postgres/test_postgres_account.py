@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
+from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from maskwise.gallery import Consent, audit, open_gallery
+from maskwise.gallery.postgres import indexes
 from maskwise.gallery.postgres import schema as schemas
 from maskwise.gallery.postgres.link import Link
 from maskwise.gallery.postgres.place import parse
@@ -144,23 +148,66 @@ def test_a_gallery_without_a_log_gets_one_that_counts_who_was_there(
         assert gallery.stats().format == 2
 
 
-def test_who_may_only_read_reads_the_log_and_copies(
-    server: Server, url: str, schema: str, tmp_path: object
-) -> None:
+@contextlib.contextmanager
+def other_user(server: Server, schema: str, *grants: str) -> Iterator[str]:
+    """A user who owns nothing, with these rights."""
     user = f"u_{schema}"
-    with open_gallery(url) as gallery:
-        gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
-        before = gallery.audit_log()
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD 'x1'".encode())
         try:
-            connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {user}".encode())
-            connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {user}".encode())
-            reader = url.replace(f"maskwise:{QUOTED}", f"{user}:x1")
-            with open_gallery(reader, create=False) as gallery:
-                assert gallery.verify_audit().faults == ()
-                gallery.save_copy(tmp_path / "copy.db")  # type: ignore[operator]
-                assert gallery.audit_log() == before  # there is no place for the entry
+            for grant in (f"GRANT USAGE ON SCHEMA {schema} TO USER", *grants):
+                connection.execute(grant.replace("USER", user).encode())
+            yield user
         finally:
             connection.execute(f"DROP OWNED BY {user}".encode())
             connection.execute(f"DROP ROLE {user}".encode())
+
+
+def test_who_may_only_read_reads_the_log_and_copies(
+    server: Server, url: str, schema: str, tmp_path: Path
+) -> None:
+    with open_gallery(url) as gallery:
+        gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
+        before = gallery.audit_log()
+    all_tables = f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO USER"
+    with other_user(server, schema, all_tables) as user:
+        reader = url.replace(f"maskwise:{QUOTED}", f"{user}:x1")
+        with open_gallery(reader, create=False) as gallery:
+            assert gallery.verify_audit().faults == ()
+            gallery.save_copy(tmp_path / "copy.db")
+            assert gallery.audit_log() == before  # there is no place for the entry
+
+
+def test_who_does_not_own_the_tables_writes_and_cannot_touch_the_log(
+    server: Server, url: str, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the grants of docs/postgresql.md."""
+    open_gallery(url).close()
+    monkeypatch.setattr(indexes, "EXACT_LIMIT", 0)
+    grants = (
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO USER",
+        f"REVOKE UPDATE, DELETE ON {schema}.audit FROM USER",
+    )
+    with other_user(server, schema, *grants) as user:
+        login = f"maskwise:{QUOTED}", f"{user}:x1"
+        with open_gallery(url.replace(*login), create=False) as gallery:
+            for name in ("Ann", "Bob"):
+                gallery.enrol(name, [reference("a.jpg", [(NO_MASK, axis(0))])])
+            gallery.rename("Bob", "Rob")
+            assert "does not own them" in gallery.delete("Rob").remains
+            assert gallery.verify_audit().faults == ()
+            assert "makes it anew" in gallery.integrity_check()[0]
+            (found,) = gallery.search(axis(0)[None], wear="bare", top=2)
+            assert [c.subject for c in found] == ["Ann"]
+        with psycopg.connect(server.url.replace(*login), autocommit=True) as connection:
+            for change in (
+                f"UPDATE {schema}.audit SET actor = 'x'",
+                f"TRUNCATE {schema}.audit",
+                f"DROP TRIGGER audit_updated ON {schema}.audit",
+                f"ALTER TABLE {schema}.audit DISABLE TRIGGER ALL",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(change.encode())
+    with open_gallery(url) as gallery:
+        gallery.enrol("Cid", [reference("a.jpg", [(NO_MASK, axis(1))])])
+        assert gallery.integrity_check() == []
