@@ -18,6 +18,8 @@ import json
 import os
 import platform
 import secrets
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,6 +216,7 @@ def main() -> None:
     parser.add_argument("--url", help="a server of yours; a schema is made there and dropped")
     parser.add_argument("--exact-limit", type=int, help="templates up to which search is exact")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a time limit also ends the server
     if given.exact_limit is not None:
         indexes.EXACT_LIMIT = given.exact_limit
     settings = {"shared_buffers": "1GB", "maintenance_work_mem": "2GB", "fsync": "on"}
