@@ -107,6 +107,30 @@ def test_an_engine_that_answers_otherwise_is_found(
     assert "14 of 14 sampled searches" in problem
 
 
+def test_of_a_large_gallery_an_index_may_miss_a_few(
+    source: Gallery, target: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "EXACT", 0)
+    real = target.search
+    left = [1]
+
+    def search(probes: object, wear: str, top: int) -> object:
+        found = real(probes, wear=wear, top=top)
+        for number in range(len(found)):
+            if left[0]:
+                left[0] -= 1
+                found[number] = found[number][1:]
+        return found
+
+    monkeypatch.setattr(target, "search", search)
+    monkeypatch.setattr(copying, "MISSED", 0.1)
+    report = copying.copy(source, target)
+    assert (report.problems, report.missed > 0) == ((), True)
+    left[0] = 14
+    (problem,) = copying.copy(source, target).problems
+    assert "an index misses them" in problem
+
+
 def test_a_killed_copy_goes_on_and_stores_nothing_twice(tmp_path: Path) -> None:
     vectors = unit_vectors(4, 128)
     with open_gallery(tmp_path / "a.db") as gallery:

@@ -67,7 +67,10 @@ def copy(
         _check_apart(old, new)
         photos = old.size().references
         try:
-            with Progress("copying, then comparing", 2 * photos, unit="photos") as progress:
+            steps = "copying, then comparing"
+            if new.file is None:
+                steps = "copying, indexing, comparing"  # a server's index may take minutes
+            with Progress(steps, 2 * photos, unit="photos") as progress:
                 report = copying.copy(
                     old, new, on_copied=progress.advance, on_verified=progress.advance
                 )
@@ -90,6 +93,7 @@ def copy(
                     "already": report.already,
                     "calibration": carried,
                     "searches_compared": report.probes,
+                    "people_missed": report.missed,
                     "equal": not report.problems,
                     "problems": [printable(problem) for problem in report.problems],
                 }
@@ -105,7 +109,11 @@ def copy(
             for problem in report.problems:
                 click.echo(f"differs: {printable(problem)}")
             if not report.problems:
-                click.echo(f"equal      every photo, and {report.probes} sampled searches")
+                but = f", but for {report.missed} people that an index missed"
+                click.echo(
+                    f"equal      every photo, and {report.probes} sampled searches"
+                    f"{but if report.missed else ''}"
+                )
     ctx.exit(USAGE if report.problems else OK)
 
 

@@ -135,9 +135,9 @@ class AccountedGallery(Gallery):
         }
         self._log(connection, "re-encode", None, details)
 
-    def _log_restoring(self, connection: Rows) -> None:
+    def _log_restoring(self, connection: Rows, references: int) -> None:
         """One entry for all who came, and one for each who had been deleted before."""
-        audit.take_over(connection, "take-over", self.actor)
+        audit.take_over(connection, "take-over", self.actor, references)
         returned = connection.execute(
             "SELECT DISTINCT s.uid FROM audit d JOIN subject s ON s.uid = d.subject"
             " WHERE d.action = ? AND NOT EXISTS (SELECT 1 FROM audit a WHERE"

@@ -148,12 +148,17 @@ def append(
     return _entry({**row, "details": told["details"]})
 
 
-def take_over(connection: Rows, action: str, actor: str) -> AuditEntry:
+def take_over(connection: Rows, action: str, actor: str, came: int | None = None) -> AuditEntry:
     """An entry for everybody who is there, with counts: they came by no call that has its own.
 
     action: ``begin``, once, for a log's first entry; ``take-over`` after rows were put in as a
-    whole, such as another engine's copy.
+    whole, such as another engine's copy. came: how many references were, to be told instead of
+    what is there in all: counting that for each part of a copy would take longer each time.
     """
+    if came is not None:
+        (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM subject").fetchone()
+        told: Details = {"references_came": came, "last_subject": last}
+        return append(connection, action, actor=actor, details=told)
     counts = connection.execute(
         "SELECT (SELECT count(*) FROM subject), (SELECT count(*) FROM reference),"
         " (SELECT count(*) FROM template), (SELECT coalesce(max(id), 0) FROM subject)"

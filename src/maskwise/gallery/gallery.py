@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -191,6 +191,10 @@ class Gallery(Accounting):
         templates of another encoder than the gallery's.
         """
 
+    def loading(self) -> AbstractContextManager[None]:
+        """Around many calls of ``restore``: what fast searches need may be made at the end."""
+        return nullcontext()
+
     @abstractmethod
     def size(self) -> GallerySize:
         """Counts, as of now."""
@@ -285,12 +289,7 @@ class Gallery(Accounting):
     def __enter__(self) -> Gallery:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

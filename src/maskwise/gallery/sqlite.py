@@ -129,7 +129,7 @@ class SqliteGallery(ConnectedGallery):
         with self._writing() as connection:
             stored = whole.restore(connection, self.where, records)
             if stored:
-                self._log_restoring(connection)
+                self._log_restoring(connection, stored)
         return stored
 
     def rename(self, old: str, new: str) -> None:

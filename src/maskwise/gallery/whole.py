@@ -6,7 +6,7 @@ The functions expect to run in one transaction and raise sqlite3.Error.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from maskwise.errors import InputError, SubjectError
@@ -15,15 +15,21 @@ from maskwise.gallery.consent import Consent
 from maskwise.gallery.encryption.vault import sealed_face
 from maskwise.gallery.records import NewReference
 from maskwise.gallery.stored import StoredReference
+from maskwise.types import Template
 
 BATCH: Final = 256
 """References a read transaction: some MB with kept faces, and no writer's log grows for long."""
 
-_WHOLE: Final = (
-    "SELECT s.id, r.id, s.uid, s.name, s.created_at, r.uid, r.created_at, r.source,"
+COLUMNS: Final = (
+    "s.id, r.id, s.uid, s.name, s.created_at, r.uid, r.created_at, r.source,"
     " r.photo_sha256, r.box, r.ipd_px, r.detector, r.masks,"
-    " s.consent, s.expires_at, (SELECT face FROM clear_face k WHERE k.reference_id = r.id)"
-    " FROM subject s JOIN reference r ON r.subject_id = s.id"
+    " s.consent, s.expires_at, (SELECT face FROM {faces} k WHERE k.reference_id = r.id)"
+)
+"""What ``assembled`` takes, of a person ``s`` and a reference ``r``; faces: where they stand."""
+
+_WHOLE: Final = (
+    f"SELECT {COLUMNS.format(faces='clear_face')} FROM subject s"
+    " JOIN reference r ON r.subject_id = s.id"
 )
 
 Place = tuple[int, int]
@@ -53,22 +59,30 @@ def batch(connection: sqlite3.Connection, after: Place) -> tuple[list[StoredRefe
 
 
 def _reference(connection: sqlite3.Connection, row: tuple[Any, ...]) -> StoredReference:
-    _, key, person, name, enrolled, uid, added, source, sha256, box, ipd_px, *rest = row
-    detector, masks, agreed, expires_at, face = rest
     times = connection.execute(
         "SELECT t.created_at, e.space FROM template t JOIN encoder e ON e.id = t.encoder_id"
         " WHERE t.reference_id = ? ORDER BY t.id",
-        (key,),
+        (row[1],),
     ).fetchall()
+    space = times[0][1] if times else ""
+    return assembled(row, listing.templates(connection, row[1]), [t for t, _ in times], space)
+
+
+def assembled(
+    row: Sequence[Any], templates: Sequence[Template], times: Sequence[str], space: str
+) -> StoredReference:
+    """The reference of a row as ``COLUMNS`` names them, on any engine with these tables."""
+    _, _, person, name, enrolled, uid, added, source, sha256, box, ipd_px, *rest = row
+    detector, masks, agreed, expires_at, face = rest
     photo = NewReference(
         codec.decode_text(source),
-        listing.templates(connection, key),
+        templates,
         photo_sha256=sha256,
         box=codec.decode_numbers(box),
         ipd_px=ipd_px,
         detector_id=detector,
         masks=codec.decode_strings(masks),
-        space=times[0][1] if times else "",
+        space=space,
         kept=None if face is None else bytes(face),
         consent=(
             None
@@ -77,13 +91,7 @@ def _reference(connection: sqlite3.Connection, row: tuple[Any, ...]) -> StoredRe
         ),
     )
     return StoredReference(
-        person,
-        codec.decode_text(name),
-        enrolled,
-        uid,
-        added,
-        photo,
-        tuple(time for time, _ in times),
+        person, codec.decode_text(name), enrolled, uid, added, photo, tuple(times)
     )
 
 
@@ -104,11 +112,7 @@ def _is_there(connection: sqlite3.Connection, where: str, record: StoredReferenc
     row = connection.execute(f"{_WHOLE} WHERE r.uid = ?", (record.reference_id,)).fetchone()
     if row is None:
         return False
-    if _reference(connection, row).sha256() != record.sha256():
-        raise InputError(
-            f"{where} holds the reference {record.reference_id} ({record.subject}) with other "
-            "content: one of the two was changed since the copy; use a new gallery"
-        )
+    check_same(where, _reference(connection, row), record)
     return True
 
 
@@ -127,10 +131,7 @@ def _person(connection: sqlite3.Connection, where: str, record: StoredReference)
             consent.note(connection, person, record.photo.consent)
         return person
     if len(rows) > 1 or tuple(rows[0][1:]) != facts:
-        raise InputError(
-            f"{where} has another person called {record.subject!r}, or this one under another "
-            "name; rename or delete one of them, or use a new gallery"
-        )
+        raise another_person(where, record)
     return int(rows[0][0])
 
 
@@ -143,10 +144,7 @@ def _put(
         (person, photo.photo_sha256),
     ).fetchone()
     if taken is not None:
-        raise InputError(
-            f"{record.subject} has the photo {photo.source} already, as reference {taken[0]}; "
-            "use a new gallery"
-        )
+        raise photo_there(record, taken[0])
     cursor = connection.execute(
         "INSERT INTO reference (uid, subject_id, photo_sha256, created_at,"
         " source, box, ipd_px, detector, masks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -168,3 +166,28 @@ def _put(
             "INSERT INTO kept_face (reference_id, face, key_id) VALUES (?, ?, ?)",
             (reference, *sealed_face(connection, reference, photo.kept)),
         )
+
+
+def check_same(where: str, held: StoredReference, record: StoredReference) -> None:
+    """Raise InputError unless the reference that is there is the one that comes."""
+    if held.sha256() != record.sha256():
+        raise InputError(
+            f"{where} holds the reference {record.reference_id} ({record.subject}) with other "
+            "content: one of the two was changed since the copy; use a new gallery"
+        )
+
+
+def another_person(where: str, record: StoredReference) -> InputError:
+    """The error for a name or a person's id that is another's."""
+    return InputError(
+        f"{where} has another person called {record.subject!r}, or this one under another "
+        "name; rename or delete one of them, or use a new gallery"
+    )
+
+
+def photo_there(record: StoredReference, uid: str) -> InputError:
+    """The error for a photo that the person has as another reference."""
+    return InputError(
+        f"{record.subject} has the photo {record.photo.source} already, as reference {uid}; "
+        "use a new gallery"
+    )

@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,15 @@ import pytest
 
 PASSWORD = "p@ss/w:rd 1"  # every character that a URL must not hold as it is
 QUOTED = "p%40ss%2Fw%3Ard%201"
+
+# No test here is about a power failure.
+_SETTINGS = {
+    "fsync": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "40",
+    "jit": "off",
+    "max_worker_processes": "2",
+}
 
 
 @dataclass(frozen=True)
@@ -37,10 +46,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(given: str | None = None) -> Iterator[Server]:
+def running(
+    given: str | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """The server; skips the test, with the reason, where none can be started.
 
-    given: the URL of a server that runs already; it is written to.
+    given: the URL of a server that runs already; it is written to. settings: other ones of ours.
     """
     if given:
         yield Server(given)
@@ -49,7 +60,7 @@ def running(given: str | None = None) -> Iterator[Server]:
     # Not tmp_path: sockets want a short path, and a user without rights must get in.
     home = Path(tempfile.mkdtemp(prefix="mw-pg-", dir="/tmp" if os.name == "posix" else None))
     try:
-        yield from _run(binaries, home)
+        yield from _run(binaries, home, {**_SETTINGS, **(settings or {})})
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -72,7 +83,7 @@ def _binaries() -> Path:
     return folders[-1]
 
 
-def _run(binaries: Path, home: Path) -> Iterator[Server]:
+def _run(binaries: Path, home: Path, settings: Mapping[str, str]) -> Iterator[Server]:
     as_user: dict[str, Any] = {}
     if os.name == "posix" and os.geteuid() == 0:
         # The server refuses to run as root: it runs as nobody, from a copy that nobody may read.
@@ -119,11 +130,8 @@ def _run(binaries: Path, home: Path) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = home / "log"
-    # No test here is about a power failure.
-    options = (
-        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
-        " -c shared_buffers=64MB -c max_connections=40 -c jit=off -c max_worker_processes=2"
-    )
+    given = "".join(f" -c {name}={value}" for name, value in settings.items())
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home}{given}"
     control = [str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", "60"]
     # Not into a pipe: the server would keep it open.
     to_file = {**quiet, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

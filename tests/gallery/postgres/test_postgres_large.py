@@ -16,6 +16,8 @@ from maskwise.testing.enrolments import reference, unit_vectors, virtual
 from maskwise.testing.postgres_server import Server, drop
 from maskwise.types import F32, NO_MASK
 
+pytestmark = pytest.mark.models  # the slower tier: its gallery takes half a minute to make
+
 DIM, PEOPLE, EACH = 128, 4000, 5
 WEARS = [NO_MASK, *(virtual(kind) for kind in ("n95", "surgical", "cloth", "gas"))]
 VECTORS = unit_vectors(PEOPLE * EACH, DIM, seed=1).reshape(PEOPLE, EACH, DIM)

@@ -55,12 +55,13 @@ def _half(vector: F32) -> bytes:
 
 
 def _texts(connection: Connection) -> Iterator[str]:
-    for key, name, references in connection.execute(
-        "SELECT s.id, s.name, (SELECT count(*) FROM reference r WHERE r.subject_id = s.id)"
-        " FROM subject s ORDER BY s.id"
+    for key, name, consent, references in connection.execute(
+        "SELECT s.id, s.name, s.consent,"
+        " (SELECT count(*) FROM reference r WHERE r.subject_id = s.id) FROM subject s ORDER BY s.id"
     ):
         try:
             codec.decode_text(name)
+            codec.decode_text(consent or b"")
         except GalleryFormatError as error:
             yield f"subject {key}: {error}"
         if not references:

@@ -25,6 +25,7 @@ class ConnectedGallery(AccountedGallery):
         self._link = link
         self._loaded = LoadedTemplates()
         self._lock = writer_lock(link.place.schema)
+        self._loading = False
         # Also closes when the object is dropped and when Python ends.
         self._close = weakref.finalize(self, link.close)
 
@@ -43,7 +44,19 @@ class ConnectedGallery(AccountedGallery):
         """Everything done inside is stored at the end, or nothing; the indexes are kept up."""
         with self._link.writing(self._lock) as connection:
             yield connection
-            indexes.keep_up(connection)
+            if not self._loading:
+                indexes.keep_up(connection)
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Indexes that are not there are made at the end, unless it is one by an exception."""
+        self._loading = True
+        try:
+            yield
+        finally:
+            self._loading = False
+        with self._writing():
+            pass
 
     def _log_copy(self) -> None:
         with self._link.reading() as connection:

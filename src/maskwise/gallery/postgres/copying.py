@@ -3,59 +3,37 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
 
 from maskwise.gallery import audit, consent
+from maskwise.gallery import whole as in_file
 from maskwise.gallery.files import translated, write_new
+from maskwise.gallery.postgres import whole
 from maskwise.gallery.postgres.link import Connection, Link
 from maskwise.gallery.postgres.rows import PostgresRows
-
-_AT_ONCE: Final = 1000
-
-_TABLES: Final[dict[str, tuple[str, ...]]] = {
-    "encoder": ("id", "name", "space", "dim", "created_at"),
-    "subject": ("id", "uid", "name", "created_at", "consent", "expires_at"),
-    "reference": (
-        *("id", "uid", "subject_id", "source", "photo_sha256", "box", "ipd_px", "detector"),
-        *("masks", "created_at"),
-    ),
-    "template": (
-        *("id", "reference_id", "encoder_id", "wear", "mask_type", "mask_spec", "quality"),
-        *("vector", "created_at"),
-    ),
-    "kept_face": ("reference_id", "face"),
-}
-"""The columns of a file, parents first; both engines call them the same."""
+from maskwise.gallery.stored import StoredReference
 
 
-def save_copy(link: Link, path: Path, before_it_appears: Callable[[], None]) -> None:
-    """See ``Gallery.save_copy``; the copy is of one moment. before_it_appears: as ``copy_to``."""
+def save_copy(link: Link, path: Path, actor: str, before_it_appears: Callable[[], None]) -> None:
+    """See ``Gallery.save_copy``; the copy is of one moment, and begins a log of its own.
+
+    before_it_appears: as ``copy_to``.
+    """
 
     def fill(file: sqlite3.Connection) -> None:
         with link.reading() as connection:
-            _fill(connection, file)
+            in_file.restore(file, str(path), _everybody(connection))
+            consent.set_retention_days(file, consent.retention_days(PostgresRows(connection)))
+        audit.take_over(file, "take-over", actor)
         before_it_appears()
 
     with translated(str(path)):
         write_new(path, fill)
 
 
-def _fill(connection: Connection, file: sqlite3.Connection) -> None:
-    for table, columns in _TABLES.items():
-        names = ", ".join(columns)
-        marks = ", ".join("?" * len(columns))
-        # Named: the server keeps the rows, and gives some at a time.
-        with connection.cursor(name="maskwise_copy", binary=True) as cursor:
-            cursor.itersize = _AT_ONCE
-            cursor.execute(f"SELECT {names} FROM {table} ORDER BY 1".encode())
-            file.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", _rows(cursor))
-    limit = consent.retention_days(PostgresRows(connection))
-    consent.set_retention_days(file, limit)
-    audit.take_over(file, "take-over", audit.default_actor())
-
-
-def _rows(cursor: Any) -> Any:
-    while some := cursor.fetchmany(_AT_ONCE):
-        yield from some
+def _everybody(connection: Connection) -> Iterator[StoredReference]:
+    found, place = whole.batch(connection, in_file.START)
+    while found:
+        yield from found
+        found, place = whole.batch(connection, place)

@@ -115,7 +115,7 @@ class PostgresGallery(ConnectedGallery):
         with self._writing() as connection:
             stored = whole.restore(connection, self.where, records)
             if stored:
-                self._log_restoring(PostgresRows(connection))
+                self._log_restoring(PostgresRows(connection), stored)
         return stored
 
     # Reading.
@@ -206,7 +206,7 @@ class PostgresGallery(ConnectedGallery):
 
     def save_copy(self, path: Path) -> None:
         """Write all that it holds to a new SQLite file."""
-        copying.save_copy(self._link, path, self._log_copy)
+        copying.save_copy(self._link, path, self.actor, self._log_copy)
 
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""

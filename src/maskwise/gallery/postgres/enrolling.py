@@ -13,6 +13,7 @@ from maskwise.errors import InputError
 from maskwise.gallery import codec
 from maskwise.gallery.enrolling import now, place
 from maskwise.gallery.gallery import another_encoder
+from maskwise.gallery.postgres.bulk import Value
 from maskwise.gallery.postgres.halves import Half
 from maskwise.gallery.postgres.indexes import encoder_of
 from maskwise.gallery.postgres.link import Connection, one
@@ -20,17 +21,18 @@ from maskwise.gallery.records import EnrolResult, NewReference, clean_name
 from maskwise.types import Template, Wear
 
 _AT_ONCE: Final = 500  # PostgreSQL takes 65,535 parameters
-_INSERT: Final = (
-    "INSERT INTO template (subject_id, reference_id, encoder_id, wear, mask_type, mask_spec,"
-    " quality, vector, near, created_at) VALUES "
+TEMPLATE_COLUMNS: Final = (
+    *("subject_id", "reference_id", "encoder_id", "alone", "created_at", "wear", "mask_type"),
+    *("mask_spec", "quality", "vector", "near"),
 )
-_ROW: Final = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_INSERT: Final = f"INSERT INTO template ({', '.join(TEMPLATE_COLUMNS)}) VALUES "
+_ROW: Final = f"({', '.join(['%s'] * len(TEMPLATE_COLUMNS))})"
 
 
 def enrol(
     connection: Connection, where: str, subject: str, references: Sequence[NewReference]
 ) -> tuple[int, EnrolResult]:
-    """See ``Gallery.enrol``; where: for messages. Also returns the person's row."""
+    """See ``Gallery.enrol``; also gives the person's row. where: for messages."""
     name = clean_name(subject)
     encoders = {(t.encoder_id, len(t.vector), r.space) for r in references for t in r.templates}
     if len(encoders) != 1:
@@ -39,11 +41,13 @@ def enrol(
             f"{len(references)} references of {len(encoders)} encoders"
         )
     encoder = pin(connection, where, *encoders.pop())
-    key, uid = _person(connection, name)
-    stored = sum(_store(connection, key, encoder, reference) for reference in references)
-    tell_who_is_alone(connection, key)
-    photos = {reference.photo_sha256 for reference in references}
-    return key, EnrolResult(uid, len(photos), stored)
+    key, uid, new = _person(connection, name)
+    # Known now, for most: a template that is marked later goes into the index twice.
+    alone = new and len({is_masked(t.wear) for r in references for t in r.templates}) == 1
+    stored = sum(_store(connection, key, encoder, reference, alone) for reference in references)
+    tell_who_is_alone(connection, [key])
+    result = EnrolResult(uid, len({reference.photo_sha256 for reference in references}), stored)
+    return key, result
 
 
 def find(connection: Connection, name: str) -> int | None:
@@ -71,51 +75,64 @@ def add_templates(
     encoder: int,
     templates: Sequence[Template],
     *,
-    times: Sequence[str] | None = None,
+    alone: bool = False,
 ) -> None:
-    """Templates of a reference, by the rows of both; times: when each was made, default now."""
-    told = times or [now()] * len(templates)
+    """Templates of a reference, by the rows of both; alone: see ``tell_who_is_alone``."""
     for first in range(0, len(templates), _AT_ONCE):
         some = templates[first : first + _AT_ONCE]
         values: list[object] = []
-        for template, at in zip(some, told[first:], strict=False):
-            values += [
-                subject,
-                reference,
-                encoder,
-                *codec.encode_wear(template.wear),
-                None if template.quality is None else float(template.quality),
-                codec.encode_vector(template.vector),
-                Half(template.vector),
-                at,
-            ]
+        for template in some:
+            values += template_row(subject, reference, encoder, alone, now(), template)
         # In one statement: a round trip each would be most of an enrolment's time.
         connection.execute((_INSERT + ", ".join([_ROW] * len(some))).encode(), values)
 
 
-def tell_who_is_alone(connection: Connection, subject: int | None = None) -> None:
-    """Set ``template.alone``, of one person or of all; writes only what changes."""
-    connection.execute(
-        "UPDATE template t SET alone = NOT t.alone WHERE (%s::bigint IS NULL OR t.subject_id = %s)"
-        " AND t.alone = EXISTS (SELECT 1 FROM template other"
-        " WHERE other.subject_id = t.subject_id AND other.masked <> t.masked)",
-        (subject, subject),
+def template_row(  # noqa: PLR0917 - as many as columns
+    subject: int, reference: int, encoder: int, alone: bool, at: str, template: Template
+) -> tuple[Value, ...]:
+    """The values of ``TEMPLATE_COLUMNS``; at: the time."""
+    return (
+        subject,
+        reference,
+        encoder,
+        alone,
+        at,
+        *codec.encode_wear(template.wear),
+        None if template.quality is None else float(template.quality),
+        codec.encode_vector(template.vector),
+        Half(template.vector),
     )
 
 
-def _person(connection: Connection, name: str) -> tuple[int, str]:
-    """The row and the uid of a person, added if new."""
+def tell_who_is_alone(connection: Connection, subjects: Sequence[int] | None = None) -> None:
+    """Set ``template.alone``, of some people or of all; writes only what changes."""
+    connection.execute(
+        "UPDATE template t SET alone = NOT t.alone"
+        " WHERE (%s::bigint[] IS NULL OR t.subject_id = ANY(%s))"
+        " AND t.alone = EXISTS (SELECT 1 FROM template other"
+        " WHERE other.subject_id = t.subject_id AND other.masked <> t.masked)",
+        (subjects, subjects),
+    )
+
+
+def is_masked(wear: Wear) -> bool:
+    """The column ``masked``."""
+    return wear.kind in ("virtual", "real")
+
+
+def _person(connection: Connection, name: str) -> tuple[int, str, bool]:
+    """The row and the uid of a person, and whether that was added now."""
     stored = codec.encode_text(name)
     row = connection.execute("SELECT id, uid FROM subject WHERE name = %s", (stored,)).fetchone()
     if row is not None:
-        return int(row[0]), str(row[1])
+        return int(row[0]), str(row[1]), False
     uid = uuid.uuid4().hex
     key = one(
         connection,
         "INSERT INTO subject (uid, name, created_at) VALUES (%s, %s, %s) RETURNING id",
         (uid, stored, now()),
     )
-    return int(key), uid
+    return int(key), uid, True
 
 
 def pin(connection: Connection, where: str, encoder_id: str, dim: int, space: str) -> int:
@@ -134,7 +151,9 @@ def pin(connection: Connection, where: str, encoder_id: str, dim: int, space: st
     return known.id
 
 
-def _store(connection: Connection, person: int, encoder: int, new: NewReference) -> int:
+def _store(
+    connection: Connection, person: int, encoder: int, new: NewReference, alone: bool
+) -> int:
     """Add a reference, or bring the one of the same photo up to date; returns templates stored."""
     row = connection.execute(
         "SELECT id, masks FROM reference WHERE subject_id = %s AND photo_sha256 = %s",
@@ -165,7 +184,7 @@ def _store(connection: Connection, person: int, encoder: int, new: NewReference)
             (*facts, reference),
         )
         _drop_replaced(connection, reference, {_role(t.wear) for t in new.templates})
-    add_templates(connection, person, reference, encoder, new.templates)
+    add_templates(connection, person, reference, encoder, new.templates, alone=alone)
     if new.kept is not None:
         connection.execute(
             "INSERT INTO kept_face (reference_id, face) VALUES (%s, %s)"

@@ -72,14 +72,22 @@ _KINDS: Final = (False, True)
 
 
 def keep_up(connection: Connection) -> None:
-    """Make the indexes that are due and drop those of encoders that are gone; in a transaction."""
+    """Make the indexes that are due and drop those of encoders that are gone; in a transaction.
+
+    Only who owns the table may: of other users it is left undone, which costs time, not answers.
+    """
     encoder = encoder_of(connection)
     wanted = {} if encoder is None else names(encoder.id)
     there = present(connection)
-    for name in sorted(there - set(wanted.values())):
-        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
+    stale = sorted(there - set(wanted.values()))
     missing = {masked: name for masked, name in wanted.items() if name not in there}
-    if encoder is None or not missing or encoder.dim > WIDEST or is_small(connection):
+    if encoder is None or encoder.dim > WIDEST or (missing and is_small(connection)):
+        missing = {}
+    if not (stale or missing) or not _is_ours(connection):
+        return
+    for name in stale:
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
+    if encoder is None:
         return
     for masked, name in missing.items():
         # One that is there under the name is not valid.
@@ -100,6 +108,14 @@ def keep_up(connection: Connection) -> None:
         connection.execute(
             sql.SQL("ALTER INDEX {} ALTER COLUMN 1 SET STATISTICS 0").format(sql.Identifier(name))
         )
+
+
+def _is_ours(connection: Connection) -> bool:
+    """Whether this user is the table's owner, or of the owner's role."""
+    row = connection.execute(
+        "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'template'::regclass"
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def nearness(dim: int) -> sql.Composable:

@@ -15,7 +15,6 @@ from psycopg import sql
 
 from maskwise.gallery import codec
 from maskwise.gallery.index.by_wear import joined
-from maskwise.gallery.index.exact import ExactIndex
 from maskwise.gallery.index.protocol import I64, Hits
 from maskwise.gallery.postgres.halves import ERROR, Half
 from maskwise.gallery.postgres.indexes import (
@@ -209,8 +208,16 @@ def _scored(
     vectors = codec.decode_vectors([row[2] for row in rows], encoder.dim)
     hits = []
     for probe, of_probe in zip(probes, chosen, strict=True):
-        which = np.searchsorted(keys, np.sort(of_probe))
-        index = ExactIndex(encoder.dim)
-        index.add(keys[which], owners[which], vectors[which])
-        hits += index.search(probe[None], top)
+        which = np.searchsorted(keys, of_probe)
+        hits.append(_best(probe, keys[which], owners[which], vectors[which], top))
     return hits
+
+
+def _best(probe: F32, keys: I64, owners: I64, vectors: F32, top: int) -> Hits:
+    """The ``top`` best owners; equal scores by rising owner, of one owner by rising key."""
+    # Not by BLAS, which may score equal rows differently, by where in the matrix they stand.
+    scores = np.clip((vectors * probe).sum(axis=1), -1, 1)
+    order = np.lexsort((keys, owners, -scores))
+    first = np.sort(np.unique(owners[order], return_index=True)[1])[:top]
+    best = order[first]
+    return Hits(owners[best], keys[best], scores[best])

@@ -114,7 +114,8 @@ def _start(link: Link, connection: Connection) -> None:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     taken = connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relname IN"
-        " ('setting', 'encoder', 'subject', 'reference', 'template', 'kept_face')",
+        " ('setting', 'encoder', 'subject', 'reference', 'template', 'kept_face', 'audit',"
+        " 'calibration')",
         (f'"{schema}"',),
     ).fetchone()
     if taken is not None:

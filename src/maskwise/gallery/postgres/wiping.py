@@ -20,8 +20,9 @@ LARGE = (
     + _BY_HAND
 )
 IN_USE = (
-    "the rows are gone; a process that was using the gallery kept the server from writing its "
-    "tables anew, so their bytes are on its disk until the next deletion. " + _BY_HAND
+    "the rows are gone; the server did not write its tables anew, since a process was using the "
+    "gallery or this user does not own them: their bytes are on its disk until the next deletion "
+    "that can. " + _BY_HAND
 )
 
 

@@ -6,6 +6,9 @@ ALTER TABLE subject ADD COLUMN expires_at text COLLATE "C";
 ALTER TABLE subject ALTER COLUMN consent SET STATISTICS 0;
 ALTER TABLE subject ALTER COLUMN expires_at SET STATISTICS 0;
 
+-- Whole references go out in this order, some at a time.
+CREATE INDEX reference_in_order ON reference (subject_id, id);
+
 -- One row at most: the thresholds of its own, as a file's lie beside it (docs/calibration.md).
 CREATE TABLE calibration (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
