@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -15,6 +16,13 @@ _Item = TypeVar("_Item", bound=np.generic)
 
 _BLOCK: Final = 1 << 24
 """Scores held at a time (64 MB of float32): more probes than that go in several blocks."""
+
+_ROWS: Final = 16384
+"""Vectors copied at a time to be scored once more."""
+
+_ROUNDING: Final = 1e-5
+"""How far apart a BLAS may put the scores of equal vectors: sums of 2,048 products of unit vectors
+in binary32, in any order, differ by less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,26 +93,41 @@ class ExactIndex:
             np.clip(scores, -1, 1, out=scores)
             if groups.rows is not None and not gather:
                 scores = scores[:, groups.rows]
-            hits += self._best(scores, groups, top)
+            hits += self._best(scores, groups, block, top)
         return hits
 
-    def _best(self, scores: F32, groups: _Groups, top: int) -> list[Hits]:
-        """scores: (P, R) float32, columns in the order of ``groups``."""
+    def _best(self, scores: F32, groups: _Groups, probes: F32, top: int) -> list[Hits]:
+        """scores: (P, R) float32 of probes (P, D), columns in the order of ``groups``."""
         if not len(groups.owners):
             none = np.empty(0, np.int64)
             return [Hits(none, none, np.empty(0, np.float32)) for _ in scores]
         best = np.maximum.reduceat(scores, groups.starts, axis=1)
-        ends = np.append(groups.starts[1:], scores.shape[1])
-        hits: list[Hits] = []
-        for row, of_row in zip(scores, best, strict=True):
-            near = _nearest(of_row, top)
-            columns = np.array(
-                [groups.starts[o] + row[groups.starts[o] : ends[o]].argmax() for o in near],
-                np.int64,
-            )
-            rows = columns if groups.rows is None else groups.rows[columns]
-            hits.append(Hits(groups.owners[near], self._keys[rows], of_row[near]))
-        return hits
+        # All that may be among the first ones, but for rounding, and all rows of theirs that may
+        # be their best: of a probe (number), an owner and a column each.
+        numbers, owners = np.nonzero(best >= _last(best, top) - _ROUNDING)
+        lengths = np.append(groups.starts[1:], scores.shape[1])[owners] - groups.starts[owners]
+        begins = np.cumsum(lengths) - lengths
+        columns = np.arange(int(lengths.sum())) + np.repeat(groups.starts[owners] - begins, lengths)
+        numbers, owners = np.repeat(numbers, lengths), np.repeat(owners, lengths)
+        kept = scores[numbers, columns] >= best[numbers, owners] - _ROUNDING
+        numbers, owners, columns = numbers[kept], owners[kept], columns[kept]
+        rows = columns if groups.rows is None else groups.rows[columns]
+        # Once more, each row for itself: a BLAS adds up some rows in another order, and equal
+        # vectors must have equal scores.
+        exact = np.empty(len(rows), np.float32)
+        for some in range(0, len(rows), _ROWS):  # all of them where everybody is equal
+            part = slice(some, some + _ROWS)
+            mine = self._vectors[rows[part]]
+            exact[part] = np.einsum("kd,kd->k", mine, probes[numbers[part]])
+        np.clip(exact, -1, 1, out=exact)
+        order = np.lexsort((columns, -exact, owners, numbers))
+        ahead = np.diff(owners[order], prepend=-1) != 0
+        ahead |= np.diff(numbers[order], prepend=-1) != 0
+        first = order[ahead]
+        first = first[np.lexsort((owners[first], -exact[first], numbers[first]))]
+        ends = np.searchsorted(numbers[first], np.arange(len(probes) + 1))
+        chosen = [first[a:b][:top] for a, b in itertools.pairwise(ends)]
+        return [Hits(groups.owners[owners[c]], self._keys[rows[c]], exact[c]) for c in chosen]
 
     def _grouped(self) -> _Groups:
         if self._groups is None:
@@ -118,15 +141,11 @@ class ExactIndex:
         return self._groups
 
 
-def _nearest(best: F32, top: int) -> I64:
-    """Indices of the ``top`` highest values, falling; equal ones by rising index."""
-    near = np.arange(len(best))
-    if top < len(best):
-        # Everything level with the last place stays in, so that ties fall the same way always.
-        last = np.partition(best, len(best) - top)[len(best) - top]
-        near = np.flatnonzero(best >= last)
-    chosen: I64 = near[np.argsort(-best[near], kind="stable")[:top]]
-    return chosen
+def _last(best: F32, top: int) -> F32:
+    """(P, 1): the score of the last of the ``top`` highest of each row, or below all of them."""
+    if top >= best.shape[1]:
+        return np.full((len(best), 1), -2, np.float32)
+    return np.partition(best, best.shape[1] - top, axis=1)[:, -top, None]
 
 
 def _subset(groups: _Groups, chosen: npt.NDArray[np.bool_], count: int) -> _Groups:
