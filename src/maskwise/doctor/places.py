@@ -24,10 +24,10 @@ _QUICK: Final = 200_000_000  # bytes of a gallery that SQLite looks through in a
 def gallery(where: str | None, chosen: Mapping[str, str]) -> Iterator[Finding]:
     """The gallery that commands would take: read only, so an older one stays as it is."""
     from maskwise.gallery import default_place, gallery_file
-    from maskwise.gallery.where import is_postgres
+    from maskwise.gallery.where import is_postgres, is_qdrant
 
     place = where or default_place()
-    if is_postgres(place):
+    if is_postgres(place) or is_qdrant(place):
         yield from _server(place)
         return
     path = gallery_file(place)

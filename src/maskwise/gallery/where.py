@@ -49,7 +49,8 @@ def open_gallery(
 
     where: a file's path; ``sqlite:///relative/path`` or ``sqlite:////absolute/path``; None or
     ``":memory:"`` for one that ends with the process; ``postgresql://user@host/database`` for one
-    on a server (docs/postgresql.md).
+    on a server (docs/postgresql.md); ``qdrant+https://host:6333/collection`` for one on Qdrant, or
+    ``qdrant+path:///folder/collection`` in its local mode (docs/qdrant.md).
     key: opens it where it is encrypted, and encrypts one with nobody in it (docs/encryption.md):
     one of ``maskwise.gallery.encryption.keys``; None for none; else what $MASKWISE_KEY_FILE or
     $MASKWISE_KEY_ENV names, where one of them is set.
@@ -64,6 +65,9 @@ def open_gallery(
     if is_postgres(where):
         settling.refuse(key, "a gallery on PostgreSQL")
         return _postgres(os.fspath(where or ""), create)
+    if is_qdrant(where):
+        settling.refuse(key, "a gallery on Qdrant")
+        return _qdrant(os.fspath(where or ""), create)
     path = _file_or_memory(where)
     if path == _MEMORY:
         settling.refuse(key, "a gallery in memory")
@@ -83,7 +87,7 @@ def gallery_file(where: str | os.PathLike[str] | None) -> Path | None:
 
     Raises ConfigurationError as ``open_gallery``. Nothing is opened or made.
     """
-    if is_postgres(where):
+    if is_postgres(where) or is_qdrant(where):
         return None
     path = _file_or_memory(where)
     return None if path == _MEMORY else expanded(path)
@@ -95,11 +99,21 @@ def is_postgres(where: str | os.PathLike[str] | None) -> bool:
     return scheme is not None and scheme[1].lower() in ("postgresql", "postgres")
 
 
+def is_qdrant(where: str | os.PathLike[str] | None) -> bool:
+    """Whether that is the URL of a gallery on Qdrant, its local mode included."""
+    scheme = None if where is None else _SCHEME.match(os.fspath(where))
+    return scheme is not None and scheme[1].lower().startswith("qdrant+")
+
+
 def without_secrets(where: str) -> str:
     """A path, or a server's URL without password and parameters (but schema); for messages."""
     scheme = _SCHEME.match(where)
     if scheme is None or scheme[1].lower() == "sqlite":
         return where
+    if is_qdrant(where):
+        from maskwise.gallery.qdrant.place import without_key
+
+        return without_key(where)
     # From the last @: a password may hold one.
     credentials, at, place = where[scheme.end() :].rpartition("@")
     place, _, parameters = place.partition("?")
@@ -117,6 +131,18 @@ def _postgres(url: str, create: bool) -> Gallery:
             'a gallery on PostgreSQL needs more packages: pip install "maskwise[postgres]"'
         ) from error
     return PostgresGallery.open(url, create=create)
+
+
+def _qdrant(url: str, create: bool) -> Gallery:
+    try:
+        from maskwise.gallery.qdrant.engine import QdrantGallery
+    except ImportError as error:
+        if not (error.name or "").startswith("qdrant_client"):
+            raise
+        raise ConfigurationError(
+            'a gallery on Qdrant needs another package: pip install "maskwise[qdrant]"'
+        ) from error
+    return QdrantGallery.open(url, create=create)
 
 
 def copies_beside(gallery: Path) -> list[Path]:
@@ -140,7 +166,7 @@ def _file_or_memory(where: str | os.PathLike[str] | None) -> str:
         if scheme[1].lower() != "sqlite":
             raise ConfigurationError(
                 f"no gallery engine {scheme[1]!r}; there are: a file's path, sqlite:///PATH, "
-                "postgresql://USER@HOST/DATABASE"
+                "postgresql://USER@HOST/DATABASE, qdrant+https://HOST:PORT/COLLECTION"
             )
         rest = path[scheme.end() :]
         if rest and not rest.startswith("/"):
