@@ -27,7 +27,7 @@ def faults(link: Link, head: Head) -> Iterator[str]:
     yield from _photos(people, photos)
     yield from _templates(link, head, view, people, photos)
     yield from _faces(link, view, photos)
-    if not head.writer or head.until <= now_ms():  # else they are somebody's who is writing
+    if not head.writer or head.turn_ends <= now_ms():  # else they are somebody's who is writing
         yield from _left_over(link, head)
 
 

@@ -41,7 +41,7 @@ _READ_BACK: Final = (0.0, 0.5, 2.0)  # s before each try
 class Head:
     """seq: the last write that counts. last: the highest number that was given.
 
-    writer, token, until: whose turn it is (0: nobody's), and to when (ms). void: numbers of writes
+    writer, token, turn_ends: whose turn it is (0: nobody's), and until when (ms). void: numbers of writes
     that failed, with the time (ms) when that was found. swept: what no longer counted at this
     number may be gone. clean: and is gone for sure. drop: collections to delete. next: the next
     place in the order of people, references and templates. encoder: name, space, dim, created_at;
@@ -52,7 +52,7 @@ class Head:
     last: int = 0
     writer: int = 0
     token: str = ""
-    until: int = 0
+    turn_ends: int = 0
     void: tuple[tuple[int, int], ...] = ()
     swept: int = 0
     clean: int = 0
@@ -155,7 +155,7 @@ def take_turn(link: Link, wait_s: float) -> Head:
     end = time.monotonic() + wait_s
     while True:
         head = read(link)
-        if not head.writer or head.until <= now_ms():
+        if not head.writer or head.turn_ends <= now_ms():
             taken = _try_turn(link, head)
             if taken is not None:
                 return taken
@@ -173,10 +173,10 @@ def _try_turn(link: Link, head: Head) -> Head | None:
         "last": head.last + 1,
         "writer": head.last + 1,
         "token": token,
-        "until": now_ms() + round(1000 * LEASE_S),
+        "turn_ends": now_ms() + round(1000 * LEASE_S),
         "void": [list(pair) for pair in void],
     }
-    as_read = [is_equal(name, getattr(head, name)) for name in ("last", "writer", "token", "until")]
+    as_read = [is_equal(name, getattr(head, name)) for name in ("last", "writer", "token", "turn_ends")]
     try:
         _change(link, wanted, *as_read)
         now = read(link)
@@ -189,7 +189,7 @@ def _try_turn(link: Link, head: Head) -> Head | None:
 
 def renew(link: Link, token: str) -> None:
     """Keep the turn; whether it was kept shows at the end."""
-    _change(link, {"until": now_ms() + round(1000 * LEASE_S)}, is_equal("token", token))
+    _change(link, {"turn_ends": now_ms() + round(1000 * LEASE_S)}, is_equal("token", token))
 
 
 def give_up(link: Link, token: str, void: tuple[tuple[int, int], ...]) -> None:
@@ -233,7 +233,7 @@ def note_clean(link: Link, head: Head) -> None:
     _change(link, {"clean": head.swept, "drop": []}, is_equal("swept", head.swept))
 
 
-_NOBODY: Final = {"writer": 0, "token": "", "until": 0}
+_NOBODY: Final = {"writer": 0, "token": "", "turn_ends": 0}
 
 
 def _read_back(link: Link) -> Iterator[Head]:

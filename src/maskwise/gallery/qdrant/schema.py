@@ -30,7 +30,7 @@ _BOOL: Final = models.PayloadSchemaType.BOOL
 # Whatever a filter names: an unindexed field would be looked for in every payload on disk.
 _FIELDS: Final[dict[str, models.PayloadSchemaType]] = {
     **dict.fromkeys(("kind", "uid", "name", "person", "reference", "photo", "token"), _KEYWORD),
-    **dict.fromkeys(("since", "until", "order", "last", "writer", "swept"), _INTEGER),
+    **dict.fromkeys(("since", "until", "order", "last", "writer", "turn_ends", "swept"), _INTEGER),
 }
 _TEMPLATE_FIELDS: Final[dict[str, models.PayloadSchemaType]] = {
     **dict.fromkeys(("person", "reference", "label"), _KEYWORD),
