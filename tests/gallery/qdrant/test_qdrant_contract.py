@@ -14,6 +14,7 @@ from maskwise.testing.gallery_contract import GalleryContract
 
 class TestQdrant(GalleryContract):
     keeps_account = False
+    merges = False
 
     @pytest.fixture
     def connect(self, connect_any: Callable[[], QdrantGallery]) -> Callable[[], Gallery]:
@@ -22,6 +23,7 @@ class TestQdrant(GalleryContract):
 
 class TestQdrantInAFolder(GalleryContract):
     keeps_account = False
+    merges = False
 
     @pytest.fixture
     def connect(self, tmp_path: Path) -> Callable[[], Gallery]:

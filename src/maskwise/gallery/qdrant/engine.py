@@ -247,9 +247,7 @@ class QdrantGallery(Gallery):
 
     def save_copy(self, path: Path) -> None:
         """Write all that it holds to a new SQLite file."""
-        self._read(
-            lambda h: copying.save_copy(self._link, h, path, lambda: self._check_whole(h))
-        )
+        self._read(lambda h: copying.save_copy(self._link, h, path, lambda: self._check_whole(h)))
 
     def integrity_check(self) -> list[str]:
         """One sentence for everything that is wrong; [] for a sound gallery."""

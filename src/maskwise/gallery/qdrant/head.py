@@ -176,7 +176,9 @@ def _try_turn(link: Link, head: Head) -> Head | None:
         "turn_ends": now_ms() + round(1000 * LEASE_S),
         "void": [list(pair) for pair in void],
     }
-    as_read = [is_equal(name, getattr(head, name)) for name in ("last", "writer", "token", "turn_ends")]
+    as_read = [
+        is_equal(name, getattr(head, name)) for name in ("last", "writer", "token", "turn_ends")
+    ]
     try:
         _change(link, wanted, *as_read)
         now = read(link)

@@ -102,9 +102,7 @@ def people(link: Link, view: View) -> list[SubjectSummary]:
     """Everybody, by name."""
     counts: dict[str, list[int]] = {}
     condition = view.alive(is_equal("kind", "reference"))
-    for record in link.scroll(
-        link.place.collection, condition, payload=["person", "templates"]
-    ):
+    for record in link.scroll(link.place.collection, condition, payload=["person", "templates"]):
         row = Row.of(record)
         count = counts.setdefault(row["person"], [0, 0])
         count[0] += 1

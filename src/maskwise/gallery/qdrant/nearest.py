@@ -28,9 +28,7 @@ more)."""
 _MOST_ROWS: Final = 16_384
 _QUERIES_AT_ONCE: Final = 64
 
-_PAYLOAD: Final = (
-    *("person", "owner", "reference", "order", "wear", "mask_type", "mask_spec"),
-)
+_PAYLOAD: Final = (*("person", "owner", "reference", "order", "wear", "mask_type", "mask_spec"),)
 
 
 class Search:
@@ -72,13 +70,9 @@ class Search:
             for probe, keys in zip([*probes, *probes], found, strict=True)
         ]
         count = len(probes)
-        return [
-            joined(a, b, top, shift) for a, b in zip(hits[:count], hits[count:], strict=True)
-        ]
+        return [joined(a, b, top, shift) for a, b in zip(hits[:count], hits[count:], strict=True)]
 
-    def _candidates(
-        self, asked: Sequence[tuple[F32, models.Filter]], top: int
-    ) -> list[list[int]]:
+    def _candidates(self, asked: Sequence[tuple[F32, models.Filter]], top: int) -> list[list[int]]:
         """For each probe and part, all templates that may be of the ``top`` best people."""
         found: list[list[int] | None] = [None] * len(asked)
         limit = max(64, 8 * top)

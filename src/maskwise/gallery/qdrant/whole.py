@@ -36,9 +36,7 @@ def place_of(link: Link, view: View, uid: str) -> Place:
     owners = [
         owner
         for row in found
-        for owner in _all(
-            link, view, is_equal("kind", "person"), is_equal("uid", row["person"])
-        )
+        for owner in _all(link, view, is_equal("kind", "person"), is_equal("uid", row["person"]))
     ]
     if not owners:
         raise SubjectError(f"{link.place.shown} has no reference {uid!r}; export it from the start")
@@ -54,8 +52,7 @@ def batch(
     """
     everybody = view.alive(is_equal("kind", "person"))
     owners = [
-        Row.of(r)
-        for r in link.first_by(link.place.collection, everybody, "order", after[0], BATCH)
+        Row.of(r) for r in link.first_by(link.place.collection, everybody, "order", after[0], BATCH)
     ]
     if not owners or encoder is None or templates is None:
         return [], None
@@ -104,9 +101,7 @@ def kept_faces(link: Link, view: View, references: list[str]) -> dict[str, bytes
         return {}
     found = _all(link, view, is_equal("kind", "face"), is_any("reference", references))
     try:
-        return {
-            row["reference"]: base64.b64decode(row["face"], validate=True) for row in found
-        }
+        return {row["reference"]: base64.b64decode(row["face"], validate=True) for row in found}
     except (TypeError, binascii.Error, ValueError) as error:
         raise GalleryFormatError(
             f"{link.place.shown}: a kept face is damaged ({error}); restore a snapshot"
@@ -125,9 +120,7 @@ def restore(write: Writing, records: Iterable[StoredReference]) -> int:
 def _restore(write: Writing, records: Sequence[StoredReference]) -> int:
     where = write.link.place.shown
     here = People(write)
-    here.load(
-        names=[rows.text(r.subject) for r in records], uids=[r.subject_id for r in records]
-    )
+    here.load(names=[rows.text(r.subject) for r in records], uids=[r.subject_id for r in records])
     held = _held(write, here, [r.reference_id for r in records])
     stored = 0
     for record in records:

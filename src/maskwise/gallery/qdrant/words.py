@@ -7,7 +7,11 @@ import json
 from collections.abc import Iterator
 
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+from qdrant_client.http.exceptions import (
+    ApiException,
+    ResponseHandlingException,
+    UnexpectedResponse,
+)
 
 from maskwise.errors import ConfigurationError, GalleryError, StorageError
 from maskwise.gallery.qdrant.place import KEY_VARIABLE, Place

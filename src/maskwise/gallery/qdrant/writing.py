@@ -101,9 +101,7 @@ class Writing:
         collection = self.templates if templates else self.main
         if collection is not None:
             self.takes_away = True
-            self.link.set_payload(
-                collection, {"until": self.number}, self.view.alive(*conditions)
-            )
+            self.link.set_payload(collection, {"until": self.number}, self.view.alive(*conditions))
 
     def end_rows(self, rows: Sequence[Row], *, templates: bool = False) -> None:
         """Let these points count no longer."""
