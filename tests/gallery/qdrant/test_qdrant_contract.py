@@ -15,6 +15,7 @@ from maskwise.testing.gallery_contract import GalleryContract
 class TestQdrant(GalleryContract):
     keeps_account = False
     merges = False
+    sequences = 2
 
     @pytest.fixture
     def connect(self, connect_any: Callable[[], QdrantGallery]) -> Callable[[], Gallery]:
@@ -24,6 +25,7 @@ class TestQdrant(GalleryContract):
 class TestQdrantInAFolder(GalleryContract):
     keeps_account = False
     merges = False
+    sequences = 1
 
     @pytest.fixture
     def connect(self, tmp_path: Path) -> Callable[[], Gallery]:

@@ -90,7 +90,8 @@ def _templates(
         if not count:
             yield f"reference {photo['uid']} has no template"
         elif count != photo["templates"]:
-            yield f"reference {photo['uid']} has {count} templates where {photo['templates']} are due"
+            due = photo["templates"]
+            yield f"reference {photo['uid']} has {count} templates where {due} are due"
 
 
 def _template(row: Row, dim: int) -> Iterator[str]:

@@ -223,11 +223,11 @@ class QdrantGallery(Gallery):
     def _exported(self, start: whole.Place) -> Iterator[StoredReference]:
         place: whole.Place | None = start
         while place is not None:
-            here = place
-            some, place = self._read(
-                lambda h: whole.batch(self._link, h.view, h.templates, h.encoder, here)
-            )
+            some, place = self._batch(place)
             yield from some
+
+    def _batch(self, place: whole.Place) -> tuple[list[StoredReference], whole.Place | None]:
+        return self._read(lambda h: whole.batch(self._link, h.view, h.templates, h.encoder, place))
 
     def size(self) -> GallerySize:
         """Counts, as of now."""

@@ -44,6 +44,7 @@ def add_templates(
     owner: Row,
     reference: Row,
     templates: Sequence[Template],
+    *,
     times: Sequence[str] = (),
 ) -> None:
     """Templates of a reference; times: when each was made, default now."""

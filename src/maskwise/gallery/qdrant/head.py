@@ -1,9 +1,9 @@
 """The head: one point that says which writes count and whose turn it is to write.
 
 Qdrant has no transactions. But one point changes as a whole, and a change of its payload under a
-condition is applied or not, in one order for all. So every write has a number of its own; each point
-says since which number it counts, and until which; and the head says up to which number writes count
-(``seq``). A write becomes true by the one request that raises it. See docs/adr/0021.
+condition is applied or not, in one order for all. So every write has a number of its own; each
+point says since which number it counts, and until which; and the head says up to which number
+writes count (``seq``). A write becomes true by the one request that raises it. See docs/adr/0021.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _READ_BACK: Final = (0.0, 0.5, 2.0)  # s before each try
 class Head:
     """seq: the last write that counts. last: the highest number that was given.
 
-    writer, token, turn_ends: whose turn it is (0: nobody's), and until when (ms). void: numbers of writes
-    that failed, with the time (ms) when that was found. swept: what no longer counted at this
-    number may be gone. clean: and is gone for sure. drop: collections to delete. next: the next
-    place in the order of people, references and templates. encoder: name, space, dim, created_at;
+    writer, token, turn_ends: whose turn it is (0: nobody's), and until when (ms). void: numbers of
+    writes that failed, with the time (ms) when that was found. swept: what no longer counted at
+    this number may be gone. clean: and is gone for sure. drop: collections to delete. next: the
+    next place in the order of people, references and templates. encoder: name, space, dim, created_at;
     None while empty. templates: the collection that holds them. settings: see ``place.Settings``.
     """
 

@@ -183,18 +183,17 @@ class _Shared:
 
 
 _folders: dict[Path, _Shared] = {}
-_folders_lock = threading.Lock()
+_folders_lock = threading.RLock()  # a gallery that is dropped closes itself at any moment
 
 
 def _local(place: Place, folder: Path) -> Link:
     key = folder.resolve()
     with _folders_lock:
-        if key not in _folders:
+        shared = _folders.get(key)
+        if shared is None:
             with translated(place):
-                _folders[key] = _Shared(
-                    QdrantClient(path=str(key), force_disable_check_same_thread=True)
-                )
-        shared = _folders[key]
+                shared = _Shared(QdrantClient(path=str(key), force_disable_check_same_thread=True))
+            _folders[key] = shared
         shared.users += 1
 
     def let_go() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -100,19 +101,24 @@ def size(link: Link, head: Head, view: View) -> GallerySize:
 
 def people(link: Link, view: View) -> list[SubjectSummary]:
     """Everybody, by name."""
-    counts: dict[str, list[int]] = {}
+    photos: Counter[str] = Counter()
+    templates: Counter[str] = Counter()
     condition = view.alive(is_equal("kind", "reference"))
     for record in link.scroll(link.place.collection, condition, payload=["person", "templates"]):
         row = Row.of(record)
-        count = counts.setdefault(row["person"], [0, 0])
-        count[0] += 1
-        count[1] += int(row["templates"])
+        photos[row["person"]] += 1
+        templates[row["person"]] += int(row["templates"])
     found = [
-        (codec.encode_text(name), SubjectSummary(row["uid"], name, *counted, row["created_at"]))
+        SubjectSummary(
+            row["uid"],
+            rows.from_text(row["name"]),
+            photos[row["uid"]],
+            templates[row["uid"]],
+            row["created_at"],
+        )
         for row in people_where(link, view)
-        for name, counted in [(rows.from_text(row["name"]), counts.get(row["uid"], [0, 0]))]
     ]
-    return [summary for _, summary in sorted(found, key=lambda pair: pair[0])]
+    return sorted(found, key=lambda person: codec.encode_text(person.subject))
 
 
 def show(link: Link, head: Head, view: View, subject: str) -> SubjectDetails:

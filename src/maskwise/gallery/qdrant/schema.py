@@ -39,7 +39,8 @@ _TEMPLATE_FIELDS: Final[dict[str, models.PayloadSchemaType]] = {
 }
 
 # As for the gallery on PostgreSQL, where their recall was measured.
-_GRAPH: Final = {"m": 24, "ef_construct": 128}
+_GRAPH_M: Final = 24
+_GRAPH_EF: Final = 128
 
 _HEAD_WAIT_S: Final = 10.0
 
@@ -85,7 +86,7 @@ def make_templates(link: Link, settings: Settings, number: int, dim: int) -> str
         vectors_config=models.VectorParams(
             size=dim, distance=models.Distance.DOT, on_disk=bool(settings.on_disk)
         ),
-        hnsw_config=models.HnswConfigDiff(**_GRAPH),
+        hnsw_config=models.HnswConfigDiff(m=_GRAPH_M, ef_construct=_GRAPH_EF),
         quantization_config=quantization,
     )
     return name
