@@ -18,6 +18,7 @@ from maskwise.gallery.files import translated
 from maskwise.gallery.indexing import erasing
 from maskwise.gallery.loading import LoadedIndex
 from maskwise.gallery.rows import Rows
+from maskwise.gallery.same_file import SameFile
 
 _Done = TypeVar("_Done")
 
@@ -30,6 +31,7 @@ class ConnectedGallery(AccountedGallery):
         assert connection.vault is not None  # who connects prepares it
         self._vault = connection.vault
         self._path = path
+        self._opened = None if path is None else SameFile.at(path)
         self._lock = threading.RLock()
         self._loaded = LoadedIndex(path)
         # Also closes when the object is dropped and when Python ends.
@@ -60,6 +62,7 @@ class ConnectedGallery(AccountedGallery):
             self._vault.in_words(),
             _transaction(self._connection, "DEFERRED"),
         ):
+            self._check_place()
             self._vault.look(self._connection)
             yield self._connection
 
@@ -71,10 +74,15 @@ class ConnectedGallery(AccountedGallery):
             translated(self.where),
             self._vault.in_words(),
             _transaction(self._connection, "IMMEDIATE"),
-            erasing(self._connection, self._path),
         ):
-            self._vault.look(self._connection)
-            yield self._connection
+            self._check_place()
+            with erasing(self._connection, self._path):
+                self._vault.look(self._connection)
+                yield self._connection
+
+    def _check_place(self) -> None:
+        if self._opened is not None:
+            self._opened.check()
 
     def _reference(self, connection: sqlite3.Connection, uid: str) -> int:
         row = connection.execute("SELECT id FROM reference WHERE uid = ?", (uid,)).fetchone()
