@@ -170,7 +170,7 @@ def fail_everywhere(path: Path, act: Act, error: str) -> None:
                 continue
             # It was done: nothing failed, or only what comes after (emptying the log).
             assert number > 3
-            assert not failed or number == wire.count - 1
+            assert not failed or number >= wire.count - 4
             break
         assert gallery.audit_log() != before[3]
         sound(gallery)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from maskwise.errors import SubjectError
 from maskwise.gallery.accounted import AccountedGallery
@@ -21,6 +22,9 @@ from maskwise.gallery.rows import Rows
 from maskwise.gallery.same_file import SameFile
 
 _Done = TypeVar("_Done")
+_TRY_MS: Final = 100
+_PAUSE_S: Final = 0.15
+"""SQLite's writers look at the lock every 0.1 s at least."""
 
 
 class ConnectedGallery(AccountedGallery):
@@ -123,11 +127,29 @@ class ConnectedGallery(AccountedGallery):
         """Empty the write-ahead log, which holds what was there before; False if that failed."""
         with self._lock:
             try:
-                row = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                (wait_ms,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
+                try:
+                    return _emptied(self._connection, wait_ms)
+                finally:
+                    self._connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
             except sqlite3.Error:
                 # What was asked for is done and stored: no reason to raise.
                 return False
-        return bool(row[0] == 0)
+
+
+def _emptied(connection: sqlite3.Connection, wait_ms: int) -> bool:
+    """Empty the write-ahead log once nobody reads it; False when that took too long.
+
+    While it waits for readers, SQLite holds the write lock. So it tries for a moment only, time
+    and again: others may write in between, and a reader that wants to does not wait for ever.
+    """
+    end = time.monotonic() + wait_ms / 1000
+    connection.execute(f"PRAGMA busy_timeout = {min(wait_ms, _TRY_MS)}")
+    while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
 
 
 @contextlib.contextmanager

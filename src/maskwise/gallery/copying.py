@@ -39,7 +39,7 @@ class CopyReport:
     copied: references stored now; already: that an earlier run had stored. probes: how many
     searches were made in both. problems: sentences, each a difference; [] for a true copy.
     missed: people that one of two indexes did not find, few enough to be no problem.
-    retention_days: the limit that was copied, too; None where there is none, or the target has its own.
+    retention_days: the limit, where it was copied too: the source has one and the target had none.
     """
 
     size: GallerySize
