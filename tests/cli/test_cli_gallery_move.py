@@ -98,6 +98,7 @@ class TestCopy:
                 "calibration": False,
                 "retention_days": None,
                 "searches_compared": 8,
+                "people_missed": 0,
                 "equal": True,
                 "problems": [],
             }
