@@ -3,7 +3,8 @@
     python benchmarks/gallery/kills.py [--kills 200] [--seed 1] [--index]
 
 Each round: a process enrols people, one a transaction, renames, merges and deletes some, and prints
-each step once it returned; it is killed (SIGKILL) after a random time; the gallery is opened anew.
+each step once it returned; it is killed (SIGKILL) after a random number of them and a random
+moment; the gallery is opened anew.
 --index: every gallery has a search index beside it, however small; the process searches, so that
 it is made and grown all the time, and people are looked up through it after each kill.
 Prints one JSON object; the exit code is 1 when an acknowledged step is missing, a person is there

@@ -23,7 +23,7 @@ from typing import Any
 COMMON = """
 import logging, sys, time, zlib
 from maskwise.gallery import filed, indexing, open_gallery
-from maskwise.testing.enrolments import REAL, reference, unit_vectors, virtual
+from maskwise.testing.enrolments import reference, unit_vectors, virtual
 from maskwise.types import NO_MASK
 path, tag, seconds, index = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4] == "index"
 logging.getLogger("maskwise.gallery").setLevel(logging.ERROR)
@@ -68,7 +68,6 @@ while time.monotonic() < end:
 SEARCH = (
     COMMON
     + """
-import numpy as np
 persons, photos, searches, round = {}, {}, 0, 0
 while time.monotonic() < end:
     wear = ("bare", "masked")[round % 2]
