@@ -156,7 +156,9 @@ class TestCopy:
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         real = copying._other_answers
-        monkeypatch.setattr(copying, "_other_answers", lambda *a: [*real(*a), "something \x1b[1m"])
+        monkeypatch.setattr(
+            copying, "_other_answers", lambda *a: ([*real(*a)[0], "something \x1b[1m"], 0)
+        )
         answer = run("gallery", "copy", "g.db", "h.db")
         assert answer.status == 2
         assert "differs: something \\x1b[1m" in answer.out

@@ -16,6 +16,7 @@ import pytest
 
 from maskwise.errors import GalleryError, StorageError
 from maskwise.gallery import Consent, Gallery, NewReference, files, indexing, open_gallery, readonly
+from maskwise.gallery.encryption.keys import FileKey
 from maskwise.gallery.encryption.vault import Vault, VaultConnection
 from maskwise.gallery.index import file as index_file
 from maskwise.gallery.sqlite import SqliteGallery
@@ -145,19 +146,21 @@ class Breaking(VaultConnection):
 
 
 @contextlib.contextmanager
-def breaking(path: Path, error: str) -> Iterator[tuple[Gallery, Breaking]]:
-    with open_gallery(path) as gallery:
+def breaking(path: Path, error: str, key: FileKey | None) -> Iterator[tuple[Gallery, Breaking]]:
+    with open_gallery(path, key=key) as gallery:
         fill(gallery)
     wire = sqlite3.connect(path, isolation_level=None, factory=Breaking)
     files._configure(wire)
-    Vault(str(path)).prepare(wire)
+    vault = Vault(str(path), key)
+    vault.prepare(wire)
+    vault.look(wire)
     wire.error = error
     with SqliteGallery(wire, path) as gallery:
         yield gallery, wire
 
 
-def fail_everywhere(path: Path, act: Act, error: str) -> None:
-    with breaking(path, error) as (gallery, wire):
+def fail_everywhere(path: Path, act: Act, error: str, key: FileKey | None = None) -> None:
+    with breaking(path, error, key) as (gallery, wire):
         before = seen(gallery)
         for number in range(1000):
             wire.left, wire.count = number, 0
@@ -175,13 +178,19 @@ def fail_everywhere(path: Path, act: Act, error: str) -> None:
         assert gallery.audit_log() != before[3]
         sound(gallery)
         after = seen(gallery)
-    with open_gallery(path, create=False) as again:
+    with open_gallery(path, create=False, key=key) as again:
         assert seen(again) == after
 
 
 @acts
 def test_an_io_error_at_any_statement(path: Path, act: Act) -> None:
     fail_everywhere(path, act, "disk I/O error")
+
+
+@acts
+def test_an_io_error_at_any_statement_of_an_encrypted_gallery(path: Path, act: Act) -> None:
+    pytest.importorskip("cryptography")
+    fail_everywhere(path, act, "disk I/O error", FileKey(bytes(range(32))))
 
 
 @acts
