@@ -1,5 +1,5 @@
 # make demo    set up, then enrol and identify the sample people (PEOPLE=DIR PROBES=DIR: your own)
-# make test    set up, then run the tests: the fast tier, then the one that runs the models
+# make test    set up, then run the tests: the fast tier, then the slower one, which runs the models
 # make lint    format, style, types, layers
 # make operating-points  fit the shipped thresholds anew, and check them (MASKWISE_DATA=DIR)
 # make lock    resolve the dependencies anew into requirements/
@@ -42,10 +42,10 @@ demo: $(VENV)/.run
 	  || [ $$? -eq 1 ]  # 1: done, but some photos were skipped; the demo has named them
 
 test: test-fast
-	$(BIN)/pytest $(PARALLEL) -m models --cov --cov-append --cov-report=term
+	$(BIN)/pytest $(PARALLEL) -m "models or slow" --cov --cov-append --cov-report=term
 
 test-fast: $(VENV)/.dev
-	$(BIN)/pytest $(PARALLEL) -m "not models" --cov --cov-report=
+	$(BIN)/pytest $(PARALLEL) -m "not models and not slow" --cov --cov-report=
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -281,6 +281,30 @@ def test_a_deletion_that_is_taken_back_leaves_answers_as_they_were(
     assert searched(filled) == wanted
 
 
+def test_a_deletion_that_is_taken_back_and_another_one_as_large(
+    filled: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The count of removals is then what the index says, which lacks the one who stayed."""
+    real = index_file.erase
+
+    def killed(*arguments: object) -> int:
+        real(*arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with open_gallery(filled) as gallery:
+        with monkeypatch.context() as patch:
+            patch.setattr(indexing, "erase", killed)
+            with pytest.raises(KeyboardInterrupt):
+                gallery.delete("person 0.4")
+        assert gallery.delete("person 0.1").templates == 2
+        (probe,) = gallery.show("person 0.4").references
+        (found,) = gallery.search(
+            gallery.templates(probe.reference_id)[0].vector[None], wear="bare", top=1
+        )
+        assert found[0].subject == "person 0.4"
+        assert answers(gallery) == plainly(filled, monkeypatch)
+
+
 @pytest.mark.parametrize("broken", [KeyboardInterrupt, OSError])
 @pytest.mark.parametrize("at", range(6))
 def test_an_erasure_that_breaks_off_anywhere(

@@ -6,6 +6,7 @@ import hashlib
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -189,6 +190,31 @@ def test_a_deletion_while_somebody_reads_says_that_copies_remain(path: Path) -> 
         assert gallery.delete("Bob").wiped
         held = b"".join(p.read_bytes() for p in path.parent.iterdir())
     assert b"Annabella" not in held
+
+
+def test_a_deletion_that_waits_for_a_reader_lets_others_write(path: Path) -> None:
+    """SQLite holds the write lock as long as it waits to empty the log."""
+    with (
+        SqliteGallery.open(path, busy_timeout_s=2.0) as gallery,
+        SqliteGallery.open(path) as reader,
+        SqliteGallery.open(path, busy_timeout_s=0.5) as writer,
+    ):
+        gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
+        gallery.enrol("Bob", [reference("b.jpg", [(NO_MASK, axis(1))])])
+        wiped: list[bool] = []
+        deletion = threading.Thread(target=lambda: wiped.append(gallery.delete("Ann").wiped))
+        with reader._reading() as connection:
+            connection.execute("SELECT count(*) FROM subject").fetchone()
+            deletion.start()
+            while writer.size().people == 2:
+                time.sleep(0.01)
+            for number in range(3):
+                writer.enrol(f"new {number}", [reference("c.jpg", [(NO_MASK, axis(2))])])
+            deletion.join()
+        assert wiped == [False]
+        assert gallery.delete("Bob").wiped
+        assert gallery._connection.execute("PRAGMA busy_timeout").fetchone() == (2000,)
+        assert sorted(p.subject for p in writer.people()) == ["new 0", "new 1", "new 2"]
 
 
 def test_no_photo_is_stored(path: Path) -> None:

@@ -44,7 +44,8 @@ def copy(
     """Copy everybody from one gallery into another, on any engine, and compare the two.
 
     TO is new or empty, or what an interrupted copy left: the same command goes on from there.
-    Ids, names, times, templates and kept faces stay. The calibration goes along where TO has none.
+    Ids, names, times, templates and kept faces stay. The calibration, and the limit of
+    `gallery retention`, go along where TO has none.
     Of an encrypted gallery, TO is encrypted, too: by the same key, unless another one is named.
 
     \b
@@ -92,6 +93,7 @@ def copy(
                     "copied": report.copied,
                     "already": report.already,
                     "calibration": carried,
+                    "retention_days": report.retention_days,
                     "searches_compared": report.probes,
                     "people_missed": report.missed,
                     "equal": not report.problems,
@@ -106,6 +108,8 @@ def copy(
             )
             if carried:
                 click.echo("thresholds copied, too: those that FROM has of its own")
+            if report.retention_days is not None:
+                click.echo(f"limit      {report.retention_days:,} days, as FROM has it")
             for problem in report.problems:
                 click.echo(f"differs: {printable(problem)}")
             if not report.problems:

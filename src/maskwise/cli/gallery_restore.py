@@ -33,16 +33,16 @@ def restore(
     with open_any(None) if fresh else open_gallery(gallery, create=not dry_run) as store:
         try:
             with Progress("importing", photos, unit="photos") as progress:
+
+                def records() -> Iterator[StoredReference]:
+                    for record in export_file.read(path):
+                        yield record
+                        progress.advance()
+
                 if dry_run:
                     held = {record.reference_id for record in store.export()}
-                    new = sum(r.reference_id not in held for r in export_file.read(path))
+                    new = sum(record.reference_id not in held for record in records())
                 else:
-
-                    def records() -> Iterator[StoredReference]:
-                        for record in export_file.read(path):
-                            yield record
-                            progress.advance()
-
                     new = store.restore(records())
         except KeyboardInterrupt:
             remark("interrupted: nothing was imported")

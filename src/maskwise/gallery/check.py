@@ -5,10 +5,24 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from typing import Final
 
 from maskwise.errors import GalleryFormatError
 from maskwise.gallery import audit_check, codec, kept
 from maskwise.gallery.encryption.vault import vault_of
+
+_HEX: Final = "[0-9a-f]"
+_TIME: Final = "dddd-dd-ddTdd:dd:dd.ddd+00:00".replace("d", "[0-9]")
+_FORMS: Final = (
+    ("subject", "uid", _HEX * 32),
+    ("subject", "created_at", _TIME),
+    ("subject", "expires_at", _TIME),
+    ("reference", "uid", _HEX * 32),
+    ("reference", "photo_sha256", _HEX * 64),
+    ("reference", "created_at", _TIME),
+    ("template", "created_at", _TIME),
+)
+"""Table, column, and the pattern (SQL's GLOB) of what may stand there besides NULL."""
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -25,12 +39,32 @@ def faults(connection: sqlite3.Connection) -> Iterator[str]:
         yield from _templates(connection, sealed)
         yield from _texts(connection)
         yield from _kept(connection, sealed)
+    yield from _forms(connection)
     for (name,) in connection.execute(
         "SELECT name FROM encoder ORDER BY id LIMIT -1 OFFSET 1"
     ).fetchall():
         yield f"templates of a second encoder, {name}, which cannot be compared with the first's"
     for fault in audit_check.verify(connection).faults:
         yield f"audit log: {fault}"
+
+
+def _forms(connection: sqlite3.Connection) -> Iterator[str]:
+    """Ids, times and numbers, which are written in one way."""
+    for table, column, pattern in _FORMS:
+        for key, value in connection.execute(
+            f"SELECT id, CAST({column} AS BLOB) FROM {table} WHERE {column} NOT GLOB ?", (pattern,)
+        ):
+            yield f"{table} {key}: not a stored {column}: {value!r:.60}"
+    for key, value in connection.execute(
+        "SELECT id, quality FROM template WHERE quality IS NOT NULL"
+        " AND (typeof(quality) NOT IN ('real', 'integer') OR quality NOT BETWEEN 0 AND 1)"
+    ):
+        yield f"template {key}: not a stored quality: {value!r:.60}"
+    for key, value in connection.execute(
+        "SELECT key, value FROM setting WHERE key IN ('removals', 'retention_days')"
+        " AND (typeof(value) <> 'integer' OR value < (key = 'retention_days'))"
+    ):
+        yield f"setting {key}: not a stored number: {value!r:.60}"
 
 
 def _templates(connection: sqlite3.Connection, sealed: list[str]) -> Iterator[str]:
@@ -69,7 +103,9 @@ def _texts(connection: sqlite3.Connection) -> Iterator[str]:
     ):
         try:
             codec.decode_text(source)
-            codec.decode_numbers(box)
+            numbers = codec.decode_numbers(box)
+            if numbers is not None and len(numbers) != 4:
+                yield f"reference {key}: not a stored box: {box!r:.60}"
             codec.decode_strings(masks)
         except GalleryFormatError as error:
             yield f"reference {key}: {error}"

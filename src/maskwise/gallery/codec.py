@@ -5,8 +5,9 @@ A byte written once must stay readable: a change here comes with a migration.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,6 +20,21 @@ _VECTOR: Final = np.dtype("<f4")
 _WEARS_KEPT: Final = 1024  # A gallery has few, each on many templates, and JSON is slow.
 UNIT_TOLERANCE: Final = 1e-3
 """How far a stored vector's length may be from 1; the same as Template allows."""
+
+
+@contextlib.contextmanager
+def stored(row: str) -> Iterator[None]:
+    """What is made inside stands in a gallery: a value of no sound form is damage.
+
+    Raises GalleryFormatError that names the row, for InputError.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise GalleryFormatError(
+            f"{row}: {error}; the gallery is damaged: run `maskwise gallery check`, restore a "
+            "backup or enrol again"
+        ) from error
 
 
 def encode_vector(vector: F32) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from maskwise.errors import SubjectError
 from maskwise.gallery.accounted import AccountedGallery
@@ -18,8 +19,12 @@ from maskwise.gallery.files import translated
 from maskwise.gallery.indexing import erasing
 from maskwise.gallery.loading import LoadedIndex
 from maskwise.gallery.rows import Rows
+from maskwise.gallery.same_file import SameFile
 
 _Done = TypeVar("_Done")
+_TRY_MS: Final = 100
+_PAUSE_S: Final = 0.15
+"""SQLite's writers look at the lock every 0.1 s at least."""
 
 
 class ConnectedGallery(AccountedGallery):
@@ -30,6 +35,7 @@ class ConnectedGallery(AccountedGallery):
         assert connection.vault is not None  # who connects prepares it
         self._vault = connection.vault
         self._path = path
+        self._opened = None if path is None else SameFile.at(path)
         self._lock = threading.RLock()
         self._loaded = LoadedIndex(path)
         # Also closes when the object is dropped and when Python ends.
@@ -60,6 +66,7 @@ class ConnectedGallery(AccountedGallery):
             self._vault.in_words(),
             _transaction(self._connection, "DEFERRED"),
         ):
+            self._check_place()
             self._vault.look(self._connection)
             yield self._connection
 
@@ -71,10 +78,15 @@ class ConnectedGallery(AccountedGallery):
             translated(self.where),
             self._vault.in_words(),
             _transaction(self._connection, "IMMEDIATE"),
-            erasing(self._connection, self._path),
         ):
-            self._vault.look(self._connection)
-            yield self._connection
+            self._check_place()
+            with erasing(self._connection, self._path):
+                self._vault.look(self._connection)
+                yield self._connection
+
+    def _check_place(self) -> None:
+        if self._opened is not None:
+            self._opened.check()
 
     def _reference(self, connection: sqlite3.Connection, uid: str) -> int:
         row = connection.execute("SELECT id FROM reference WHERE uid = ?", (uid,)).fetchone()
@@ -115,11 +127,29 @@ class ConnectedGallery(AccountedGallery):
         """Empty the write-ahead log, which holds what was there before; False if that failed."""
         with self._lock:
             try:
-                row = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                (wait_ms,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
+                try:
+                    return _emptied(self._connection, wait_ms)
+                finally:
+                    self._connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
             except sqlite3.Error:
                 # What was asked for is done and stored: no reason to raise.
                 return False
-        return bool(row[0] == 0)
+
+
+def _emptied(connection: sqlite3.Connection, wait_ms: int) -> bool:
+    """Empty the write-ahead log once nobody reads it; False when that took too long.
+
+    While it waits for readers, SQLite holds the write lock. So it tries for a moment only, time
+    and again: others may write in between, and a reader that wants to does not wait for ever.
+    """
+    end = time.monotonic() + wait_ms / 1000
+    connection.execute(f"PRAGMA busy_timeout = {min(wait_ms, _TRY_MS)}")
+    while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Final, get_args
 
 import numpy as np
 
-from maskwise.errors import InputError
+from maskwise.errors import ConfigurationError, InputError
 from maskwise.gallery.gallery import Gallery
 from maskwise.gallery.records import GallerySize, ProbeWear
 from maskwise.gallery.stored import StoredReference
@@ -39,6 +39,7 @@ class CopyReport:
     copied: references stored now; already: that an earlier run had stored. probes: how many
     searches were made in both. problems: sentences, each a difference; [] for a true copy.
     missed: people that one of two indexes did not find, few enough to be no problem.
+    retention_days: the limit, where it was copied too: the source has one and the target had none.
     """
 
     size: GallerySize
@@ -47,6 +48,7 @@ class CopyReport:
     probes: int
     problems: tuple[str, ...]
     missed: int = 0
+    retention_days: int | None = None
 
 
 def copy(
@@ -62,6 +64,7 @@ def copy(
     A batch is one transaction, so a run that ends early leaves whole references, and the next
     one goes on: what is there is compared by its hash and not stored again. verify: compare
     counts, the hash and the order of every reference, and the answers to sampled probes.
+    How long people are kept goes along where the target has no limit, and both engines keep one.
     on_copied, on_verified: told how many more references were dealt with.
     Raises InputError when the target holds others, or the same with other content: nothing is
     stored then. Raises what ``Gallery.restore`` raises.
@@ -78,6 +81,7 @@ def copy(
             copied += target.restore(new) if new else 0
             if on_copied is not None:
                 on_copied(len(some))
+    days = _carry_limit(source, target)
     problems: list[str] = []
     probes = missed = 0
     if verify:
@@ -85,7 +89,18 @@ def copy(
         found, missed = _other_answers(source, target, sample)
         probes = len(sample) * len(get_args(ProbeWear))
         problems += found
-    return CopyReport(target.size(), copied, already, probes, tuple(problems), missed)
+    return CopyReport(target.size(), copied, already, probes, tuple(problems), missed, days)
+
+
+def _carry_limit(source: Gallery, target: Gallery) -> int | None:
+    try:
+        days, own = source.retention_days, target.retention_days
+    except ConfigurationError:
+        return None
+    if days is None or own is not None:
+        return None
+    target.set_retention_days(days)
+    return days
 
 
 def _check_part(source: Gallery, target: Gallery, there: dict[str, str]) -> None:

@@ -153,7 +153,7 @@ def _record(value: dict[str, Any], header: Header, where: str) -> StoredReferenc
     try:
         record = StoredReference.from_json(value, header.encoder, header.space)
     except (InputError, GalleryError) as error:
-        raise InputError(f"{where}: {error}") from error
+        raise InputError(f"{where}: {error}; export it again") from error
     if record.encoder[2] != header.dim:
         raise InputError(f"{where}: {record.encoder[2]} numbers, where {header.dim} are due")
     return record

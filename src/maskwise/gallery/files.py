@@ -56,9 +56,12 @@ def connect_file(
                 )
             _create(path)
         _check_header(path)
-        if readonly.may_write(path):
-            return _writable(path, busy_timeout_s, vault)
-        return readonly.connect(path, busy_timeout_s, _check_ours, vault)
+        try:
+            if readonly.may_write(path):
+                return _writable(path, busy_timeout_s, vault)
+            return readonly.connect(path, busy_timeout_s, _check_ours, vault)
+        except UnicodeDecodeError as error:  # SQLite quotes a damaged schema
+            raise sqlite3.DatabaseError(f"malformed: {error.object!r:.200}") from error
 
 
 def _writable(path: Path, busy_timeout_s: float, vault: Vault) -> VaultConnection:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from maskwise.errors import GalleryFormatError
 from maskwise.gallery import codec
 from maskwise.gallery.encryption.envelope import OVERHEAD
 from maskwise.gallery.encryption.vault import vault_of
@@ -99,10 +100,13 @@ def templates(connection: sqlite3.Connection, reference: int) -> list[Template]:
         " WHERE t.reference_id = ? ORDER BY t.id",
         (reference,),
     ).fetchall()
-    return [
-        Template(codec.decode_vectors([vector], dim)[0], encoder, codec.decode_wear(*wear), quality)
-        for encoder, dim, quality, vector, *wear in rows
-    ]
+    with codec.stored(f"reference {reference}"):
+        return [
+            Template(
+                codec.decode_vectors([vector], dim)[0], encoder, codec.decode_wear(*wear), quality
+            )
+            for encoder, dim, quality, vector, *wear in rows
+        ]
 
 
 def stats(connection: sqlite3.Connection, where: str) -> GalleryStats:
@@ -139,7 +143,10 @@ def by_wear(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def winners(connection: sqlite3.Connection, keys: Iterable[int]) -> Mapping[int, Row]:
-    """Template row -> its person's uid and name, its reference's uid and source, its wear."""
+    """Template row -> its person's uid and name, its reference's uid and source, its wear.
+
+    Raises GalleryFormatError for one that has none of these.
+    """
     wanted = sorted(set(keys))
     found: dict[int, tuple[str, str, str, str, Wear]] = {}
     for first in range(0, len(wanted), 500):  # SQLite before 3.32 takes 999 parameters.
@@ -158,4 +165,10 @@ def winners(connection: sqlite3.Connection, keys: Iterable[int]) -> Mapping[int,
                 codec.decode_text(source),
                 codec.decode_wear(*wear),
             )
+    lost = set(wanted) - set(found)
+    if lost:
+        raise GalleryFormatError(
+            f"template {min(lost)} belongs to nobody; the gallery is damaged: run `maskwise "
+            "gallery check`, restore a backup or enrol again"
+        )
     return found

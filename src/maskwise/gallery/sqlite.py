@@ -228,6 +228,8 @@ class SqliteGallery(ConnectedGallery):
                     found.append(fault)  # noqa: PERF402 - keeps what was found before an error
         except GalleryFormatError as error:
             found.append(str(error))
+        except UnicodeDecodeError as error:  # SQLite quotes what is damaged, and is not decoded
+            found.append(f"the file is damaged: {error.object!r}")
         return found
 
     def search(

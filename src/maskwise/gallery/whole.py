@@ -71,28 +71,32 @@ def _reference(connection: sqlite3.Connection, row: tuple[Any, ...]) -> StoredRe
 def assembled(
     row: Sequence[Any], templates: Sequence[Template], times: Sequence[str], space: str
 ) -> StoredReference:
-    """The reference of a row as ``COLUMNS`` names them, on any engine with these tables."""
+    """The reference of a row as ``COLUMNS`` names them, on any engine with these tables.
+
+    Raises GalleryFormatError for values of no sound form.
+    """
     _, _, person, name, enrolled, uid, added, source, sha256, box, ipd_px, *rest = row
     detector, masks, agreed, expires_at, face = rest
-    photo = NewReference(
-        codec.decode_text(source),
-        templates,
-        photo_sha256=sha256,
-        box=codec.decode_numbers(box),
-        ipd_px=ipd_px,
-        detector_id=detector,
-        masks=codec.decode_strings(masks),
-        space=space,
-        kept=None if face is None else bytes(face),
-        consent=(
-            None
-            if agreed is None and expires_at is None
-            else Consent("" if agreed is None else codec.decode_text(agreed), expires_at or "")
-        ),
-    )
-    return StoredReference(
-        person, codec.decode_text(name), enrolled, uid, added, photo, tuple(times)
-    )
+    with codec.stored(f"reference {row[1]}"):
+        photo = NewReference(
+            codec.decode_text(source),
+            templates,
+            photo_sha256=sha256,
+            box=codec.decode_numbers(box),
+            ipd_px=ipd_px,
+            detector_id=detector,
+            masks=codec.decode_strings(masks),
+            space=space,
+            kept=None if face is None else bytes(face),
+            consent=(
+                None
+                if agreed is None and expires_at is None
+                else Consent("" if agreed is None else codec.decode_text(agreed), expires_at or "")
+            ),
+        )
+        return StoredReference(
+            person, codec.decode_text(name), enrolled, uid, added, photo, tuple(times)
+        )
 
 
 def restore(connection: sqlite3.Connection, where: str, records: Iterable[StoredReference]) -> int:

@@ -143,7 +143,8 @@ def read_keys(path: Path, build: str, wear: str) -> tuple[Head, I64]:
 def erase(path: Path, gone: I64, before: int, now: int) -> int:
     """Overwrite with zeros what the file holds of the templates ``gone`` (keys, int64).
 
-    before, now: ``removals`` before and after; the file stays up to date when it was so before.
+    before, now: ``removals`` before and after; the file stays up to date when it was so before,
+    and else holds for no gallery.
     Returns how many rows went. Broken off, it holds for no gallery. One process at a time.
     Raises DamagedIndexError and OSError.
     """
@@ -163,7 +164,9 @@ def erase(path: Path, gone: I64, before: int, now: int) -> int:
         erased = set(gone.tolist())
         head = replace(
             head,
-            removals=now if head.removals == before else head.removals,
+            # Never kept as it was: after an erasure that was taken back, it may lie ahead of the
+            # gallery's count, which would catch up with it.
+            removals=now if head.removals == before else -1,
             samples=tuple(s for s in head.samples if s[0] not in erased),
             gone=head.gone + count,
         )

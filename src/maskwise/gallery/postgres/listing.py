@@ -104,10 +104,13 @@ def templates(connection: Connection, reference: int) -> list[Template]:
         " WHERE t.reference_id = %s ORDER BY t.id",
         (reference,),
     ).fetchall()
-    return [
-        Template(codec.decode_vectors([vector], dim)[0], encoder, codec.decode_wear(*wear), quality)
-        for encoder, dim, quality, vector, *wear in rows
-    ]
+    with codec.stored(f"reference {reference}"):
+        return [
+            Template(
+                codec.decode_vectors([vector], dim)[0], encoder, codec.decode_wear(*wear), quality
+            )
+            for encoder, dim, quality, vector, *wear in rows
+        ]
 
 
 def stats(connection: Connection, where: str, found_format: int) -> GalleryStats:

@@ -68,7 +68,8 @@ def _references(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list
         binary=True,
     ):
         numbers = codec.decode_vectors([vector], dim)[0]
-        held[key].append(Template(numbers, encoder, codec.decode_wear(*wear), quality))
+        with codec.stored(f"a template of reference {key}"):
+            held[key].append(Template(numbers, encoder, codec.decode_wear(*wear), quality))
         times[key].append(at)
         spaces.setdefault(key, space)
     return [assembled(row, held[row[1]], times[row[1]], spaces.get(row[1], "")) for row in rows]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -70,6 +71,7 @@ class Sequences(RuleBasedStateMachine):
     """On an engine and on the model at once."""
 
     gallery: ClassVar[Gallery]
+    connect: ClassVar[Callable[[], Gallery] | None]
     accounts: ClassVar[bool]
     merges: ClassVar[bool]
 
@@ -171,6 +173,14 @@ class Sequences(RuleBasedStateMachine):
             assert report.copied == self.gallery.size().references
             self._answers(other)
 
+    @precondition(lambda self: self.connect is not None)
+    @rule()
+    def reopen(self) -> None:
+        connect = type(self).connect
+        assert connect is not None
+        self.gallery.close()
+        type(self).gallery = connect()
+
     # What is asked.
 
     @invariant()
@@ -229,13 +239,24 @@ class SequencesContract(GalleryTests):
 
     sequences: ClassVar[int] = 8
 
-    def test_any_sequence_gives_the_answers_of_plain_lists(self, gallery: Gallery) -> None:
+    def test_any_sequence_gives_the_answers_of_plain_lists(
+        self,
+        gallery: Gallery,
+        connect: Callable[[], Gallery],
+        request: pytest.FixtureRequest,
+    ) -> None:
+        reopened: Callable[[], Gallery] | None = connect
+        try:
+            request.getfixturevalue("again").close()
+        except pytest.skip.Exception:  # it ends with the connection
+            reopened = None
         wanted = os.environ.get(EXAMPLES_VARIABLE)
         machine = type(
             "Sequences",
             (Sequences,),
             {
                 "gallery": gallery,
+                "connect": None if reopened is None else staticmethod(reopened),
                 "accounts": getattr(self, "keeps_account", True),
                 "merges": getattr(self, "merges", True),
             },
