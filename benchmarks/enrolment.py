@@ -8,8 +8,8 @@ The first enrols the sample people over and over (each photo under a new comment
 goes through the same photos as face_recognition does by default: dlib's HOG detector, five points,
 one descriptor; needs dlib-bin and face_recognition_models (group `test`).
 
-The second enrols tiny drawn photos with models that do nothing, as many as given, by two workers,
-and tells the highest resident memory of the process that reads and stores. With --kill the last
+The second enrols tiny pictures with models that do next to nothing (512 random numbers a photo, no
+masks), as many as given, by two workers, and tells the highest resident memory of the process that reads and stores. With --kill the last
 run is killed in the middle (SIGKILL) and run again; what is looked at a second time is counted.
 """
 
@@ -28,13 +28,40 @@ from pathlib import Path
 from typing import Any
 
 FAKE = """
-import resource, sys
+import hashlib, resource, sys
+import numpy as np
+from maskwise import Recognizer
+from maskwise.align import DLIB_CHIP
 from maskwise.cli import main
 from maskwise.cli.options import Tools
-from maskwise.testing.command_line import make_recognizer
+from maskwise.decide import OperatingPoints
+from maskwise.testing.fakes import FakeDetector, FakeEncoder, FakeMaskClassifier, FakePredictor
+from maskwise.types import Detection, MaskState
+
+class OneFace(FakeDetector):
+    def detect(self, image):
+        return [Detection(np.array([4, 4, 27, 27], np.float32), 1.0)]
+
+class NoMasks(FakeMaskClassifier):
+    def classify(self, chips):
+        return [MaskState(0.0) for _ in chips]
+
+class Numbers(FakeEncoder):
+    dim = 512
+    def encode_batch(self, chips):
+        seeds = [int.from_bytes(hashlib.sha256(chip).digest()[:8], "big") for chip in chips]
+        rows = np.stack([np.random.default_rng(s).normal(size=512) for s in seeds])
+        return np.float32(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+def make(**given):
+    return Recognizer(
+        detector=OneFace(), predictor=FakePredictor(), mask_classifier=NoMasks(),
+        encoder=Numbers(), operating_points=OperatingPoints("fake-encoder", {}), **given
+    )
+
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:], obj=Tools(make_recognizer))
+        main(sys.argv[1:], obj=Tools(make))
     finally:
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 """
@@ -129,12 +156,12 @@ def rates(count: int, workers: list[int]) -> dict[str, Any]:
 
 
 def fake_photos(folder: Path, count: int) -> None:
-    """Tiny drawn faces, each a little different."""
-    from maskwise.testing.command_line import photo
-
+    """Tiny pictures of 32 x 32 pixels, each another one, in folders of six."""
     for number in range(count):
-        colour = (60 + number % 180, 60 + number // 180 % 180, 200 - number // 32400 % 100)
-        photo(folder / f"P{number // 6:06}" / f"{number}.png", colour)
+        place = folder / f"P{number // 6:06}" / f"{number}.ppm"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        pixels = number.to_bytes(3, "big") * 16 * 64
+        place.write_bytes(b"P6\n32 32\n255\n" + pixels)
 
 
 def memory(counts: list[int], *, kill: bool) -> dict[str, Any]:
@@ -146,15 +173,8 @@ def memory(counts: list[int], *, kill: bool) -> dict[str, Any]:
         for count in counts:
             folder = Path(home) / str(count)
             fake_photos(folder, count)
-            command = [
-                sys.executable,
-                str(script),
-                "enrol",
-                str(folder),
-                "--json",
-                "--workers",
-                "2",
-            ]
+            command = [sys.executable, str(script), "enrol", str(folder), "--json"]
+            command += ["--workers", "2", "--masks", "none", "--quality", "off"]
             command += ["--gallery", str(folder) + ".db"]
             before = 0
             started = time.perf_counter()
