@@ -7,12 +7,15 @@ it has ended several.
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, Final
 
 from maskwise.bulk.work import PhotoJob, Workshop
 from maskwise.enrolment import Looked
 from maskwise.errors import ConfigurationError, MaskwiseError
+from maskwise.models.session import THREADS_VARIABLE
 
 _TIMEOUT_S: Final = 10
 _PER_THREAD: Final = 3
@@ -51,6 +54,11 @@ def outcomes(
 
 
 def _do(workshop: Workshop, job: PhotoJob) -> Looked:
+    # Before the models are opened: a machine has a worker for each of its cores.
+    if os.environ.setdefault(THREADS_VARIABLE, "1") == "1":
+        import cv2
+
+        cv2.setNumThreads(1)
     return workshop.do(job)
 
 
