@@ -119,11 +119,10 @@ class _Run:
         gave = time.monotonic()
         for number, (name, photos) in enumerate(people):
             try:
-                name = clean_name(name)
-                enrolment = Enrolment(self._gallery, name, self._asked)
+                clean = clean_name(name)
+                enrolment = Enrolment(self._gallery, clean, self._asked)
                 enrolment.consent = self._consent
-                person = _Person(name, enrolment, len(photos))
-                person.again = self._names[name] > 0
+                person = _Person(clean, enrolment, len(photos), again=self._names[clean] > 0)
             except InputError as error:
                 person = _Person(name, None, len(photos), str(error))
             self._people.append(person)

@@ -17,7 +17,6 @@ from maskwise.errors import ConfigurationError
 from maskwise.masks.catalogue import DRAWING_VERSION
 from maskwise.stages import Stages
 
-
 NO_PHOTO: Final = -1
 """The ``photo`` of a job without one: nothing is looked at, and it comes back."""
 
