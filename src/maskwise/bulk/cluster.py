@@ -159,11 +159,13 @@ def _finished(futures: list[Any]) -> list[Any]:
 def _result(address: str, workshop: Workshop, job: PhotoJob, future: Any) -> Looked | None:
     """What a worker saw; None where the worker is gone, and with it what it saw: done again."""
     import distributed
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         found: Looked = future.result(timeout=_TIMEOUT_S)
-    except distributed.TimeoutError:
+    except distributed.TimeoutError as error:
+        if future.status == "error":  # it is the worker's own
+            raise _unable(address, workshop, error) from error
         return None
     except distributed.KilledWorker:
         return workshop.failed(job)
@@ -172,8 +174,12 @@ def _result(address: str, workshop: Workshop, job: PhotoJob, future: Any) -> Loo
     except (CommClosedError, distributed.CancelledError) as error:
         raise _gone(address) from error
     except Exception as error:  # of whatever kind: a worker without maskwise cannot say it in ours
-        raise ConfigurationError(
-            f"--cluster {address}: a worker cannot look at photos ({type(error).__name__}: "
-            f"{error}); every worker needs maskwise {workshop.made_by[0]} and the same models"
-        ) from error
+        raise _unable(address, workshop, error) from error
     return found
+
+
+def _unable(address: str, workshop: Workshop, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"--cluster {address}: a worker cannot look at photos ({type(error).__name__}: "
+        f"{error}); every worker needs maskwise {workshop.made_by[0]} and the same models"
+    )

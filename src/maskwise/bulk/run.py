@@ -198,7 +198,9 @@ class _Run:
             stored = {id(p): r.templates for (p, _), r in zip(new, results, strict=True)}
         for person in people:
             self._people.popleft()
-            self._names -= Counter((person.name,))
+            self._names[person.name] -= 1
+            if not self._names[person.name]:
+                del self._names[person.name]
             self._first += 1
             if person.enrolment is None:
                 self._told_all(person.count)
