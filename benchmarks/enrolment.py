@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
 import os
 import signal
 import subprocess
@@ -90,7 +91,10 @@ def children_cpu() -> float:
 
 
 def enrol(folder: Path, workers: int) -> tuple[float, float]:
-    """Photos a second of the command, its start and that of workers included; CPU ms a photo."""
+    """Photos a second of the command, its start and that of workers included; CPU ms a photo.
+
+    The latter is nan for several workers: they are not its children, and not counted with it.
+    """
     gallery = folder.parent / f"{workers}.db"
     started, cpu = time.perf_counter(), children_cpu()
     done = subprocess.run(
@@ -114,6 +118,8 @@ def enrol(folder: Path, workers: int) -> tuple[float, float]:
     told = json.loads(done.stdout)
     photos = sum(told["photos"].values())
     assert told["photos"]["enrolled"] >= 0.9 * photos, told["photos"]
+    if workers > 1:
+        return photos / seconds, float("nan")
     return photos / seconds, 1e3 * (children_cpu() - cpu) / photos
 
 
@@ -163,8 +169,8 @@ def rates(count: int, workers: list[int]) -> dict[str, Any]:
             name: {
                 "photos_a_second": rate,
                 "times_dlib": rate / peer_rate,
-                "cpu_ms_a_photo": cpu,
-                "cpu_of_dlib": cpu / peer_cpu,
+                **({} if math.isnan(cpu) else {"cpu_ms_a_photo": cpu}),
+                **({} if math.isnan(cpu) else {"cpu_of_dlib": cpu / peer_cpu}),
             }
             for name, (rate, cpu) in best.items()
         },
@@ -246,7 +252,7 @@ def main() -> None:
         found = rates(given.photos, [int(n) for n in given.workers.split(",")])
         rows = [
             f"{name:<28}{row['photos_a_second']:8.1f} photos/s {row['times_dlib']:6.2f} x dlib"
-            f"{row['cpu_ms_a_photo']:8.1f} ms CPU a photo"
+            f"{row.get('cpu_ms_a_photo', float('nan')):8.1f} ms CPU a photo"
             for name, row in found["rates"].items()
         ]
     print(json.dumps(found) if given.json else "\n".join(rows))
