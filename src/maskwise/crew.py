@@ -19,6 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from maskwise.errors import ConfigurationError
 from maskwise.models.session import THREADS_VARIABLE
 
 MOST_WORKERS: Final = 61
@@ -28,6 +29,8 @@ _USUAL_WORKERS: Final = 4
 _FEW: Final = 32
 """So few photos are done before processes have started and opened their models."""
 
+_HOPELESS: Final = 4
+"""So many photos are given up, and none is finished, before all are: it is not the photos."""
 _POLL_S: Final = 0.5
 DIED: Final = (
     "the process that worked on it ended (is the memory full?); try it with --workers 1, or "
@@ -72,7 +75,7 @@ def outcomes(
 
     jobs: asked for one when there is somebody to do it, so that few are in memory. stop: asked
     between photos; when it says so, what is under way is finished and no more. Raises what
-    ``do`` raises.
+    ``do`` raises, and ConfigurationError when processes end over every photo, whichever it is.
     """
     workers = min(workers, MOST_WORKERS)
     waiting = _Waiting(jobs)
@@ -81,13 +84,28 @@ def outcomes(
             job = waiting.next()
             yield job, workshop.do(job)
         return
+    finished = given_up = 0
     while not stop() and waiting:
         suspects: list[Job] = []
-        yield from _in_processes(workshop, waiting, workers, stop, suspects)
+        for pair in _in_processes(workshop, waiting, workers, stop, suspects):
+            finished += 1
+            yield pair
         for job in suspects:
             if stop():
                 return
-            yield from _alone(workshop, job, stop)
+            again: list[Job] = []
+            for pair in _in_processes(workshop, _Waiting([job]), 1, stop, again):
+                finished += 1
+                yield pair
+            if again:
+                given_up += 1
+                if not finished and given_up == _HOPELESS:
+                    raise ConfigurationError(
+                        f"{given_up} photos, and the process that was started for each ended "
+                        "before it was done: is the memory full? Use --workers 1; a program that "
+                        'calls maskwise needs `if __name__ == "__main__":` around what it does'
+                    )
+                yield job, workshop.failed(job, DIED)
 
 
 class _Waiting(Generic[Job]):
@@ -143,15 +161,6 @@ def _in_processes(
         finally:
             for future in running:
                 future.cancel()
-
-
-def _alone(
-    workshop: Workshop[Job, Outcome], job: Job, stop: Callable[[], bool]
-) -> Iterator[tuple[Job, Outcome]]:
-    again: list[Job] = []
-    yield from _in_processes(workshop, _Waiting([job]), 1, stop, again)
-    if again:
-        yield job, workshop.failed(job, DIED)
 
 
 def _pool(workshop: Workshop[Any, Any], workers: int) -> ProcessPoolExecutor:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from maskwise.bulk import cluster
+from maskwise.bulk import PhotoJob, Workshop, cluster
+from maskwise.bulk import run as bulk_run
 from maskwise.cli import main
 from maskwise.cli.options import Tools
+from maskwise.enrolment import Looked
+from maskwise.errors import ConfigurationError
 from maskwise.gallery import open_gallery
 from maskwise.testing.command_line import GOLD, GREEN, RED, TEAL, Answer, make_recognizer, photo
 
@@ -146,3 +151,22 @@ class TestTheCluster:
         assert answer.status == 1
         assert json.loads(answer.out)["photos"]["enrolled"] == 40
         assert told("a.db") == told("b.db")
+
+    def test_one_that_goes_on_the_way_says_what_is_kept(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def going(
+            address: str, workshop: Workshop, jobs: Iterable[PhotoJob], stop: object
+        ) -> Iterator[tuple[PhotoJob, Looked]]:
+            for job in itertools.islice(jobs, 5):
+                yield job, workshop.do(job)
+            raise ConfigurationError("the scheduler is gone")
+
+        monkeypatch.setattr(cluster, "outcomes", going)
+        monkeypatch.setattr(bulk_run, "SECONDS_AT_ONCE", -1.0)
+        make_people(4)
+        answer = run("enrol", "people", "--gallery", "g.db", "--cluster", "tcp://127.0.0.1:9")
+        assert answer.status == 2
+        assert "2 of 4 people were finished and are kept in" in answer.err
+        assert "the scheduler is gone" in answer.err
+        assert len(told("g.db")) == 4

@@ -6,6 +6,7 @@ from maskwise.bulk.run import BulkReport, PersonPhotos, enrol_many
 from maskwise.bulk.work import PhotoJob, Workshop
 
 MOST: Final = 16
-"""Processes, unless more are asked for: each takes some 300 MB with its models."""
+"""Processes, unless more are asked for: each takes some 200 MB with the shipped models, and more
+while it decodes a large photo."""
 
 __all__ = ["MOST", "BulkReport", "PersonPhotos", "PhotoJob", "Workshop", "enrol_many"]

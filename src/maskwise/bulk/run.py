@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from maskwise import image
 from maskwise.answers import EnrolReport, PhotoReport
-from maskwise.bulk.work import PhotoJob
+from maskwise.bulk.work import NO_PHOTO, PhotoJob
 from maskwise.enrolment import Asked, Enrolment, Looked
 from maskwise.errors import ImageError, InputError
 
@@ -23,6 +23,9 @@ PEOPLE_AT_ONCE: Final = 64
 """People a transaction at most: storing one is mostly waiting for the disk."""
 SECONDS_AT_ONCE: Final = 2.0
 """What is finished is stored after so long, at the latest when the next photo comes back."""
+BREATH_S: Final = 1.0
+"""After so long without a photo to look at, since all are enrolled, a ``NO_PHOTO`` is given: when
+it comes back, those people are told and forgotten, and a stop is heeded."""
 
 PersonPhotos: TypeAlias = tuple[str, Sequence[Path]]
 """A name and the photos of that person."""
@@ -43,12 +46,16 @@ class BulkReport:
 
 @dataclass(slots=True)
 class _Person:
-    """reports: of each photo, by its number, once it is known; looked: what workers said."""
+    """reports: of each photo, by its number, once it is known; looked: what workers said.
+
+    again: the same name is under way already.
+    """
 
     name: str
     enrolment: Enrolment | None
     count: int
     refused: str = ""
+    again: bool = False
     reports: dict[int, PhotoReport] = field(default_factory=dict)
     looked: dict[int, Looked] = field(default_factory=dict)
 
@@ -71,9 +78,10 @@ def enrol_many(
 
     Photos that are enrolled already are told by their content's sha256 and not looked at again, so
     a run that ended early is gone on with by the same call. In memory are the photos that the crew
-    has, and the templates of people who are not stored yet: those under way, and at most
-    ``PEOPLE_AT_ONCE`` more. Everything of one person is stored at once; when the crew stops early,
-    people of whom a photo is missing are not stored, and have no report.
+    has, and the templates of people who are not stored yet: those under way, those who were
+    finished while one before them was not, and at most ``PEOPLE_AT_ONCE`` more. Everything of one
+    person is stored at once; when the crew stops early, people of whom a photo is missing are not
+    stored, and have no report.
     unlike: sentences on photos of a person that do not look like the others; asked when stored.
     Raises what the gallery and the crew raise; what was stored before stays.
     """
@@ -83,10 +91,9 @@ def enrol_many(
         run.came(job, looked)
         whole = run.whole()
         if len(whole) >= PEOPLE_AT_ONCE or time.monotonic() - last > SECONDS_AT_ONCE:
-            yield from run.store(whole, unlike)
+            yield from run.store_all(whole, unlike)
             last = time.monotonic()
-    while whole := run.whole():
-        yield from run.store(whole[:PEOPLE_AT_ONCE], unlike)
+    yield from run.store_all(run.whole(), unlike)
 
 
 class _Run:
@@ -102,26 +109,31 @@ class _Run:
         self._gallery, self._asked, self._consent = gallery, asked, consent
         self._told = on_photo or (lambda: None)
         self._people: deque[_Person] = deque()
+        self._names: Counter[str] = Counter()
         self._first = 0  # number of the first of them
 
     def jobs(self, people: Iterable[PersonPhotos]) -> Iterator[PhotoJob]:
         """The photos that have to be looked at; others are settled on the way."""
         from maskwise.gallery import clean_name
 
+        gave = time.monotonic()
         for number, (name, photos) in enumerate(people):
             try:
-                enrolment = Enrolment(self._gallery, clean_name(name), self._asked)
+                clean = clean_name(name)
+                enrolment = Enrolment(self._gallery, clean, self._asked)
                 enrolment.consent = self._consent
-                person = _Person(clean_name(name), enrolment, len(photos))
+                person = _Person(clean, enrolment, len(photos), again=self._names[clean] > 0)
             except InputError as error:
                 person = _Person(name, None, len(photos), str(error))
             self._people.append(person)
-            if person.enrolment is None:
-                continue
-            for place, path in enumerate(photos):
+            self._names[person.name] += 1
+            for place, path in enumerate(photos if person.enrolment is not None else ()):
                 job = self._job(person, number, place, path)
+                if job is None and time.monotonic() - gave > BREATH_S:
+                    job = PhotoJob(number, NO_PHOTO, "", b"")
                 if job is not None:
                     yield job
+                    gave = time.monotonic()
 
     def _job(self, person: _Person, number: int, place: int, path: Path) -> PhotoJob | None:
         name = image.describe(path)
@@ -139,6 +151,8 @@ class _Run:
 
     def came(self, job: PhotoJob, looked: Looked) -> None:
         """A photo was looked at."""
+        if job.photo == NO_PHOTO:
+            return
         self._people[job.person - self._first].looked[job.photo] = looked
         self._told()
 
@@ -151,7 +165,20 @@ class _Run:
             found.append(person)
         return found
 
-    def store(
+    def store_all(
+        self, people: Sequence[_Person], unlike: Callable[[str], tuple[str, ...]] | None
+    ) -> Iterator[BulkReport]:
+        """Store the first ones, in transactions of limited size, and tell what became of them."""
+        some: list[_Person] = []
+        for person in people:
+            # Of whom is named twice, the first is stored before the second is asked for.
+            if some and (person.again or len(some) == PEOPLE_AT_ONCE):
+                yield from self._store(some, unlike)
+                some = []
+            some.append(person)
+        yield from self._store(some, unlike)
+
+    def _store(
         self, people: Sequence[_Person], unlike: Callable[[str], tuple[str, ...]] | None
     ) -> Iterator[BulkReport]:
         """Store the first ones, in one transaction, and tell what became of them."""
@@ -159,7 +186,7 @@ class _Run:
             assert person.enrolment is not None or person.refused
             for place in sorted(person.looked):  # in the order of the photos, as if one by one
                 if person.enrolment is not None:
-                    person.reports[place] = person.enrolment.take(person.looked[place])
+                    person.reports[place] = self._taken(person, person.looked[place])
         new = [
             (person, references)
             for person in people
@@ -171,6 +198,9 @@ class _Run:
             stored = {id(p): r.templates for (p, _), r in zip(new, results, strict=True)}
         for person in people:
             self._people.popleft()
+            self._names[person.name] -= 1
+            if not self._names[person.name]:
+                del self._names[person.name]
             self._first += 1
             if person.enrolment is None:
                 self._told_all(person.count)
@@ -182,6 +212,14 @@ class _Run:
             reports = tuple(person.reports[place] for place in range(person.count))
             warnings = unlike(person.name) if unlike is not None and templates else ()
             yield BulkReport(EnrolReport(person.name, reports, templates, warnings))
+
+    @staticmethod
+    def _taken(person: _Person, looked: Looked) -> PhotoReport:
+        assert person.enrolment is not None
+        reference = looked.reference
+        if person.again and reference and person.enrolment.has(reference.photo_sha256):
+            return PhotoReport(looked.report.source, "already")
+        return person.enrolment.take(looked)
 
     def _told_all(self, count: int) -> None:
         for _ in range(count):

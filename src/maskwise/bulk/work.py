@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from maskwise import image
 from maskwise.answers import PhotoReport
@@ -15,6 +16,9 @@ from maskwise.enrolment import Asked, Looked, look
 from maskwise.errors import ConfigurationError
 from maskwise.masks.catalogue import DRAWING_VERSION
 from maskwise.stages import Stages
+
+NO_PHOTO: Final = -1
+"""The ``photo`` of a job without one: nothing is looked at, and it comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Workshop:
         Raises ConfigurationError where this process has other models than whoever asks, or
         another maskwise: its templates would not fit.
         """
+        if job.photo == NO_PHOTO:
+            return Looked(PhotoReport(job.name, "already"))
         with _lock:  # stages are for one thread, and a worker of a cluster may have several
             stages = _stages_of(self)
             return look(

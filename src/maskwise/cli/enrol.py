@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from maskwise.cli.actor import actor_option
-from maskwise.cli.enrol_people import How, Summary, enrol_in_bulk, enrol_people
+from maskwise.cli.enrol_people import How, Summary, enrol
 from maskwise.cli.inputs import Person, as_name, find_people, find_photos
 from maskwise.cli.key_options import key_for
 from maskwise.cli.options import (
@@ -21,7 +21,6 @@ from maskwise.cli.options import (
 )
 from maskwise.cli.output import print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
-from maskwise.errors import StorageError
 
 if TYPE_CHECKING:
     from maskwise.gallery import Consent
@@ -162,24 +161,11 @@ def command(
         remark(f"gallery {store.where}")
         try:
             how = How(strict, quality, keep, agreed)
-            if cluster is None and workers == 1:
-                enrol_people(recognizer, people, summary, how)
-            else:
-                enrol_in_bulk(
-                    recognizer,
-                    people,
-                    summary,
-                    how,
-                    make=functools.partial(tools.recognizer, masks=masks, **models),
-                    workers=workers,
-                    cluster=cluster,
-                )
+            make = functools.partial(tools.recognizer, masks=masks, **models)
+            enrol(recognizer, people, summary, how, make=make, workers=workers, cluster=cluster)
         except KeyboardInterrupt:
             interrupted = True
             remark(f"interrupted: {summary.kept(len(people), store.where)}")
-        except StorageError:
-            remark(summary.kept(len(people), store.where))
-            raise
         if as_json:
             print_json(summary.as_json(store.where, interrupted))
         else:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from maskwise.cli.inputs import Person
-from maskwise.cli.output import Progress, naming, printable
+from maskwise.cli.output import Progress, naming, printable, remark
 from maskwise.cli.results import mask_json, quality_json, reasons_json
 from maskwise.cli.stopping import stopping
-from maskwise.errors import InputError
+from maskwise.errors import InputError, MaskwiseError, StorageError
 
 if TYPE_CHECKING:
     from maskwise.answers import EnrolReport
@@ -133,6 +133,30 @@ class Summary:
             f"{counts['unreadable']} unreadable, {counts['poor']} poor\n"
             f"templates  {self.templates} stored in {printable(gallery)}"
         )
+
+
+def enrol(
+    recognizer: Recognizer,
+    people: list[Person],
+    summary: Summary,
+    how: How,
+    *,
+    make: functools.partial[Recognizer],
+    workers: int,
+    cluster: str | None,
+) -> None:
+    """Enrol people by this process, by several, or by a cluster; says what an error leaves."""
+    try:
+        if cluster is None and workers == 1:
+            enrol_people(recognizer, people, summary, how)
+        else:
+            enrol_in_bulk(
+                recognizer, people, summary, how, make=make, workers=workers, cluster=cluster
+            )
+    except MaskwiseError as error:
+        if summary.people or isinstance(error, StorageError):
+            remark(summary.kept(len(people), recognizer.gallery.where))
+        raise
 
 
 def enrol_people(
