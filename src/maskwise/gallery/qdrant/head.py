@@ -41,11 +41,12 @@ _READ_BACK: Final = (0.0, 0.5, 2.0)  # s before each try
 class Head:
     """seq: the last write that counts. last: the highest number that was given.
 
-    writer, token, turn_ends: whose turn it is (0: nobody's), and until when (ms). void: numbers of
-    writes that failed, with the time (ms) when that was found. swept: what no longer counted at
-    this number may be gone. clean: and is gone for sure. drop: collections to delete. next: the
-    next place in the order of people, references and templates. encoder: name, space, dim, created_at;
-    None while empty. templates: the collection that holds them. settings: see ``place.Settings``.
+    writer, token, turn_ends: whose turn it is (0: nobody's), and until when (ms). void: numbers
+    of writes that failed, with the time (ms) when that was found. swept: what no longer counted
+    at this number may be gone. clean: and is gone for sure. drop: collections to delete. next:
+    the next place in the order of people, references and templates. encoder: name, space, dim,
+    created_at; None while empty. templates: the collection that holds them. settings: see
+    ``place.Settings``.
     """
 
     seq: int = 0
