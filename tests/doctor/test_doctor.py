@@ -132,8 +132,11 @@ class TestSettings:
 
     def test_a_password_is_not_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MASKWISE_GALLERY", "postgres://me:secret@host/db")
-        (found,) = machine.settings()
-        assert found.says == "postgres://..."
+        monkeypatch.setenv("MASKWISE_QDRANT_API_KEY", "secret")
+        place, key = machine.settings()
+        assert place.says == "postgres://..."
+        assert key.state == "ok"
+        assert "secret" not in key.says
 
     def test_the_list_holds_all_that_maskwise_reads(self) -> None:
         read: set[str] = set()

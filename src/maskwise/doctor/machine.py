@@ -61,10 +61,13 @@ VARIABLES: Final = (
     "MASKWISE_MODELS",
     "MASKWISE_OFFLINE",
     "MASKWISE_PRECISION",
+    "MASKWISE_QDRANT_API_KEY",
     "MASKWISE_TEST_SEQUENCES",  # of the contract that galleries pass
     "MASKWISE_THREADS",
 )
 """All that maskwise reads."""
+
+_SECRET = ("MASKWISE_QDRANT_API_KEY",)
 
 
 def installed() -> Iterator[Finding]:
@@ -168,7 +171,8 @@ def settings() -> Iterator[Finding]:
         except MaskwiseError as error:
             yield Finding("settings", name, "wrong", str(error), "correct it, or unset it")
         else:
-            yield Finding("settings", name, "ok", _without_secrets(value))
+            says = "set; it is not shown" if name in _SECRET else _without_secrets(value)
+            yield Finding("settings", name, "ok", says)
 
 
 def _readers() -> dict[str, Callable[[], Any]]:
