@@ -100,7 +100,7 @@ def store(connection: sqlite3.Connection, person: int, encoder: int, new: NewRef
             " WHERE id = ?",
             (*facts, reference),
         )
-        _drop_replaced(connection, reference, {_role(t.wear) for t in new.templates})
+        _drop_replaced(connection, reference, {role(t.wear) for t in new.templates})
     add_templates(connection, reference, encoder, new.templates)
     if new.kept is not None:
         connection.execute(
@@ -149,10 +149,10 @@ def _drop_replaced(connection: sqlite3.Connection, reference: int, roles: set[st
     rows = connection.execute(
         "SELECT id, wear, mask_type, mask_spec FROM template WHERE reference_id = ?", (reference,)
     ).fetchall()
-    gone = [(key,) for key, *wear in rows if _role(codec.decode_wear(*wear)) in roles]
+    gone = [(key,) for key, *wear in rows if role(codec.decode_wear(*wear)) in roles]
     connection.executemany("DELETE FROM template WHERE id = ?", gone)
 
 
-def _role(wear: Wear) -> str:
+def role(wear: Wear) -> str:
     """Templates of one role replace one another: the face as it is, or in one virtual mask."""
     return wear.label if wear.kind == "virtual" else "as it is"

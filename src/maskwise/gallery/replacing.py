@@ -34,7 +34,7 @@ def replace(
         if new is None:
             connection.execute("DELETE FROM reference WHERE id = ?", (key,))
             continue
-        _check(new, facts, encoder_id)
+        check_new(new, facts, encoder_id)
         dim = len(new.templates[0].vector)
         if encoder is None:
             encoder = _encoder(connection, encoder_id, dim, new.space), dim, new.space
@@ -66,7 +66,11 @@ def replace(
     return listing.size(connection)
 
 
-def _check(new: NewReference, stored: list[object], encoder_id: str) -> None:
+def check_new(new: NewReference, stored: list[object], encoder_id: str) -> None:
+    """Raise InputError unless this is the stored photo, with templates of that encoder.
+
+    stored: sha256 of the photo, source and masks, as the columns hold them.
+    """
     if new.templates[0].encoder_id != encoder_id:
         raise InputError(
             f"re-encode: expected templates of {encoder_id}, got {new.templates[0].encoder_id}"

@@ -11,7 +11,7 @@ from typing import Final
 
 from maskwise.errors import InputError
 from maskwise.gallery import codec
-from maskwise.gallery.enrolling import now, place
+from maskwise.gallery.enrolling import now, place, role
 from maskwise.gallery.gallery import another_encoder
 from maskwise.gallery.postgres.bulk import Value
 from maskwise.gallery.postgres.halves import Half
@@ -183,7 +183,7 @@ def _store(
             " WHERE id = %s",
             (*facts, reference),
         )
-        _drop_replaced(connection, reference, {_role(t.wear) for t in new.templates})
+        _drop_replaced(connection, reference, {role(t.wear) for t in new.templates})
     add_templates(connection, person, reference, encoder, new.templates, alone=alone)
     if new.kept is not None:
         connection.execute(
@@ -198,11 +198,6 @@ def _drop_replaced(connection: Connection, reference: int, roles: set[str]) -> N
     rows = connection.execute(
         "SELECT id, wear, mask_type, mask_spec FROM template WHERE reference_id = %s", (reference,)
     ).fetchall()
-    gone = [key for key, *wear in rows if _role(codec.decode_wear(*wear)) in roles]
+    gone = [key for key, *wear in rows if role(codec.decode_wear(*wear)) in roles]
     if gone:
         connection.execute("DELETE FROM template WHERE id = ANY(%s)", (gone,))
-
-
-def _role(wear: Wear) -> str:
-    """Templates of one role replace one another: the face as it is, or in one virtual mask."""
-    return wear.label if wear.kind == "virtual" else "as it is"

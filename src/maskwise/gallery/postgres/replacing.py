@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from maskwise.errors import InputError
-from maskwise.gallery import codec
 from maskwise.gallery.enrolling import place
 from maskwise.gallery.postgres import enrolling, listing
 from maskwise.gallery.postgres.link import Connection
 from maskwise.gallery.records import GallerySize, NewReference
+from maskwise.gallery.replacing import check_new
 
 
 def replace(
@@ -37,7 +37,7 @@ def replace(
         if new is None:
             connection.execute("DELETE FROM reference WHERE id = %s", (key,))
             continue
-        _check(new, facts, encoder_id)
+        check_new(new, facts, encoder_id)
         dim = len(new.templates[0].vector)
         if encoder is None:
             encoder = (
@@ -72,15 +72,3 @@ def replace(
     connection.execute("DELETE FROM encoder WHERE id <> %s", (encoder[0],))
     enrolling.tell_who_is_alone(connection)
     return listing.size(connection)
-
-
-def _check(new: NewReference, stored: list[object], encoder_id: str) -> None:
-    if new.templates[0].encoder_id != encoder_id:
-        raise InputError(
-            f"re-encode: expected templates of {encoder_id}, got {new.templates[0].encoder_id}"
-        )
-    sha256, source, masks = stored
-    if (sha256, source) != (new.photo_sha256, codec.encode_text(new.source)) or (
-        masks != codec.encode_list(new.masks)
-    ):
-        raise InputError(f"re-encode: {new.source} was enrolled anew meanwhile; run it again")

@@ -10,7 +10,7 @@ from typing import Final
 
 from maskwise.errors import InputError
 from maskwise.gallery import codec
-from maskwise.gallery.enrolling import now
+from maskwise.gallery.enrolling import now, role
 from maskwise.gallery.qdrant import rows
 from maskwise.gallery.qdrant.head import is_equal
 from maskwise.gallery.qdrant.people import People
@@ -103,9 +103,9 @@ def _store(write: Writing, here: People, owner: Row, photo: NewReference) -> int
         (row,) = known[:1]
         masks = (*codec.decode_strings(row["masks"]), *photo.masks)
         row.change(**rows.facts(photo, list(dict.fromkeys(masks))))
-        roles = {rows.role(t.wear) for t in photo.templates}
+        roles = {role(t.wear) for t in photo.templates}
         for old in list(here.templates[row["uid"]]):
-            if rows.role(rows.wear_of(old)) in roles:
+            if role(rows.wear_of(old)) in roles:
                 here.drop_template(old)
     else:
         masks = tuple(dict.fromkeys(photo.masks))

@@ -177,8 +177,3 @@ def as_template(row: Row, encoder: Mapping[str, Any]) -> Template:
             f"the template {row.id} has no vector of {encoder['dim']} numbers; restore a snapshot"
         )
     return Template(vector, encoder["name"], wear_of(row), from_number(row["quality"]))
-
-
-def role(wear: Wear) -> str:
-    """Templates of one role replace one another: the face as it is, or in one virtual mask."""
-    return wear.label if wear.kind == "virtual" else "as it is"
