@@ -41,13 +41,12 @@ def enrol_all(write: Writing, people: Iterable[Person]) -> list[EnrolResult]:
 def add_templates(
     write: Writing,
     here: People,
-    owner: Row,
     reference: Row,
     templates: Sequence[Template],
-    *,
     times: Sequence[str] = (),
 ) -> None:
     """Templates of a reference; times: when each was made, default now."""
+    owner = here.by_uid[reference["person"]]
     for template, at in zip(templates, times or [now()] * len(templates), strict=True):
         row = rows.template(owner, reference, template, at, write.next_order())
         here.templates[reference["uid"]].append(row)
@@ -112,7 +111,7 @@ def _store(write: Writing, here: People, owner: Row, photo: NewReference) -> int
         row = rows.reference(owner, uuid.uuid4().hex, now(), write.next_order(), photo)
         row.payload["masks"] = codec.encode_list(masks)
         here.add_reference(row)
-    add_templates(write, here, owner, row, photo.templates)
+    add_templates(write, here, row, photo.templates)
     if photo.kept is not None:
         keep_face(write, row, photo.kept)
     return len(photo.templates)

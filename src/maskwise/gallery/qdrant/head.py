@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from qdrant_client import models
 
-from maskwise.errors import GalleryError, GalleryFormatError, StorageError
+from maskwise.errors import GalleryFormatError, MaskwiseError, StorageError
 from maskwise.gallery.qdrant.link import Condition, Link
 from maskwise.gallery.qdrant.words import TooLateError
 
@@ -41,10 +41,10 @@ _READ_BACK: Final = (0.0, 0.5, 2.0)  # s before each try
 class Head:
     """seq: the last write that counts. last: the highest number that was given.
 
-    writer, token, turn_ends: whose turn it is (0: nobody's), and until when (ms). void: numbers
-    of writes that failed, with the time (ms) when that was found. swept: what no longer counted
-    at this number may be gone. clean: and is gone for sure. drop: collections to delete. next:
-    the next place in the order of people, references and templates. encoder: name, space, dim,
+    writer, token, turn_ends: whose turn it is (0: nobody's), and until when (ms). void: numbers of
+    writes that failed, with the time (ms) when that was found. swept: what no longer counted at
+    this number may be gone. clean: and is gone for sure. drop: collections to delete. next: the
+    next place in the order of people, references and templates. encoder: name, space, dim,
     created_at; None while empty. templates: the collection that holds them. settings: see
     ``place.Settings``.
     """
@@ -184,15 +184,17 @@ def _try_turn(link: Link, head: Head) -> Head | None:
         _change(link, wanted, *as_read)
         now = read(link)
     except BaseException:
-        with contextlib.suppress(GalleryError):
+        with contextlib.suppress(MaskwiseError):
             give_up(link, token, (*void, (head.last + 1, now_ms())))
         raise
     return now if now.token == token else None
 
 
 def renew(link: Link, token: str) -> None:
-    """Keep the turn; whether it was kept shows at the end."""
+    """Keep the turn; TooLateError when it is another's by now."""
     _change(link, {"turn_ends": now_ms() + round(1000 * LEASE_S)}, is_equal("token", token))
+    if read(link).token != token:
+        raise _too_late(link)
 
 
 def give_up(link: Link, token: str, void: tuple[tuple[int, int], ...]) -> None:
@@ -209,21 +211,18 @@ def commit(link: Link, head: Head, changes: Mapping[str, Any]) -> Head:
     number, failed = head.writer, False
     try:
         _change(link, {**changes, **_NOBODY, "seq": number}, is_equal("token", head.token))
-    except StorageError:
+    except MaskwiseError:
         failed = True  # It may have been applied, and only the answer be lost.
     for now in _read_back(link):
         if now.token == head.token:
             # Not applied (yet): what still comes shall find another token.
             if failed:
-                with contextlib.suppress(StorageError):
+                with contextlib.suppress(MaskwiseError):
                     give_up(link, head.token, (*head.void, (number, now_ms())))
             continue
         if now.seq >= number and number not in dict(now.void):
             return now
-        raise TooLateError(
-            f"{link.place.shown}: another process took its turn to write meanwhile, or the server "
-            "could not be reached; nothing was stored: run it again"
-        )
+        raise _too_late(link)
     raise StorageError(
         f"{link.place.shown}: the server could not be reached while the last request was under "
         "way, so the step may be stored or not: look, or run it again (what is there already is "
@@ -236,6 +235,13 @@ def note_clean(link: Link, head: Head) -> None:
     _change(link, {"clean": head.swept, "drop": []}, is_equal("swept", head.swept))
 
 
+def _too_late(link: Link) -> TooLateError:
+    return TooLateError(
+        f"{link.place.shown}: another process took its turn to write meanwhile, or the server "
+        "could not be reached; nothing was stored: run it again"
+    )
+
+
 _NOBODY: Final = {"writer": 0, "token": "", "turn_ends": 0}
 
 
@@ -244,7 +250,7 @@ def _read_back(link: Link) -> Iterator[Head]:
         time.sleep(pause)
         try:
             yield read(link)
-        except StorageError:
+        except MaskwiseError:
             continue
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -43,12 +44,14 @@ class Link:
         return self.place.url is None
 
     def close(self) -> None:
-        """Let go of the client; closing twice is fine."""
-        with self.lock:
-            if not self._closed:
-                self._closed = True
-                if self._let_go is not None:
-                    self._let_go()
+        """Let go of the client; closing twice is fine.
+
+        Without the lock: the garbage collector may call it, whatever thread holds that.
+        """
+        if not self._closed:
+            self._closed = True
+            if self._let_go is not None:
+                self._let_go()
 
     def ask(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """The client's method of that name; its errors in our words."""
@@ -163,7 +166,9 @@ def connect(place: Place) -> Link:
     """A link to the place; nothing is asked of a server yet. StorageError for a folder in use."""
     if place.folder is not None:
         return _local(place, place.folder)
-    with translated(place):
+    with translated(place), warnings.catch_warnings():
+        # Of a key without TLS: place.py has decided about that.
+        warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
         client = QdrantClient(
             url=place.url,
             api_key=place.key,
@@ -179,28 +184,31 @@ class _Shared:
     def __init__(self, client: QdrantClient) -> None:
         self.client = client
         self.lock = threading.RLock()
-        self.users = 0
+        self.users = 1
 
 
 _folders: dict[Path, _Shared] = {}
-_folders_lock = threading.RLock()  # a gallery that is dropped closes itself at any moment
+_folders_lock = threading.RLock()  # the garbage collector may close one while another is opened
 
 
 def _local(place: Place, folder: Path) -> Link:
     key = folder.resolve()
     with _folders_lock:
         shared = _folders.get(key)
-        if shared is None:
+        if shared is not None:
+            shared.users += 1
+        if shared is None or _folders.get(key) is not shared:
             with translated(place):
-                shared = _Shared(QdrantClient(path=str(key), force_disable_check_same_thread=True))
-            _folders[key] = shared
-        shared.users += 1
+                shared = _folders[key] = _Shared(
+                    QdrantClient(path=str(key), force_disable_check_same_thread=True)
+                )
 
-    def let_go() -> None:
+    def let_go(shared: _Shared = shared) -> None:
         with _folders_lock:
             shared.users -= 1
             if not shared.users:
-                del _folders[key]
+                if _folders.get(key) is shared:
+                    del _folders[key]
                 shared.client.close()
 
     return Link(place, shared.client, lock=shared.lock, let_go=let_go)

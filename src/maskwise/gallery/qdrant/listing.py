@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -101,24 +100,20 @@ def size(link: Link, head: Head, view: View) -> GallerySize:
 
 def people(link: Link, view: View) -> list[SubjectSummary]:
     """Everybody, by name."""
-    photos: Counter[str] = Counter()
-    templates: Counter[str] = Counter()
+    counts: dict[str, list[int]] = {}
     condition = view.alive(is_equal("kind", "reference"))
     for record in link.scroll(link.place.collection, condition, payload=["person", "templates"]):
         row = Row.of(record)
-        photos[row["person"]] += 1
-        templates[row["person"]] += int(row["templates"])
-    found = [
-        SubjectSummary(
-            row["uid"],
-            rows.from_text(row["name"]),
-            photos[row["uid"]],
-            templates[row["uid"]],
-            row["created_at"],
-        )
-        for row in people_where(link, view)
-    ]
-    return sorted(found, key=lambda person: codec.encode_text(person.subject))
+        count = counts.setdefault(row["person"], [0, 0])
+        count[0] += 1
+        count[1] += int(row["templates"])
+    found: list[tuple[bytes, SubjectSummary]] = []
+    for row in people_where(link, view):
+        name = rows.from_text(row["name"])
+        photos, templates = counts.get(row["uid"], [0, 0])
+        summary = SubjectSummary(row["uid"], name, photos, templates, row["created_at"])
+        found.append((codec.encode_text(name), summary))
+    return [summary for _, summary in sorted(found, key=lambda pair: pair[0])]
 
 
 def show(link: Link, head: Head, view: View, subject: str) -> SubjectDetails:

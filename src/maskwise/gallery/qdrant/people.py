@@ -55,6 +55,19 @@ class People:
         self.references[reference["person"]].append(reference)
         self.templates[reference["uid"]] = []
 
+    def move(self, reference: Row, owner: Row) -> None:
+        """Give a reference, with its templates, to another person who is here."""
+        self.references[reference["person"]].remove(reference)
+        self.references[owner["uid"]].append(reference)
+        reference.change(person=owner["uid"])
+        for template in self.templates[reference["uid"]]:
+            template.change(person=owner["uid"], owner=owner["order"])
+
+    def forget(self, uid: str) -> None:
+        """A person who is no longer there, with no references left."""
+        gone = self.by_uid.pop(uid)
+        del self.by_name[gone["name"]], self.references[uid]
+
     def drop_template(self, template: Row) -> None:
         """Take a template away from its reference."""
         self.templates[template["reference"]].remove(template)

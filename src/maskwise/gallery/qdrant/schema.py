@@ -38,9 +38,11 @@ _TEMPLATE_FIELDS: Final[dict[str, models.PayloadSchemaType]] = {
     **dict.fromkeys(("masked", "alone"), _BOOL),
 }
 
+# Searches filter by the other fields; these are for writes alone, and long.
+_NOT_SEARCHED: Final = ("person", "reference", "label")
+
 # As for the gallery on PostgreSQL, where their recall was measured.
-_GRAPH_M: Final = 24
-_GRAPH_EF: Final = 128
+_GRAPH: Final = models.HnswConfigDiff(m=24, ef_construct=128)
 
 _HEAD_WAIT_S: Final = 10.0
 
@@ -86,7 +88,7 @@ def make_templates(link: Link, settings: Settings, number: int, dim: int) -> str
         vectors_config=models.VectorParams(
             size=dim, distance=models.Distance.DOT, on_disk=bool(settings.on_disk)
         ),
-        hnsw_config=models.HnswConfigDiff(m=_GRAPH_M, ef_construct=_GRAPH_EF),
+        hnsw_config=_GRAPH,
         quantization_config=quantization,
     )
     return name
@@ -131,7 +133,10 @@ def _create(
     if link.is_local:
         return
     for field, kind in indexed.items():
-        link.ask("create_payload_index", name, field_name=field, field_schema=kind, wait=True)
+        schema: Any = kind
+        if settings.on_disk and field in _NOT_SEARCHED:
+            schema = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, on_disk=True)
+        link.ask("create_payload_index", name, field_name=field, field_schema=schema, wait=True)
 
 
 def _read_soon(link: Link, create: bool) -> Head:

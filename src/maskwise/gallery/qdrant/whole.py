@@ -62,7 +62,7 @@ def batch(
     photos.sort(key=lambda row: (order[row["person"]], int(row["order"])))
     photos = [r for r in photos if (order[r["person"]], int(r["order"])) > after]
     some = photos[:MOST]
-    found = list(read(link, view, templates, encoder, people=by_uid, photos=some))
+    found = list(read(link, view, (templates, encoder), by_uid, some))
     if len(some) < len(photos):
         return found, (order[some[-1]["person"]], int(some[-1]["order"]))
     if len(owners) < BATCH:
@@ -75,13 +75,15 @@ def batch(
 def read(
     link: Link,
     view: View,
-    templates: str,
-    encoder: Mapping[str, Any],
-    *,
+    of: tuple[str, Mapping[str, Any]],
     people: Mapping[str, Row],
     photos: Sequence[Row],
 ) -> Iterable[StoredReference]:
-    """The references of these rows, whole; some in memory at a time."""
+    """The references of these rows, whole; some in memory at a time.
+
+    of: the collection of the templates, and the encoder. people: by uid.
+    """
+    templates, encoder = of
     for first in range(0, len(photos), BATCH):
         some = photos[first : first + BATCH]
         uids = [row["uid"] for row in some]
@@ -149,7 +151,7 @@ def _held(write: Writing, here: People, uids: list[str]) -> dict[str, StoredRefe
     if not photos or write.templates is None or write.encoder is None:
         return {}
     here.load(uids=[row["person"] for row in photos])
-    found = read(link, view, write.templates, write.encoder, people=here.by_uid, photos=photos)
+    found = read(link, view, (write.templates, write.encoder), here.by_uid, photos)
     return {record.reference_id: record for record in found}
 
 
@@ -180,7 +182,7 @@ def _put(write: Writing, here: People, owner: Row, record: StoredReference) -> N
             )
     row = rows.reference(owner, record.reference_id, record.created_at, write.next_order(), photo)
     here.add_reference(row)
-    enrolling.add_templates(write, here, owner, row, photo.templates, times=record.template_times)
+    enrolling.add_templates(write, here, row, photo.templates, record.template_times)
     if photo.kept is not None:
         enrolling.keep_face(write, row, photo.kept)
 

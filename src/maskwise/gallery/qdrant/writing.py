@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from qdrant_client import models
 
-from maskwise.errors import GalleryError, InputError
+from maskwise.errors import InputError, MaskwiseError
 from maskwise.gallery.enrolling import now
 from maskwise.gallery.gallery import another_encoder
 from maskwise.gallery.qdrant import head as heads
@@ -160,7 +160,7 @@ def writing(link: Link, wait_s: float) -> Iterator[Writing]:
         _undo(link, head)
         raise
     # It counts now: what cannot be swept is swept by the next write.
-    with contextlib.suppress(GalleryError):
+    with contextlib.suppress(MaskwiseError):
         if stored.seq == head.writer:
             sweep(link, stored)
 
@@ -193,7 +193,7 @@ def _is_anybody_left(write: Writing) -> bool:
 
 def _undo(link: Link, head: Head) -> None:
     """Make the number void, and delete what came of it as far as that is possible now."""
-    with contextlib.suppress(GalleryError):
+    with contextlib.suppress(MaskwiseError):
         heads.give_up(link, head.token, (*head.void, (head.writer, heads.now_ms())))
         after = heads.read(link)
         if head.writer in after.view.void:  # else it may count
