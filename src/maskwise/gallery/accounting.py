@@ -81,6 +81,6 @@ class Accounting(ABC):
 
     def _keeps_none(self) -> NoReturn:
         raise ConfigurationError(
-            f"{self.where}: this engine keeps no audit log, consent or retention; the embedded "
-            "gallery does (a file's path for --gallery)"
+            f"{self.where}: this engine keeps no audit log, consent or retention; "
+            "galleries in a file and on PostgreSQL do"
         )
