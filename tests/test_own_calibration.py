@@ -14,7 +14,7 @@ from maskwise import Recognizer, decide, encode
 from maskwise.decide import OperatingPoints
 from maskwise.errors import ConfigurationError, MaskwiseError
 from maskwise.gallery import gallery_file, open_gallery
-from maskwise.own_calibration import entries, joined, place_beside, read_own
+from maskwise.own_calibration import carry, entries, joined, place_beside, read_own
 from maskwise.testing.fakes import (
     FakeDetector,
     FakeEncoder,
@@ -430,3 +430,21 @@ def test_where_it_lies(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no gallery engine"):
         gallery_file("redis://secret@host")
     assert gallery_file("postgres://secret@host") is None
+
+
+class TestCarrying:
+    def test_it_goes_along_byte_by_byte_and_replaces_none(self, tmp_path: Path) -> None:
+        given = b'\xff{"x": 1}\r\n'  # whatever it is worth
+        (tmp_path / "a.db.calibration.json").write_bytes(given)
+        with open_gallery(tmp_path / "a.db") as a, open_gallery(tmp_path / "b.db") as b:
+            assert carry(a, b)
+            assert (tmp_path / "b.db.calibration.json").read_bytes() == given
+            (tmp_path / "b.db.calibration.json").write_bytes(b"mine")
+            assert not carry(a, b)
+            assert (tmp_path / "b.db.calibration.json").read_bytes() == b"mine"
+            with open_gallery(None) as memory:
+                assert not carry(a, memory)
+                assert not carry(memory, a)
+        assert sorted(p.name for p in tmp_path.iterdir()) == [
+            "a.db", "a.db.calibration.json", "b.db", "b.db.calibration.json",
+        ]  # fmt: skip

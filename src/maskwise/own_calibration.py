@@ -70,24 +70,28 @@ def own_of(gallery: Gallery, encoder_id: str, models: Mapping[str, str]) -> Oper
 def carry(source: Gallery, target: Gallery) -> bool:
     """Give ``target`` the calibration of ``source``, as it stands; False where that has none.
 
-    One that the target has stays: False. Raises OSError where a file cannot be read or written.
+    One that the target has stays: False. A file appears whole. Raises OSError where one cannot be
+    read or written, and ValueError where a server's gallery cannot take it: it is no text.
     """
-    text = source.calibration()
-    if source.file is not None:
-        beside = place_beside(source.file)
-        text = beside.read_text("utf-8") if beside.exists() else None
-    if text is None or target.calibration() is not None:
+    place = None if target.file is None else place_beside(target.file)
+    if target.calibration() is not None or (place is not None and place.exists()):
         return False
-    if target.file is None:
-        if not target.keeps_calibration:
-            return False
-        target.keep_calibration(text)
+    beside = None if source.file is None else place_beside(source.file)
+    if beside is None:
+        text = source.calibration()
+        content = None if text is None else text.encode()
+    else:
+        content = beside.read_bytes() if beside.exists() else None
+    if content is None or (place is None and not target.keeps_calibration):
+        return False
+    if place is None:
+        target.keep_calibration(content.decode())
         return True
-    try:
-        with place_beside(target.file).open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
+    from maskwise.gallery.files import draft_beside, publish_new
+
+    with draft_beside(place) as draft:
+        draft.write_bytes(content)
+        publish_new(draft, place)
     return True
 
 

@@ -80,8 +80,11 @@ def copy(
             ctx.exit(INTERRUPTED)
         try:
             carried = carry(old, new)
-        except OSError as error:
-            raise OutputError(f"the calibration was not copied: {error}") from error
+        except (OSError, ValueError) as error:
+            raise OutputError(
+                f"everybody was copied, but not the calibration ({error}); make {new.where} one of "
+                "its own: maskwise calibrate"
+            ) from error
         if as_json:
             print_json(
                 {

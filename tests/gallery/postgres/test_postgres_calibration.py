@@ -130,3 +130,13 @@ def test_a_copy_takes_it_along(connect: Callable[[], Gallery], url: str, tmp_pat
     assert json.loads(back.stdout)["calibration"] is True
     assert (tmp_path / "b.db.calibration.json").read_text() == content()
     assert CliRunner().invoke(main, ["gallery", "copy", url, str(tmp_path / "b.db")]).exit_code == 0
+
+
+def test_what_is_no_text_is_not_copied_to_a_server(url: str, tmp_path: Path) -> None:
+    with recognizer(tmp_path / "g.db") as there:
+        there.enrol("Ruby", face_picture([(RED, 90, 40, 120)]))
+    (tmp_path / "g.db.calibration.json").write_bytes(b"\xff\xfe")
+    result = CliRunner().invoke(main, ["gallery", "copy", str(tmp_path / "g.db"), url])
+    assert result.exit_code == 2
+    assert "everybody was copied, but not the calibration" in result.stderr
+    assert "internal error" not in result.stderr

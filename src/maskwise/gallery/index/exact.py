@@ -85,7 +85,9 @@ class ExactIndex:
             groups = _subset(groups, chosen, self._count)
             vectors = vectors[groups.rows]
         hits: list[Hits] = []
-        step = max(1, _BLOCK // max(1, len(vectors)))
+        # What is looked at once more takes some 40 bytes a score, where all owners are asked for.
+        block_of = _BLOCK if top < len(groups.owners) // 8 else _BLOCK // 8
+        step = max(1, block_of // max(1, len(vectors)))
         for first in range(0, len(probes), step):
             block = probes[first : first + step]
             # One probe goes as a vector: BLAS then reads the matrix once, as it lies.
