@@ -9,7 +9,7 @@ import click
 
 from maskwise.cli.actor import actor_option
 from maskwise.cli.key_options import named_file, named_key, new_phrase, state_of
-from maskwise.cli.options import gallery_is_there, gallery_option, json_option, open_gallery
+from maskwise.cli.options import agreed, gallery_is_there, gallery_option, json_option, open_gallery
 from maskwise.cli.output import Progress, print_json, printable, remark
 from maskwise.cli.status import INTERRUPTED, OK, SKIPPED
 from maskwise.errors import ConfigurationError
@@ -123,9 +123,7 @@ def decrypt(ctx: click.Context, gallery: str | None, yes: bool, as_json: bool) -
     """
     with open_gallery(gallery) as store:
         encryption = encryption_of(store)
-        if not yes and not click.confirm(
-            f"Store the faces in {printable(store.where)} in clear?", err=True
-        ):
+        if not yes and not agreed(f"Store the faces in {printable(store.where)} in clear?"):
             ctx.exit(SKIPPED)
         try:
             with Progress("decrypting", _values(store), unit="values") as progress:

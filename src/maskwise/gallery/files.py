@@ -148,6 +148,10 @@ def translated(where: str) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise _in_words(where, error) from error
+    except FileExistsError as error:
+        raise StorageError(f"{where}: there is something of that name already; name another") from (
+            error
+        )
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(

@@ -228,7 +228,8 @@ class Encryption:
         found = state(connection)
         if found is None:
             raise ConfigurationError(
-                f"{self._vault.where} is not encrypted; encrypt it: maskwise gallery encrypt"
+                f"{self._vault.where} is not encrypted, so nothing was done; `maskwise gallery "
+                "encrypt` encrypts it"
             )
         return found
 
