@@ -497,3 +497,23 @@ def test_two_processes_that_bring_a_file_up_begin_one_log(path: Path) -> None:
     with open_gallery(path) as gallery:
         assert [e.action for e in gallery.audit_log()] == ["begin"]
         assert gallery.verify_audit().faults == ()
+
+
+def test_who_came_back_and_was_taken_out_by_another_tool_is_missed(path: Path) -> None:
+    with open_gallery(path) as gallery:
+        gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
+        uid = gallery.show("Ann").subject_id
+        records = list(gallery.export())
+        gallery.delete("Ann")
+        gallery.restore(records)
+        assert gallery.verify_audit().faults == ()
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA foreign_keys = ON")
+    other.execute("DELETE FROM subject")
+    other.commit()
+    other.close()
+    with open_gallery(path) as gallery:
+        # The deletion that has an entry was the one before.
+        assert gallery.verify_audit().faults == (
+            f"the person {uid} is not in the gallery, and no entry tells of a deletion",
+        )

@@ -133,3 +133,18 @@ class AccountingContract(GalleryTests):
         assert told == [{"days": 30, "was": None}, {"days": None, "was": 30}]
         with pytest.raises(InputError, match="days"):
             gallery.set_retention_days(0)
+
+    def test_who_comes_back_after_a_deletion_is_told(self, gallery: Gallery) -> None:
+        with self._kept():
+            gallery.verify_audit()
+        gallery.enrol("Ann", [reference("a.jpg", [(NO_MASK, axis(0))])])
+        uid = gallery.show("Ann").subject_id
+        records = list(gallery.export())
+        gallery.delete("Ann")
+        assert gallery.restore(records) == 1
+        assert gallery.verify_audit().faults == ()
+        entries = gallery.audit_log(subject=uid)
+        assert [e.action for e in entries] == ["enrol", "delete", "import"]
+        assert entries[-1].details == {"after_deletion": True}
+        gallery.delete("Ann")
+        assert gallery.verify_audit().faults == ()
