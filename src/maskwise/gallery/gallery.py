@@ -230,15 +230,15 @@ class Gallery(Accounting):
     def rename(self, old: str, new: str) -> None:
         """Change a name; SubjectError when ``old`` is not there or ``new`` is taken."""
 
+    @abstractmethod
     def merge(self, subject: str, into: str) -> MergeResult:
         """Make one person of two: the photos of ``subject`` become those of ``into``.
 
         References keep ids, times and templates; one of a photo that ``into`` has already goes.
         Name, uid, consent and date of ``into`` stay, those of ``subject`` go, and so does every
         byte of them. All or nothing. SubjectError when one is not there, InputError when they are
-        the same, ConfigurationError where the engine cannot.
+        the same.
         """
-        raise ConfigurationError(f"{self.where}: this engine cannot make one person of two")
 
     @abstractmethod
     def delete(self, subject: str) -> DeleteResult:

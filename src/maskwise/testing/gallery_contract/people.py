@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import pytest
 
-from maskwise.errors import ConfigurationError, InputError, SubjectError
+from maskwise.errors import InputError, SubjectError
 from maskwise.gallery import Gallery, GallerySize, NewReference
 from maskwise.testing.enrolments import (
     ENCODER,
@@ -24,19 +22,13 @@ from maskwise.types import NO_MASK, Template, Wear
 
 
 class PeopleContract(GalleryTests):
-    """See ``GalleryContract``. Set ``merges = False`` for an engine that cannot merge people."""
-
-    merges: ClassVar[bool] = True
+    """See ``GalleryContract``."""
 
     def test_two_people_become_one(self, gallery: Gallery) -> None:
         both = reference("both.jpg", [(NO_MASK, axis(5))])
         gallery.enrol("Ann", [reference("1.jpg", [(NO_MASK, axis(0)), (virtual(), axis(1))]), both])
         gallery.enrol("Bob", [reference("2.jpg", [(virtual(), axis(2))]), both])
         ann, bob = gallery.show("Ann"), gallery.show("Bob")
-        if not self.merges:
-            with pytest.raises(ConfigurationError):
-                gallery.merge("Bob", "Ann")
-            return
         (before,) = gallery.search(axis(2)[None], wear="masked", top=1)[0]
         assert before.subject == "Bob"
         result = gallery.merge("Bob", "Ann")
@@ -63,7 +55,7 @@ class PeopleContract(GalleryTests):
             ("Bob", "Ann", SubjectError),
             ("Ann", "Bob", SubjectError),
         ):
-            with pytest.raises(error if self.merges else ConfigurationError):
+            with pytest.raises(error):
                 gallery.merge(one, other)
         assert gallery.show("Ann") == before
 

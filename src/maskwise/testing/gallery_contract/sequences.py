@@ -73,7 +73,6 @@ class Sequences(RuleBasedStateMachine):
     gallery: ClassVar[Gallery]
     connect: ClassVar[Callable[[], Gallery] | None]
     accounts: ClassVar[bool]
-    merges: ClassVar[bool]
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +118,7 @@ class Sequences(RuleBasedStateMachine):
         self.gallery.delete(name)
         self.model.delete(name)
 
-    @precondition(lambda self: self.merges and len(self.model.people) > 1)
+    @precondition(lambda self: len(self.model.people) > 1)
     @rule(data=st.data())
     def merge(self, data: Any) -> None:
         name, into = data.draw(st.permutations(self.model.names()))[:2]
@@ -258,7 +257,6 @@ class SequencesContract(GalleryTests):
                 "gallery": gallery,
                 "connect": None if reopened is None else staticmethod(reopened),
                 "accounts": getattr(self, "keeps_account", True),
-                "merges": getattr(self, "merges", True),
             },
         )
         run(
